@@ -1,0 +1,265 @@
+// bpf_dsl: a policy, written as const rows, becomes a checked seccomp-BPF program.
+//
+//   #include "bpf_dsl/words.h"
+//   static const struct brig_dsl_row rows[] = {
+//       WHY("talk on the descriptors it was given"),
+//       ROW(read, ALLOW), ROW(write, ALLOW),
+//       WHY("ask for flags, never change them"),
+//       ROW(fcntl, ALLOW, IN(cmd, F_GETFL, F_GETFD)),
+//       ELSE(fcntl, DENY(EPERM)),
+//       ROWS_END,
+//   };
+//   static const struct brig_dsl_policy policy = {
+//       .name = "reader", .rows = rows, FALLBACK(CRASH), .kernel = BRIG_DSL_KERNEL(6, 18), .libc = "glibc 2.36"};
+//
+//   static unsigned char memory[BRIG_DSL_ARENA_BYTES];
+//   struct brig_dsl_arena arena;
+//   brig_dsl_arena_init(&arena, memory, sizeof memory);
+//   struct brig_dsl_options options = BRIG_DSL_OPTIONS_DEFAULT;
+//   code = brig_dsl_compile(&policy, &options, &arena, &program, &error);
+//
+// Rules that hold throughout:
+// - Rows are ordered, the first match wins. A row is an AND of conditions, OR is another row, NOT is an earlier row.
+// - A derived policy's rows stand before its base's. With an ELSE for a call it replaces the base's rows of that call.
+// - Calls and constants are resolved for the target arch, never by the build host's headers. A call that the target does not have is
+//   skipped; a constant that it does not have is an error.
+// - Calls newer than the policy's baseline kernel that no row names answer ENOSYS; other calls without a row get `fallback`.
+// - Foreign arches and x32 numbers are trapped as CRASH by every program. Two reserved numbers are in every program:
+//   BRIG_DSL_DIE_NR kills the process, BRIG_DSL_PROBE_NR answers BRIG_DSL_PROBE_ERRNO.
+// - Every program is checked against the rows before it is returned.
+// - Nothing here allocates, locks, prints or keeps state: all results live in the caller's arena. Every function may be called after
+//   fork; none from a signal handler unless it says so.
+#ifndef BRIG_BPF_DSL_BPF_DSL_H
+#define BRIG_BPF_DSL_BPF_DSL_H
+
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf_dsl/error.h"
+#include "bpf_dsl/tables.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// A call number that no kernel has and that every program maps to KILL_PROCESS: dying by it gives a true SIGSYS status.
+#define BRIG_DSL_DIE_NR 0xB169
+// A call number that every program answers with an errno that no call has: whether a thread is filtered, asked from the inside.
+#define BRIG_DSL_PROBE_NR 0xB16A
+#define BRIG_DSL_PROBE_ERRNO 3333
+
+// --- the language: actions --------------------------------------------------------------------------------------------
+
+enum brig_dsl_verb {
+    BRIG_DSL_ALLOW,
+    BRIG_DSL_DENY,         // data: errno
+    BRIG_DSL_CRASH,        // trap, report, die
+    BRIG_DSL_REPORT,       // trap, report, answer errno `data`
+    BRIG_DSL_EMULATE,      // trap, answered by `handler`
+    BRIG_DSL_LOG,          // allow, and the kernel logs
+    BRIG_DSL_KILL_PROCESS, // without a handler
+    BRIG_DSL_KILL_THREAD,
+    BRIG_DSL_TRACE,        // data: message for the tracer
+    BRIG_DSL_NOTIFY,       // kernel user-notification; the install refuses it where there is no listener
+    BRIG_DSL_VERB_COUNT
+};
+
+// The part of an emulation that the compiler must know. trap/trap.h embeds it.
+struct brig_dsl_handler {
+    const char *name;
+    const enum brig_dsl_call *calls; // what the emulation itself calls, ends in BRIG_SYS_NONE; the policy must allow each somewhere
+};
+
+struct brig_dsl_action {
+    enum brig_dsl_verb verb;
+    uint16_t data;
+    const struct brig_dsl_handler *handler; // EMULATE only
+};
+
+// --- the language: conditions, rows, policies -------------------------------------------------------------------------
+// Texts hold what stands in the source ("F_GETFL, F_GETFD"): names, decimal, hex and octal numbers, characters, - ~ | & << + and
+// parentheses, U64(n) for unsigned values above INT64_MAX, SELF_PID and NOTIFY_FD for run-time slots.
+
+enum brig_dsl_operator {
+    BRIG_DSL_END, // closes a list of conditions
+    BRIG_DSL_IN,        // argument is one of the values
+    BRIG_DSL_IN_SET,    // argument is one of a named set
+    BRIG_DSL_RANGE,     // lo <= argument <= hi, in the argument's own sign
+    BRIG_DSL_AT_LEAST,
+    BRIG_DSL_AT_MOST,
+    BRIG_DSL_MASKED,    // (argument & first value) is one of the other values
+    BRIG_DSL_ONLY_BITS, // (argument & ~value) == 0
+    BRIG_DSL_NO_BITS,   // (argument & value) == 0
+    BRIG_DSL_ALL_BITS,  // (argument & value) == value
+    BRIG_DSL_IS_NULL,   // pointers only
+    BRIG_DSL_NOT_NULL,
+    BRIG_DSL_OPERATOR_COUNT
+};
+
+// A named list of values, for ioctl numbers and the like.
+struct brig_dsl_values {
+    const char *name;
+    const char *why;
+    const char *text;
+    const char *file;
+    int line;
+};
+
+struct brig_dsl_condition {
+    enum brig_dsl_operator op;
+    bool low32; // LOW32_* form: compares the low half of a kernel union
+    const char *argument;
+    const char *text;                  // NULL for IN_SET, IS_NULL, NOT_NULL
+    const struct brig_dsl_values *set; // IN_SET only
+};
+
+// A named list of calls.
+struct brig_dsl_set {
+    const char *name;
+    const char *why;
+    const char *text; // "read, write, close"
+    const char *file;
+    int line;
+};
+
+enum brig_dsl_row_kind {
+    BRIG_DSL_ROW_END, // closes a table of rows
+    BRIG_DSL_ROW_WHY, // reason for the rows up to the next WHY
+    BRIG_DSL_ROW_CALL,
+    BRIG_DSL_ROW_ELSE, // unconditional, and replaces the base's rows of this call
+    BRIG_DSL_ROW_USE,  // splices `table`; its rows keep their own reasons
+};
+
+struct brig_dsl_row {
+    enum brig_dsl_row_kind kind;
+    enum brig_dsl_call call;         // BRIG_SYS_NONE where `set` is given
+    const struct brig_dsl_set *set;  // or NULL
+    struct brig_dsl_action action;
+    const struct brig_dsl_condition *conditions; // ends in BRIG_DSL_END
+    const struct brig_dsl_row *table;            // USE
+    const char *why;                             // WHY
+    const char *file;
+    int line;
+};
+
+// A constant of the policy's own, usable in its values by name. Looked up before the kernel's.
+struct brig_dsl_constant {
+    const char *name; // NULL closes the list
+    int64_t value;
+};
+
+struct brig_dsl_policy {
+    const char *name;
+    const struct brig_dsl_policy *base;         // or NULL
+    const struct brig_dsl_row *rows;            // ends in ROWS_END
+    struct brig_dsl_action fallback;            // known calls without a row
+    uint16_t kernel;                            // baseline: the newest kernel whose calls the author has looked at
+    const char *libc;                           // baseline, for people ("glibc 2.42")
+    const struct brig_dsl_constant *constants;  // or NULL
+};
+
+// --- memory -----------------------------------------------------------------------------------------------------------
+
+// Enough for every policy that Brig ships, check included.
+#define BRIG_DSL_ARENA_BYTES ((size_t)1 << 20)
+
+// Bump allocation over the caller's memory. Fields are private.
+struct brig_dsl_arena {
+    unsigned char *memory;
+    size_t size_bytes;
+    size_t used_bytes;
+    bool exhausted; // sticky: once set, compile answers OUT_OF_ARENA
+};
+
+// Starts an arena over `memory` of `size_bytes`, any alignment. Owns: nothing; results of a compile point into `memory`.
+void brig_dsl_arena_init(struct brig_dsl_arena *arena, void *memory, size_t size_bytes);
+
+// --- compiling --------------------------------------------------------------------------------------------------------
+
+#define BRIG_DSL_SLOT_UNSET INT64_MIN
+
+struct brig_dsl_options {
+    enum brig_dsl_arch arch;
+    uint16_t kernel;   // overrides the policy's baseline, 0: do not
+    int64_t self_pid;  // value of SELF_PID, or BRIG_DSL_SLOT_UNSET: a row that uses it is then an error
+    int64_t notify_fd; // value of NOTIFY_FD, or BRIG_DSL_SLOT_UNSET: the handler's row for it is then left out
+    bool plain;        // emit the unoptimised program
+};
+#define BRIG_DSL_OPTIONS_DEFAULT \
+    {.arch = brig_dsl_arch_native(), .self_pid = BRIG_DSL_SLOT_UNSET, .notify_fd = BRIG_DSL_SLOT_UNSET}
+
+enum brig_dsl_origin { // why a trap happens
+    BRIG_DSL_ORIGIN_ROW,
+    BRIG_DSL_ORIGIN_FALLBACK,
+    BRIG_DSL_ORIGIN_FOREIGN_ARCH,
+    BRIG_DSL_ORIGIN_X32,
+};
+
+// Numbers below this are in brig_dsl_trap.nr_set; the others share one bit.
+#define BRIG_DSL_TRAP_NRS 1024
+
+// What one TRAP id means: SECCOMP_RET_TRAP's data is an index into brig_dsl_program.traps.
+struct brig_dsl_trap {
+    enum brig_dsl_origin origin;
+    struct brig_dsl_action action;   // CRASH, REPORT or EMULATE
+    const struct brig_dsl_row *row;  // ROW only, else NULL
+    const char *why;                 // the row's reason, or NULL
+    uint64_t nr_set[BRIG_DSL_TRAP_NRS / 64]; // numbers that can give this id
+    bool other_nrs;                  // and whether numbers outside the set can
+};
+
+struct brig_dsl_program {
+    const struct sock_filter *insns;
+    uint32_t insn_count;
+    enum brig_dsl_arch arch;
+    const struct brig_dsl_trap *traps; // traps[0] is unused: id 0 is never given
+    uint32_t trap_count;               // ids are 1 .. trap_count - 1
+    uint64_t hash;                     // FNV-1a 64 of the instruction bytes, little endian
+    bool is_plain;                     // the check could not be done in its budget on the optimised form
+    const char *policy;                // name
+};
+
+// Compiles `policy` for options->arch and checks the result against the rows.
+//
+// Call it anywhere, as often as needed: a worker compiles again when a slot's value changes. Tens of microseconds.
+// Returns: OK; OUT_OF_ARENA; PROGRAM_TOO_BIG; BUG_CHECK_FAILED (the compiler is wrong: nothing is returned); and every code of
+// status.def's block on policies, with file and line of the row.
+// Owns: ret_program points into `arena` and into `policy`, and lives as long as both.
+// Context: normal, after fork. No allocation outside the arena.
+// Source: seccomp(2), kernel/seccomp.c; needs Linux 4.14 for all actions but NOTIFY (5.0).
+BRIG_MUST_CHECK enum brig_code brig_dsl_compile(const struct brig_dsl_policy *policy, const struct brig_dsl_options *options,
+                                                struct brig_dsl_arena *arena, struct brig_dsl_program *ret_program,
+                                                struct brig_error *reterr);
+
+// Where text goes. `write` gets pieces that are not terminated.
+struct brig_dsl_sink {
+    void (*write)(void *context, const char *text, size_t text_bytes);
+    void *context;
+};
+
+// Stages of a compile, in order.
+enum brig_dsl_stage {
+    BRIG_DSL_STAGE_RULES,     // rows after merging, per call, numbers filled in
+    BRIG_DSL_STAGE_EXPR,      // one expression per call, shared ones once
+    BRIG_DSL_STAGE_RANGES,    // runs of numbers with the same expression
+    BRIG_DSL_STAGE_DECISIONS, // the decision graph
+    BRIG_DSL_STAGE_TREE,      // the search tree
+    BRIG_DSL_STAGE_INSNS,     // the program, disassembled
+    BRIG_DSL_STAGE_COUNT
+};
+
+// Returns: "rules", "expr", "ranges", "decisions", "tree", "insns"; NULL outside the enumeration.
+const char *brig_dsl_stage_name(enum brig_dsl_stage stage);
+
+// Compiles as brig_dsl_compile and writes one stage as text, for people and golden files.
+// Returns: as brig_dsl_compile; nothing is written on failure.
+BRIG_MUST_CHECK enum brig_code brig_dsl_dump(const struct brig_dsl_policy *policy, const struct brig_dsl_options *options,
+                                             enum brig_dsl_stage stage, struct brig_dsl_arena *arena,
+                                             const struct brig_dsl_sink *sink, struct brig_error *reterr);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,67 @@
+// program: working with a finished BPF program of any origin: run it, print it, judge it, read it back.
+//
+// Nothing here knows policies. All functions take instructions as the kernel has them (struct sock_filter, host byte order) and are pure.
+#ifndef BRIG_BPF_DSL_PROGRAM_H
+#define BRIG_BPF_DSL_PROGRAM_H
+
+#include "bpf_dsl/rules.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Says whether the kernel would accept a program: opcodes, load offsets, jumps in range, ends in RET, 1 to 4096 instructions, no read of
+// an M[] cell before it is written.
+// Returns: OK; BAD_PROGRAM with the index of the instruction in detail and the reason in subject.
+// Context: any. Source: kernel/seccomp.c:seccomp_check_filter, net/core/filter.c:bpf_check_classic.
+BRIG_MUST_CHECK enum brig_code brig_dsl_validate(const struct sock_filter *insns, size_t insn_count, struct brig_error *reterr);
+
+// What one run did.
+struct brig_dsl_run {
+    uint32_t ret;      // SECCOMP_RET_* | data
+    uint32_t executed; // instructions, RET included
+};
+
+// Runs a program as the kernel does. `insns` must be valid. `trace`, where not NULL, has a byte per instruction, set to 1 for each that
+// ran. Handles every opcode that the kernel's checker accepts.
+// Context: any. Source: net/core/filter.c, kernel/seccomp.c (Linux 3.5).
+struct brig_dsl_run brig_dsl_interpret(const struct sock_filter *insns, size_t insn_count, const struct brig_dsl_data *data,
+                                       unsigned char *trace);
+
+// Says whether the kernel's allow bitmap will answer `nr` of `audit_arch` without running the program.
+// Context: any. Source: kernel/seccomp.c:seccomp_is_const_allow, Linux 5.11.
+bool brig_dsl_is_cached_allow(const struct sock_filter *insns, size_t insn_count, uint32_t audit_arch, uint32_t nr);
+
+struct brig_dsl_stats {
+    uint32_t insns;
+    uint32_t ebpf_insns;        // after the kernel's conversion, prologue included
+    uint32_t bytes;             // of the classic program
+    uint32_t cached_allow;      // calls of `arch` that the bitmap answers
+    uint32_t max_executed;      // longest path, RET included
+    double expected_executed;   // mean over the calls of `arch` that are not cached, zero arguments, weighted alike
+};
+
+// Measures a valid program for calls of `arch`.
+// Context: normal. Source: net/core/filter.c:bpf_convert_filter for the conversion.
+struct brig_dsl_stats brig_dsl_measure(const struct sock_filter *insns, size_t insn_count, enum brig_dsl_arch arch);
+
+// Writes one instruction as assembler: "ld [0]", "jeq #0x3, +2, +0" without address or newline.
+// Returns: bytes written, without the terminator; the text is cut at buffer_bytes (64 is enough).
+// Context: any.
+size_t brig_dsl_disassemble(const struct sock_filter *insn, char *buffer, size_t buffer_bytes);
+
+// Writes a listing, one instruction a line: index, instruction with absolute targets, and a comment that names the word loaded, the call
+// compared with, the action returned (for `arch`).
+// Context: normal.
+void brig_dsl_list(const struct sock_filter *insns, size_t insn_count, enum brig_dsl_arch arch, const struct brig_dsl_sink *sink);
+
+// Writes an action value as the command line does: ALLOW, ERRNO(13), TRAP(4), TRACE(1), LOG, USER_NOTIF, KILL_PROCESS, KILL_THREAD.
+// Unknown actions are KILL_PROCESS, as the kernel treats them.
+// Returns: bytes written, without the terminator; 24 bytes are enough.
+// Context: any.
+size_t brig_dsl_ret_text(uint32_t ret, char *buffer, size_t buffer_bytes);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,98 @@
+// rules: a policy as one target sees it. Rows are merged, calls have numbers, arguments have registers, values have bits.
+//
+// Made by brig_dsl_resolve; read by the lowering, by the reference evaluator, by `explain` and by lint. A condition keeps its meaning
+// (operator, width, sign, values); how it is tested is the lowering's business, what it means is the evaluator's, and the two share no code.
+#ifndef BRIG_BPF_DSL_RULES_H
+#define BRIG_BPF_DSL_RULES_H
+
+#include "bpf_dsl/bpf_dsl.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// One condition on one register. `values` are 64-bit patterns: negative numbers are sign-extended whatever `bits` is.
+struct brig_dsl_rule_condition {
+    uint8_t op;       // enum brig_dsl_operator; IN_SET has become IN, IS_NULL and NOT_NULL stay
+    uint8_t argument; // register index, 0 to 5
+    uint8_t bits;     // 32: only the low half counts; 64: all of the register
+    bool is_signed;   // for RANGE, AT_LEAST, AT_MOST
+    uint32_t value_count;
+    const uint64_t *values; // as written: MASKED has the mask first, RANGE lo and hi
+    const struct brig_dsl_condition *source;
+};
+
+// One row as it applies to one call.
+struct brig_dsl_rule {
+    const struct brig_dsl_row *row; // NULL for the handler's own rows and for the fallback
+    const char *why;                // reason in force at that row, or NULL
+    struct brig_dsl_action action;
+    uint32_t ret;                   // what the program returns: SECCOMP_RET_* | data, trap id included
+    uint32_t condition_count;       // 0: unconditional
+    const struct brig_dsl_rule_condition *conditions;
+};
+
+// The rules of one call, in order; the last one, and only that, is unconditional.
+struct brig_dsl_call_rules {
+    const struct brig_dsl_rule *const *rules;
+    uint32_t rule_count; // 0: no rows, see brig_dsl_rules.known_ret and unknown_ret
+};
+
+struct brig_dsl_rules {
+    const struct brig_dsl_policy *policy;
+    enum brig_dsl_arch arch;
+    uint16_t kernel;                         // baseline in force
+    const struct brig_dsl_call_rules *calls; // indexed by enum brig_dsl_call
+    uint32_t fallback_ret;                   // calls up to the baseline without rows
+    uint32_t unknown_ret;                    // ENOSYS: newer calls without rows, and numbers that are no call
+    uint32_t foreign_ret;                    // another arch
+    uint32_t x32_ret;                        // x86_64 with bit 30 (and not bit 31) set
+    const struct brig_dsl_trap *traps;
+    uint32_t trap_count;
+};
+
+// Merges, checks and resolves `policy` for options->arch.
+//
+// The order for each call: the handler's own rows (what every policy must allow, see handler_rows.c), then the policy's, then its base's unless an
+// ELSE stopped there. Rows after an unconditional one are dropped.
+// Returns: OK; OUT_OF_ARENA; the codes on policies in status.def, with the row's file and line and the span of text at fault.
+// Owns: ret_rules points into `arena` and `policy`.
+// Context: normal, after fork.
+BRIG_MUST_CHECK enum brig_code brig_dsl_resolve(const struct brig_dsl_policy *policy, const struct brig_dsl_options *options,
+                                                struct brig_dsl_arena *arena, struct brig_dsl_rules *ret_rules,
+                                                struct brig_error *reterr);
+
+// What a filter sees of one call, as in struct seccomp_data but for any target.
+struct brig_dsl_data {
+    uint32_t nr;
+    uint32_t audit_arch;
+    uint64_t ip;
+    uint64_t args[6];
+};
+
+// The reference evaluator: says what the rows say, straight from their meaning.
+//
+// Returns: the SECCOMP_RET_* value. *ret_rule, where ret_rule is not NULL, is the deciding rule, or NULL if none did (unknown, fallback, foreign).
+// Context: any.
+uint32_t brig_dsl_evaluate(const struct brig_dsl_rules *rules, const struct brig_dsl_data *data,
+                           const struct brig_dsl_rule **ret_rule);
+
+// Reads one value expression ("O_RDWR|O_CLOEXEC", "0x10", "-1", "1 << 3") as `arch` has its names.
+//
+// `own` are constants looked up first, or NULL. Slots (SELF_PID) are not known here.
+// Returns: OK; BAD_VALUE_SYNTAX, NO_SUCH_CONSTANT, ABSENT_ON_ARCH, VALUE_OUT_OF_RANGE with the subject in `text`.
+// Context: any.
+BRIG_MUST_CHECK enum brig_code brig_dsl_read_value(const char *text, size_t text_bytes, enum brig_dsl_arch arch,
+                                                   const struct brig_dsl_constant *own, uint64_t *ret_value,
+                                                   struct brig_error *reterr);
+
+// Writes a rule's conditions for people: "flags when ..." as in `brig explain` ("cmd in {F_GETFL, F_GETFD}").
+// Returns: nothing; an unconditional rule writes nothing.
+// Context: normal.
+void brig_dsl_describe_rule(const struct brig_dsl_rule *rule, enum brig_dsl_call call, enum brig_dsl_arch arch,
+                            const struct brig_dsl_sink *sink);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
