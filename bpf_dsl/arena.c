@@ -49,6 +49,11 @@ static void guard_release(const unsigned char *piece, size_t bytes)
 }
 #endif
 
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 // Bytes to skip so that `address` becomes a multiple of `align`.
 static size_t gap_before(uintptr_t address, size_t align)
 {
@@ -70,8 +75,8 @@ void *dsl_arena_alloc(struct brig_dsl_arena *arena, size_t bytes, size_t align)
         return NULL;
     }
     unsigned char *piece = arena->memory + arena->used_bytes + gap;
-    size_t left = free_bytes - gap - taken;
-    arena->used_bytes += gap + taken + (left < DSL_GUARD_BYTES ? left : DSL_GUARD_BYTES);
+    arena->used_bytes += gap + taken;
+    arena->used_bytes += smaller(arena->size_bytes - arena->used_bytes, DSL_GUARD_BYTES);
     guard_release(piece, bytes);
     return piece;
 }
