@@ -1,0 +1,98 @@
+// report: from the bytes of a record to a report's text, a file, and a line for people. Part of libbrig-supervisor.
+//
+// Everything here takes bytes and gives bytes: no descriptor of the worker, no process id, no pointer into shared memory. What must be read while the
+// worker waits (/proc/PID/maps, strings behind pointers) is fetched by the supervisor and handed in. So all of it can be fuzzed, and move into a
+// process of its own.
+#ifndef BRIG_SANDBOX_REPORT_H
+#define BRIG_SANDBOX_REPORT_H
+
+#include "bpf_dsl/bpf_dsl.h"
+#include "trap/record.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BRIG_REPORT_SCHEMA "brig-report-1"
+#define BRIG_REPORT_BYTES_MAX ((size_t)256 << 10)
+#define BRIG_MESSAGE_BYTES_MAX 400
+#define BRIG_FRAMES_MAX 128
+
+// A string or small struct that an argument pointed to, as read from the waiting worker.
+struct brig_pointee {
+    int argument; // register index
+    bool is_cut;
+    size_t size_bytes;
+    const void *bytes;
+};
+
+// Everything known about one event.
+struct brig_violation {
+    const struct brig_trap_record *record; // private copy, not yet checked
+    const struct brig_dsl_program *program; // what the worker runs under: row, reason
+    const struct brig_dsl_policy *policy;
+    const char *worker_name;
+    const char *maps;      // text of /proc/PID/maps, or NULL
+    size_t maps_bytes;
+    const struct brig_pointee *pointees;
+    size_t pointee_count;
+    uint64_t sequence;     // of this supervisor
+    uint64_t count;        // same cause so far
+    int64_t time_ms;       // CLOCK_REALTIME, Unix epoch
+    int pid;               // as the kernel told the supervisor
+    const char *report_name; // file name that the message names, or NULL
+};
+
+enum brig_frame_how { BRIG_FRAME_REGISTERS, BRIG_FRAME_CFI, BRIG_FRAME_POINTER };
+
+struct brig_frame {
+    uint64_t ip;
+    uint64_t module_offset; // file offset address: ip relative to the module's load bias
+    uint64_t symbol_offset;
+    char module[128];       // path of the mapping, cut; empty if none
+    char symbol[128];       // function, cut; empty if unknown
+    char build_id[41];      // hex, empty if unknown
+    enum brig_frame_how how;
+};
+
+enum brig_unwind_stop { BRIG_UNWIND_END, BRIG_UNWIND_TRUNCATED, BRIG_UNWIND_NO_MODULE, BRIG_UNWIND_NO_INFO, BRIG_UNWIND_LIMIT, BRIG_UNWIND_NO_STACK };
+
+struct brig_stack {
+    struct brig_frame frames[BRIG_FRAMES_MAX];
+    size_t frame_count;
+    enum brig_unwind_stop stop;
+};
+
+// Checks a copied record: magic, version, sizes, enumerations, alignment.
+// Returns: OK; BAD_RECORD with the field in subject. Context: normal.
+BRIG_MUST_CHECK enum brig_code brig_record_check(const struct brig_trap_record *record, struct brig_error *reterr);
+
+// Unwinds from a record's registers and stack bytes, with unwind and symbol data only from the files named in `maps` (opened O_NOFOLLOW, regular,
+// device and inode as in maps, read by pread, size-capped).
+// Returns: OK, also with few frames: ret_stack->stop says why the walk ended; BAD_RECORD; BAD_ARGUMENT. At most 50 ms.
+// Context: normal.
+BRIG_MUST_CHECK enum brig_code brig_unwind(const struct brig_trap_record *record, const char *maps, size_t maps_bytes,
+                                           struct brig_stack *ret_stack, struct brig_error *reterr);
+
+// Writes the report's JSON (one object, fixed key order, `schema` first).
+// Returns: OK; BAD_RECORD; TOO_BIG; OUT_OF_MEMORY.
+// Owns: *ret_json is malloced and NUL-terminated, free() it. Context: normal.
+BRIG_MUST_CHECK enum brig_code brig_report_json(const struct brig_violation *violation, const struct brig_stack *stack, char **ret_json,
+                                                struct brig_error *reterr);
+
+// Writes the one-line message into `buffer`: "brig: renderer[4711] openat(AT_FDCWD, \"/etc/passwd\", O_RDONLY) -> killed  by renderer.c:88 ...".
+// Returns: nothing; always terminated, at most BRIG_MESSAGE_BYTES_MAX bytes with the terminator, escaped.
+void brig_report_message(const struct brig_violation *violation, const struct brig_stack *stack, char buffer[BRIG_MESSAGE_BYTES_MAX]);
+
+// Writes `json` gzipped as `name` in the directory `dir_fd`: temporary file, fsync, rename; mode 0600, never over an existing file.
+// Returns: OK; IO (subject: name). After a failure nothing is left behind. Context: normal.
+BRIG_MUST_CHECK enum brig_code brig_report_write(int dir_fd, const char *name, const char *json, struct brig_error *reterr);
+
+// Reads a report back: plain or gzipped JSON, size-capped, trailing data refused.
+// Returns: OK; IO; BAD_REPORT; TOO_BIG; OUT_OF_MEMORY. Owns: *ret_json is malloced, free() it. Context: normal.
+BRIG_MUST_CHECK enum brig_code brig_report_read(const char *path, char **ret_json, struct brig_error *reterr);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
