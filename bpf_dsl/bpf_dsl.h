@@ -53,6 +53,7 @@ extern "C" {
 // --- the language: actions --------------------------------------------------------------------------------------------
 
 enum brig_dsl_verb {
+    BRIG_DSL_VERB_NONE,    // not given: a forgotten initializer must not mean ALLOW
     BRIG_DSL_ALLOW,
     BRIG_DSL_DENY,         // data: errno
     BRIG_DSL_CRASH,        // trap, report, die
@@ -154,8 +155,8 @@ struct brig_dsl_policy {
     const char *name;
     const struct brig_dsl_policy *base;         // or NULL
     const struct brig_dsl_row *rows;            // ends in ROWS_END
-    struct brig_dsl_action fallback;            // known calls without a row
-    uint16_t kernel;                            // baseline: the newest kernel whose calls the author has looked at
+    struct brig_dsl_action fallback;            // known calls without a row; not given: the base's
+    uint16_t kernel;                            // baseline: the newest kernel whose calls the author has looked at; 0: the base's
     const char *libc;                           // baseline, for people ("glibc 2.42")
     const struct brig_dsl_constant *constants;  // or NULL
 };

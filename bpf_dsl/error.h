@@ -25,7 +25,7 @@ extern "C" {
 #define BRIG_MUST_CHECK __attribute__((warn_unused_result))
 
 enum brig_code {
-#define STATUS(code, sentence) BRIG_##code,
+#define STATUS(code, sentence, detail) BRIG_##code,
 #include "bpf_dsl/status.def"
 #undef STATUS
     BRIG_CODE_COUNT
@@ -37,10 +37,25 @@ struct brig_error {
     int sys_errno;       // errno of the failed system call, 0 if none failed
     const char *step;    // what was being done, a static string ("install filter"); never NULL after a failure
     const char *subject; // the thing that is wrong (a name, a path, a text span), or NULL; not owned
+    uint32_t subject_bytes; // its length where it is a span inside a longer text; 0: it ends in NUL
     const char *file;    // source file of the policy row at fault, or NULL
     int line;            // its line, 0 if none
     int64_t detail;      // one number whose meaning is given beside the code in status.def, 0 if none
 };
+
+// Writes `error` to `reterr` unless that is NULL, so that a failure is one statement:
+// `return brig_error_set(reterr, (struct brig_error){.code = BRIG_IO, .step = "open report", .subject = path, .sys_errno = errno});`
+//
+// Returns: error.code.
+// Owns: nothing; `error`'s pointers are kept.
+// Context: any, a signal handler included.
+static inline enum brig_code brig_error_set(struct brig_error *reterr, struct brig_error error)
+{
+    if (reterr) {
+        *reterr = error;
+    }
+    return error.code;
+}
 
 // Enough for every sentence of brig_error_format; longer subjects are cut.
 #define BRIG_ERROR_TEXT_BYTES 512

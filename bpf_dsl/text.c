@@ -1,0 +1,121 @@
+// text: small writers over a sink. They are used in error paths after fork, so they need nothing: no stdio, no locale, no memory.
+#include <string.h>
+
+#include "bpf_dsl/text.h"
+
+void dsl_put_bytes(const struct brig_dsl_sink *sink, const char *text, size_t text_bytes)
+{
+    sink->write(sink->context, text, text_bytes);
+}
+
+void dsl_put(const struct brig_dsl_sink *sink, const char *text)
+{
+    dsl_put_bytes(sink, text, strlen(text));
+}
+
+// Enough for 2^64 - 1 in either base, "0x" and a sign included.
+enum { NUMBER_BYTES = 24 };
+
+// Writes digits in front of `end`. Returns: the first of them.
+static char *digits_before(char *end, uint64_t value, unsigned base)
+{
+    do {
+        *--end = "0123456789abcdef"[value % base];
+        value /= base;
+    } while (value != 0);
+    return end;
+}
+
+void dsl_put_decimal(const struct brig_dsl_sink *sink, int64_t value)
+{
+    char text[NUMBER_BYTES];
+    char *end = text + sizeof text;
+    // Unsigned negation, since -INT64_MIN is no int64_t.
+    char *start = digits_before(end, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, 10);
+    if (value < 0) {
+        *--start = '-';
+    }
+    dsl_put_bytes(sink, start, (size_t)(end - start));
+}
+
+void dsl_put_hex(const struct brig_dsl_sink *sink, uint64_t value)
+{
+    char text[NUMBER_BYTES];
+    char *end = text + sizeof text;
+    char *start = digits_before(end, value, 16);
+    *--start = 'x';
+    *--start = '0';
+    dsl_put_bytes(sink, start, (size_t)(end - start));
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f';
+}
+
+void dsl_put_source(const struct brig_dsl_sink *sink, const char *text)
+{
+    bool pending = false; // a blank is owed, unless nothing was or will be written
+    bool started = false;
+    while (*text != '\0') {
+        size_t word = 0;
+        while (text[word] != '\0' && !is_blank(text[word])) {
+            word++;
+        }
+        if (word > 0) {
+            if (pending && started) {
+                dsl_put_bytes(sink, " ", 1);
+            }
+            dsl_put_bytes(sink, text, word);
+            started = true;
+            pending = false;
+            text += word;
+            continue;
+        }
+        pending = true;
+        text++;
+    }
+}
+
+// Bytes of `text` that end in a whole UTF-8 character.
+static size_t whole_characters(const char *text, size_t text_bytes)
+{
+    size_t at = text_bytes;
+    while (at > 0 && text_bytes - at < 3 && ((unsigned char)text[at - 1] & 0xc0) == 0x80) {
+        at--;
+    }
+    if (at == 0) {
+        return text_bytes;
+    }
+    unsigned char lead = (unsigned char)text[at - 1];
+    size_t wanted = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+    size_t present = text_bytes - at + 1;
+    return present < wanted ? at - 1 : text_bytes;
+}
+
+static void buffer_write(void *context, const char *text, size_t text_bytes)
+{
+    struct dsl_buffer *buffer = context;
+    size_t room = buffer->size_bytes - 1 - buffer->used_bytes;
+    if (buffer->is_cut || text_bytes == 0) {
+        return;
+    }
+    if (text_bytes > room) {
+        text_bytes = room;
+        buffer->is_cut = true;
+    }
+    memcpy(buffer->text + buffer->used_bytes, text, text_bytes);
+    buffer->used_bytes += text_bytes;
+    if (buffer->is_cut) {
+        buffer->used_bytes = whole_characters(buffer->text, buffer->used_bytes);
+    }
+    buffer->text[buffer->used_bytes] = '\0';
+}
+
+struct brig_dsl_sink dsl_buffer_sink(struct dsl_buffer *buffer)
+{
+    buffer->used_bytes = 0;
+    buffer->is_cut = false;
+    buffer->text[0] = '\0';
+    return (struct brig_dsl_sink){.write = buffer_write, .context = buffer};
+}

@@ -1,0 +1,26 @@
+// text: writing text without stdio, locale or allocation. Internal to bpf_dsl.
+//
+// Everything that bpf_dsl writes goes to a brig_dsl_sink; a buffer is one kind of sink.
+#ifndef BRIG_BPF_DSL_TEXT_H
+#define BRIG_BPF_DSL_TEXT_H
+
+#include "bpf_dsl/bpf_dsl.h"
+
+void dsl_put(const struct brig_dsl_sink *sink, const char *text);
+void dsl_put_bytes(const struct brig_dsl_sink *sink, const char *text, size_t text_bytes);
+void dsl_put_decimal(const struct brig_dsl_sink *sink, int64_t value);
+void dsl_put_hex(const struct brig_dsl_sink *sink, uint64_t value); // "0x1f"
+// Writes what stands in a policy's source, which may have been broken over lines: white space becomes one blank.
+void dsl_put_source(const struct brig_dsl_sink *sink, const char *text);
+
+// A sink into memory of `size_bytes` (at least 1): always terminated, what does not fit is cut at a UTF-8 character's end.
+struct dsl_buffer {
+    char *text;
+    size_t size_bytes;
+    size_t used_bytes; // without the terminator
+    bool is_cut;
+};
+// Empties the buffer. The sink is valid as long as `buffer` is.
+struct brig_dsl_sink dsl_buffer_sink(struct dsl_buffer *buffer);
+
+#endif
