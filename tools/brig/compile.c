@@ -1,0 +1,149 @@
+// brig compile: a policy becomes a program, written raw, as C, as a listing or as JSON; with --stats, what is known about it instead.
+#include <inttypes.h>
+#include <string.h>
+
+#include "tools/brig/tool.h"
+
+static const struct tool_option options[] = {
+    TOOL_OPTION_ARCH,
+    TOOL_OPTION_OUTPUT,
+    TOOL_OPTION_KERNEL,
+    {"format", 0, "FORMAT", "raw (8-byte instructions), c (an initializer), text (a listing) or json; text, with -o raw"},
+    {"stats", 0, NULL, "print figures about the program instead of the program"},
+    TOOL_OPTION_JSON,
+    {NULL, 0, NULL, NULL},
+};
+enum { ARCH, OUTPUT, KERNEL, FORMAT, STATS, JSON };
+
+static void write_raw(FILE *out, const struct tool_subject *subject)
+{
+    fwrite(subject->program.insns, sizeof *subject->program.insns, subject->program.insn_count, out);
+}
+
+static void write_c(FILE *out, const struct tool_subject *subject)
+{
+    const struct brig_dsl_program *program = &subject->program;
+    fprintf(out, "// policy %s for %s, %" PRIu32 " instructions, hash %016" PRIx64 "\n", subject->name,
+            brig_dsl_arch_name(program->arch), program->insn_count, program->hash);
+    fputs("// code, jt, jf, k of struct sock_filter\n", out);
+    for (uint32_t i = 0; i < program->insn_count; i++) {
+        const struct sock_filter *insn = &program->insns[i];
+        char text[64];
+        brig_dsl_disassemble(insn, text, sizeof text);
+        fprintf(out, "{0x%02x, %3u, %3u, 0x%08" PRIx32 "}, // %4" PRIu32 ": %s\n", insn->code, insn->jt, insn->jf, insn->k, i, text);
+    }
+}
+
+static void write_text(FILE *out, const struct tool_subject *subject)
+{
+    struct brig_dsl_sink sink = tool_sink(out);
+    brig_dsl_list(subject->program.insns, subject->program.insn_count, subject->program.arch, &sink);
+}
+
+static json_t *describe_program(const struct tool_subject *subject)
+{
+    char hash[17];
+    snprintf(hash, sizeof hash, "%016" PRIx64, subject->program.hash);
+    return json_pack("{s:s, s:s, s:s, s:s}", "schema", "brig-compile-1", "policy", subject->name, "arch",
+                     brig_dsl_arch_name(subject->program.arch), "hash", hash);
+}
+
+static void write_json(FILE *out, const struct tool_subject *subject)
+{
+    json_t *json = describe_program(subject);
+    json_t *insns = json_array();
+    for (uint32_t i = 0; i < subject->program.insn_count; i++) {
+        const struct sock_filter *insn = &subject->program.insns[i];
+        json_array_append_new(insns, json_pack("[i, i, i, I]", (int)insn->code, (int)insn->jt, (int)insn->jf, (json_int_t)insn->k));
+    }
+    json_object_set_new(json, "insns", insns);
+    tool_print_json(out, json);
+}
+
+static const struct {
+    const char *name;
+    void (*write)(FILE *out, const struct tool_subject *subject);
+} formats[] = {
+    {"raw", write_raw},
+    {"c", write_c},
+    {"text", write_text},
+    {"json", write_json},
+};
+enum { FORMAT_COUNT = sizeof formats / sizeof formats[0], FORMAT_RAW = 0, FORMAT_TEXT = 2 };
+
+static void write_stats(FILE *out, const struct tool_subject *subject, bool as_json)
+{
+    const struct brig_dsl_program *program = &subject->program;
+    struct brig_dsl_stats stats = brig_dsl_measure(program->insns, program->insn_count, program->arch);
+    if (as_json) {
+        json_t *json = describe_program(subject);
+        json_object_set_new(json, "insns", json_integer(stats.insns));
+        json_object_set_new(json, "ebpf_insns", json_integer(stats.ebpf_insns));
+        json_object_set_new(json, "bytes", json_integer(stats.bytes));
+        json_object_set_new(json, "cached_allow", json_integer(stats.cached_allow));
+        json_object_set_new(json, "max_executed", json_integer(stats.max_executed));
+        json_object_set_new(json, "expected_executed", json_real(stats.expected_executed));
+        json_object_set_new(json, "compile_us", json_real(subject->compile_us));
+        json_object_set_new(json, "plain", json_boolean(program->is_plain));
+        json_object_set_new(json, "trap_ids", json_integer(program->trap_count == 0 ? 0 : program->trap_count - 1));
+        tool_print_json(out, json);
+        return;
+    }
+    fprintf(out, "policy             %s\narch               %s\nhash               %016" PRIx64 "\n", subject->name,
+            brig_dsl_arch_name(program->arch), program->hash);
+    fprintf(out, "insns              %" PRIu32 " of 4096%s\n", stats.insns, program->is_plain ? "  (plain form)" : "");
+    fprintf(out, "ebpf_insns         %" PRIu32 "\nbytes              %" PRIu32 "\n", stats.ebpf_insns, stats.bytes);
+    fprintf(out, "cached_allow       %" PRIu32 "  calls that the kernel's bitmap answers\n", stats.cached_allow);
+    fprintf(out, "max_executed       %" PRIu32 "  longest path\n", stats.max_executed);
+    fprintf(out, "expected_executed  %.1f  mean over the calls that are not cached, arguments 0\n", stats.expected_executed);
+    fprintf(out, "compile_us         %.1f\n", subject->compile_us);
+}
+
+static int find_format(const char *name, const char *output)
+{
+    if (name == NULL) {
+        return output == NULL ? FORMAT_TEXT : FORMAT_RAW;
+    }
+    for (int i = 0; i < FORMAT_COUNT; i++) {
+        if (strcmp(name, formats[i].name) == 0) {
+            return i;
+        }
+    }
+    tool_complain("compile", "format '%s' is not known; known are raw, c, text, json", name);
+    return -1;
+}
+
+int brig_compile_main(int argc, char **argv);
+int brig_compile_main(int argc, char **argv)
+{
+    struct tool_arguments arguments;
+    struct brig_dsl_options compile_options;
+    struct tool_subject subject;
+    int status = tool_parse("compile", options, argc, argv, &arguments);
+    if (status >= 0) {
+        return status;
+    }
+    if (arguments.operand_count != 1 || arguments.arch_count != 1) {
+        return tool_complain("compile", "give one policy and at most one --arch; see brig compile --help");
+    }
+    int format = find_format(arguments.values[FORMAT], arguments.values[OUTPUT]);
+    if (format < 0 || !tool_compile_options("compile", arguments.arches[0], arguments.values[KERNEL], &compile_options)) {
+        return TOOL_USAGE;
+    }
+    status = tool_load("compile", arguments.operands[0], &compile_options, &subject);
+    if (status >= 0) {
+        return status;
+    }
+    FILE *out = tool_open_output("compile", arguments.values[OUTPUT]);
+    if (out == NULL) {
+        tool_free_subject(&subject);
+        return TOOL_USAGE;
+    }
+    if (arguments.values[STATS] != NULL) {
+        write_stats(out, &subject, arguments.values[JSON] != NULL);
+    } else {
+        formats[arguments.values[JSON] != NULL ? FORMAT_COUNT - 1 : format].write(out, &subject);
+    }
+    tool_free_subject(&subject);
+    return tool_close_output("compile", out, arguments.values[OUTPUT]);
+}

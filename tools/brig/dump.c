@@ -1,0 +1,131 @@
+// brig dump: one stage of the pipeline as text. brig disasm: the last one, for raw programs too.
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/brig/tool.h"
+
+static const struct tool_option dump_options[] = {
+    TOOL_OPTION_ARCH,
+    TOOL_OPTION_OUTPUT,
+    TOOL_OPTION_KERNEL,
+    {"stage", 0, "STAGE", "rules, expr, ranges, decisions, tree or insns (all, in order)"},
+    {NULL, 0, NULL, NULL},
+};
+enum { ARCH, OUTPUT, KERNEL, STAGE };
+
+static const struct tool_option disasm_options[] = {
+    TOOL_OPTION_ARCH,
+    TOOL_OPTION_OUTPUT,
+    TOOL_OPTION_KERNEL,
+    {NULL, 0, NULL, NULL},
+};
+
+// Returns: a stage, BRIG_DSL_STAGE_COUNT for all of them, or -1 after having complained.
+static int find_stage(const char *name)
+{
+    const char *names[BRIG_DSL_STAGE_COUNT];
+    if (name == NULL) {
+        return BRIG_DSL_STAGE_COUNT;
+    }
+    for (int i = 0; i < BRIG_DSL_STAGE_COUNT; i++) {
+        names[i] = brig_dsl_stage_name((enum brig_dsl_stage)i);
+        if (strcmp(names[i], name) == 0) {
+            return i;
+        }
+    }
+    const char *closest = tool_closest(name, names, BRIG_DSL_STAGE_COUNT);
+    tool_complain("dump", "there is no stage '%s'; did you mean '%s'?", name, closest == NULL ? "insns" : closest);
+    return -1;
+}
+
+static int dump_stage(const struct brig_dsl_policy *policy, const struct brig_dsl_options *options, enum brig_dsl_stage stage, FILE *out)
+{
+    struct brig_error error;
+    struct brig_dsl_arena arena;
+    struct brig_dsl_sink sink = tool_sink(out);
+    void *memory = malloc(BRIG_DSL_ARENA_BYTES);
+    if (memory == NULL) {
+        return tool_complain("dump", "out of memory");
+    }
+    brig_dsl_arena_init(&arena, memory, BRIG_DSL_ARENA_BYTES);
+    enum brig_code code = brig_dsl_dump(policy, options, stage, &arena, &sink, &error);
+    int status = code == BRIG_OK ? -1 : tool_fail("dump", &error);
+    free(memory);
+    return status;
+}
+
+static int dump_stages(const struct brig_dsl_policy *policy, const struct brig_dsl_options *options, int wanted, FILE *out)
+{
+    for (int stage = 0; stage < BRIG_DSL_STAGE_COUNT; stage++) {
+        if (wanted != stage && wanted != BRIG_DSL_STAGE_COUNT) {
+            continue;
+        }
+        if (wanted == BRIG_DSL_STAGE_COUNT) {
+            fprintf(out, "%s# %s\n", stage == 0 ? "" : "\n", brig_dsl_stage_name((enum brig_dsl_stage)stage));
+        }
+        int status = dump_stage(policy, options, (enum brig_dsl_stage)stage, out);
+        if (status >= 0) {
+            return status;
+        }
+    }
+    return -1;
+}
+
+int brig_dump_main(int argc, char **argv);
+int brig_dump_main(int argc, char **argv)
+{
+    struct tool_arguments arguments;
+    int status = tool_parse("dump", dump_options, argc, argv, &arguments);
+    if (status >= 0) {
+        return status;
+    }
+    if (arguments.operand_count != 1) {
+        return tool_complain("dump", "give one policy; see brig dump --help");
+    }
+    int stage = find_stage(arguments.values[STAGE]);
+    const struct brig_dsl_policy *policy = stage < 0 ? NULL : tool_find_policy("dump", arguments.operands[0]);
+    FILE *out = policy == NULL ? NULL : tool_open_output("dump", arguments.values[OUTPUT]);
+    if (out == NULL) {
+        return TOOL_USAGE;
+    }
+    for (int i = 0; i < arguments.arch_count && status < 0; i++) {
+        struct brig_dsl_options options;
+        if (arguments.arch_count > 1) {
+            fprintf(out, "%s## %s\n", i == 0 ? "" : "\n", brig_dsl_arch_name(arguments.arches[i]));
+        }
+        status = tool_compile_options("dump", arguments.arches[i], arguments.values[KERNEL], &options)
+                     ? dump_stages(policy, &options, stage, out)
+                     : TOOL_USAGE;
+    }
+    int close_status = tool_close_output("dump", out, arguments.values[OUTPUT]);
+    return status >= 0 ? status : close_status;
+}
+
+int brig_disasm_main(int argc, char **argv);
+int brig_disasm_main(int argc, char **argv)
+{
+    struct tool_arguments arguments;
+    struct brig_dsl_options options;
+    struct tool_subject subject;
+    int status = tool_parse("disasm", disasm_options, argc, argv, &arguments);
+    if (status >= 0) {
+        return status;
+    }
+    if (arguments.operand_count != 1 || arguments.arch_count != 1) {
+        return tool_complain("disasm", "give one policy and at most one --arch; see brig disasm --help");
+    }
+    if (!tool_compile_options("disasm", arguments.arches[0], arguments.values[KERNEL], &options)) {
+        return TOOL_USAGE;
+    }
+    status = tool_load("disasm", arguments.operands[0], &options, &subject);
+    if (status >= 0) {
+        return status;
+    }
+    FILE *out = tool_open_output("disasm", arguments.values[OUTPUT]);
+    if (out != NULL) {
+        struct brig_dsl_sink sink = tool_sink(out);
+        brig_dsl_list(subject.program.insns, subject.program.insn_count, subject.program.arch, &sink);
+    }
+    tool_free_subject(&subject);
+    return out == NULL ? TOOL_USAGE : tool_close_output("disasm", out, arguments.values[OUTPUT]);
+}

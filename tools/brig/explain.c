@@ -1,0 +1,337 @@
+// brig explain: a policy for people. One line per row and action: what is allowed, when, which row says so and why; in the order in which the rows
+// stand, so that the listing reads as the policy does.
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/brig/tool.h"
+
+static const struct tool_option options[] = {
+    TOOL_OPTION_ARCH,
+    TOOL_OPTION_KERNEL,
+    TOOL_OPTION_JSON,
+    {NULL, 0, NULL, NULL},
+};
+enum { ARCH, KERNEL, JSON };
+
+// One line of the listing: a rule and the calls that it is the same rule for.
+struct line {
+    const struct brig_dsl_rule *rule;
+    uint32_t rank; // position of the row in the policy, base after derived
+    uint32_t call_count;
+    enum brig_dsl_call calls[BRIG_SYS_COUNT];
+};
+
+struct listing {
+    const struct tool_subject *subject;
+    struct line *lines;
+    size_t line_count;
+};
+
+// --- collecting -------------------------------------------------------------------------------------------------------
+
+// Counts rows in reading order until `wanted` is met. Returns: true when it was.
+static bool rank_in_table(const struct brig_dsl_row *table, const struct brig_dsl_row *wanted, uint32_t *rank)
+{
+    for (const struct brig_dsl_row *row = table; row->kind != BRIG_DSL_ROW_END; row++) {
+        if (row == wanted || (row->kind == BRIG_DSL_ROW_USE && rank_in_table(row->table, wanted, rank))) {
+            return true;
+        }
+        ++*rank;
+    }
+    return false;
+}
+
+static uint32_t rank_row(const struct brig_dsl_policy *policy, const struct brig_dsl_row *wanted)
+{
+    uint32_t rank = 1;
+    if (wanted == NULL) {
+        return 0;
+    }
+    for (; policy != NULL; policy = policy->base) {
+        if (rank_in_table(policy->rows, wanted, &rank)) {
+            return rank;
+        }
+    }
+    return rank;
+}
+
+static bool same_meaning(const struct brig_dsl_rule *a, const struct brig_dsl_rule *b)
+{
+    return a->row == b->row && a->ret == b->ret && a->condition_count == b->condition_count &&
+           (a->row != NULL || a->condition_count == 0);
+}
+
+static void add_rule(struct listing *listing, const struct brig_dsl_rule *rule, enum brig_dsl_call call)
+{
+    struct line *line = NULL;
+    for (size_t i = 0; i < listing->line_count && line == NULL; i++) {
+        if (same_meaning(listing->lines[i].rule, rule)) {
+            line = &listing->lines[i];
+        }
+    }
+    if (line == NULL) {
+        line = &listing->lines[listing->line_count++];
+        line->rule = rule;
+        line->call_count = 0;
+        line->rank = rank_row(listing->subject->policy, rule->row);
+    }
+    line->calls[line->call_count++] = call;
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+    const struct line *left = a;
+    const struct line *right = b;
+    if (left->rank != right->rank) {
+        return left->rank < right->rank ? -1 : 1;
+    }
+    return left->calls[0] < right->calls[0] ? -1 : left->calls[0] > right->calls[0];
+}
+
+static size_t count_rules(const struct tool_subject *subject)
+{
+    size_t count = 0;
+    for (int call = 1; call < BRIG_SYS_COUNT; call++) {
+        count += subject->rules.calls[call].rule_count;
+    }
+    return count;
+}
+
+static void collect(struct listing *listing, const bool *wanted)
+{
+    for (int call = 1; call < BRIG_SYS_COUNT; call++) {
+        const struct brig_dsl_call_rules *rules = &listing->subject->rules.calls[call];
+        for (uint32_t i = 0; (wanted == NULL || wanted[call]) && i < rules->rule_count; i++) {
+            add_rule(listing, rules->rules[i], (enum brig_dsl_call)call);
+        }
+    }
+    qsort(listing->lines, listing->line_count, sizeof *listing->lines, compare_lines);
+}
+
+// --- printing ---------------------------------------------------------------------------------------------------------
+
+// The action as rows write it, errno by name: "ALLOW", "DENY(EPERM)", "EMULATE(sched_own_thread)".
+static void format_action(const struct brig_dsl_action *action, enum brig_dsl_arch arch, char *buffer, size_t buffer_bytes)
+{
+    static const char *const verbs[BRIG_DSL_VERB_COUNT] = {
+        [BRIG_DSL_ALLOW] = "ALLOW",
+        [BRIG_DSL_DENY] = "DENY",
+        [BRIG_DSL_CRASH] = "CRASH",
+        [BRIG_DSL_REPORT] = "REPORT",
+        [BRIG_DSL_EMULATE] = "EMULATE",
+        [BRIG_DSL_LOG] = "LOG",
+        [BRIG_DSL_KILL_PROCESS] = "KILL_PROCESS",
+        [BRIG_DSL_KILL_THREAD] = "KILL_THREAD",
+        [BRIG_DSL_TRACE] = "TRACE",
+        [BRIG_DSL_NOTIFY] = "NOTIFY",
+    };
+    const char *verb = verbs[action->verb];
+    const char *errno_name = brig_dsl_constant_name("errno", action->data, arch);
+    if (action->verb == BRIG_DSL_EMULATE) {
+        snprintf(buffer, buffer_bytes, "%s(%s)", verb, action->handler->name);
+    } else if ((action->verb == BRIG_DSL_DENY || action->verb == BRIG_DSL_REPORT) && errno_name != NULL) {
+        snprintf(buffer, buffer_bytes, "%s(%s)", verb, errno_name);
+    } else if (action->verb == BRIG_DSL_DENY || action->verb == BRIG_DSL_REPORT || action->verb == BRIG_DSL_TRACE) {
+        snprintf(buffer, buffer_bytes, "%s(%u)", verb, action->data);
+    } else {
+        snprintf(buffer, buffer_bytes, "%s", verb);
+    }
+}
+
+// Text that grows in memory, for a sink.
+struct text {
+    char *bytes;
+    size_t size;
+    FILE *stream;
+};
+
+static char *describe_line(const struct line *line, enum brig_dsl_arch arch)
+{
+    struct text text = {NULL, 0, NULL};
+    text.stream = open_memstream(&text.bytes, &text.size);
+    if (text.stream == NULL) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < line->call_count; i++) {
+        fprintf(text.stream, "%s%s", i == 0 ? "" : ", ", brig_dsl_call_name(line->calls[i]));
+    }
+    if (line->rule->condition_count > 0) {
+        struct brig_dsl_sink sink = tool_sink(text.stream);
+        fputs(" when ", text.stream);
+        brig_dsl_describe_rule(line->rule, line->calls[0], arch, &sink);
+    }
+    fclose(text.stream);
+    return text.bytes;
+}
+
+enum { ACTION_COLUMNS = 27, WHAT_COLUMNS = 64 };
+
+// Prints `what` in lines of at most WHAT_COLUMNS, broken after spaces; the row and its reason stand on the first.
+static void print_wrapped(const char *action, const char *what, const struct brig_dsl_rule *rule)
+{
+    bool first = true;
+    while (first || *what != '\0') {
+        size_t bytes = strlen(what);
+        if (bytes > WHAT_COLUMNS) {
+            bytes = WHAT_COLUMNS;
+            while (bytes > 0 && what[bytes - 1] != ' ') {
+                bytes--;
+            }
+            bytes = bytes == 0 ? WHAT_COLUMNS : bytes;
+        }
+        printf("  %-*s %-*.*s", ACTION_COLUMNS, first ? action : "", first ? WHAT_COLUMNS : 0, (int)bytes, what);
+        if (first && rule->row != NULL) {
+            printf("  %s:%d%s%s", rule->row->file, rule->row->line, rule->why == NULL ? "" : "  ", rule->why == NULL ? "" : rule->why);
+        } else if (first) {
+            printf("  the signal handler's own calls");
+        }
+        fputc('\n', stdout);
+        what += bytes;
+        first = false;
+    }
+}
+
+static void print_text(const struct listing *listing, bool whole_policy)
+{
+    const struct tool_subject *subject = listing->subject;
+    const struct brig_dsl_rules *rules = &subject->rules;
+    char action[64];
+    printf("%s (%s, baseline Linux %u.%u%s%s)\n", subject->name, brig_dsl_arch_name(rules->arch), rules->kernel >> 8,
+           rules->kernel & 0xffu, subject->policy->libc == NULL ? "" : " / ", subject->policy->libc == NULL ? "" : subject->policy->libc);
+    for (size_t i = 0; i < listing->line_count; i++) {
+        char *what = describe_line(&listing->lines[i], rules->arch);
+        format_action(&listing->lines[i].rule->action, rules->arch, action, sizeof action);
+        print_wrapped(action, what == NULL ? "(out of memory)" : what, listing->lines[i].rule);
+        free(what);
+    }
+    if (whole_policy) {
+        printf("  %-*s any call newer than the baseline, and numbers that are no call\n", ACTION_COLUMNS, "DENY(ENOSYS)");
+        format_action(&subject->policy->fallback, rules->arch, action, sizeof action);
+        printf("  %-*s <fallback>\nother architectures, x32: CRASH\n", ACTION_COLUMNS, action);
+    }
+}
+
+static json_t *line_json(const struct line *line, enum brig_dsl_arch arch)
+{
+    char action[64];
+    char *what = describe_line(line, arch);
+    json_t *calls = json_array();
+    format_action(&line->rule->action, arch, action, sizeof action);
+    for (uint32_t i = 0; i < line->call_count; i++) {
+        json_array_append_new(calls, json_string(brig_dsl_call_name(line->calls[i])));
+    }
+    const char *when = what == NULL ? NULL : strstr(what, " when ");
+    json_t *json = json_pack("{s:s, s:o, s:s?, s:s?, s:i, s:s?}", "action", action, "calls", calls, "when",
+                             line->rule->condition_count == 0 || when == NULL ? NULL : when + strlen(" when "), "file",
+                             line->rule->row == NULL ? NULL : line->rule->row->file, "line",
+                             line->rule->row == NULL ? 0 : line->rule->row->line, "why", line->rule->why);
+    free(what);
+    return json;
+}
+
+static json_t *listing_json(const struct listing *listing)
+{
+    const struct tool_subject *subject = listing->subject;
+    char kernel[16];
+    char fallback[64];
+    json_t *rows = json_array();
+    snprintf(kernel, sizeof kernel, "%u.%u", subject->rules.kernel >> 8, subject->rules.kernel & 0xffu);
+    format_action(&subject->policy->fallback, subject->rules.arch, fallback, sizeof fallback);
+    for (size_t i = 0; i < listing->line_count; i++) {
+        json_array_append_new(rows, line_json(&listing->lines[i], subject->rules.arch));
+    }
+    return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:o, s:s, s:s, s:s}", "schema", "brig-explain-1", "policy", subject->name, "arch",
+                     brig_dsl_arch_name(subject->rules.arch), "kernel", kernel, "libc", subject->policy->libc, "rows", rows, "unknown",
+                     "DENY(ENOSYS)", "fallback", fallback, "foreign", "CRASH");
+}
+
+// Says what happens to a call that no row names.
+static void print_unlisted(const struct tool_subject *subject, enum brig_dsl_call call)
+{
+    char text[32];
+    struct brig_dsl_data data = {.nr = (uint32_t)brig_dsl_call_nr(call, subject->rules.arch),
+                                 .audit_arch = brig_dsl_arch_audit(subject->rules.arch)};
+    brig_dsl_ret_text(brig_dsl_evaluate(&subject->rules, &data, NULL), text, sizeof text);
+    printf("  %s  %s: no row, %s\n", text, brig_dsl_call_name(call),
+           brig_dsl_call_since(call) > subject->rules.kernel ? "newer than the baseline" : "the fallback");
+}
+
+// Marks the calls given by name. Returns: false after having complained.
+static bool mark_calls(const struct tool_arguments *arguments, enum brig_dsl_arch arch, bool *wanted)
+{
+    for (int i = 1; i < arguments->operand_count; i++) {
+        const char *name = arguments->operands[i];
+        enum brig_dsl_call call = brig_dsl_call_by_name(name, strlen(name));
+        if (call == BRIG_SYS_NONE) {
+            const char *closest = brig_dsl_closest_name(name, strlen(name), 'c');
+            tool_complain("explain", "no system call has the name '%s'%s%s%s", name, closest == NULL ? "" : "; did you mean '",
+                          closest == NULL ? "" : closest, closest == NULL ? "" : "'?");
+            return false;
+        }
+        if (brig_dsl_call_nr(call, arch) < 0) {
+            tool_complain("explain", "%s has no call '%s'", brig_dsl_arch_name(arch), name);
+            return false;
+        }
+        wanted[call] = true;
+    }
+    return true;
+}
+
+static int explain(const struct tool_subject *subject, const struct tool_arguments *arguments)
+{
+    bool wanted[BRIG_SYS_COUNT] = {false};
+    bool whole_policy = arguments->operand_count == 1;
+    struct listing listing = {.subject = subject};
+    if (!mark_calls(arguments, subject->rules.arch, wanted)) {
+        return TOOL_USAGE;
+    }
+    listing.lines = calloc(count_rules(subject) + 1, sizeof *listing.lines);
+    if (listing.lines == NULL) {
+        return tool_complain("explain", "out of memory");
+    }
+    collect(&listing, whole_policy ? NULL : wanted);
+    if (arguments->values[JSON] != NULL) {
+        tool_print_json(stdout, listing_json(&listing));
+    } else {
+        print_text(&listing, whole_policy);
+        for (int call = 1; call < BRIG_SYS_COUNT; call++) {
+            if (wanted[call] && subject->rules.calls[call].rule_count == 0) {
+                print_unlisted(subject, (enum brig_dsl_call)call);
+            }
+        }
+    }
+    free(listing.lines);
+    return TOOL_OK;
+}
+
+int brig_explain_main(int argc, char **argv);
+int brig_explain_main(int argc, char **argv)
+{
+    struct tool_arguments arguments;
+    int status = tool_parse("explain", options, argc, argv, &arguments);
+    if (status >= 0) {
+        return status;
+    }
+    if (arguments.operand_count < 1) {
+        return tool_complain("explain", "give a policy; see brig explain --help");
+    }
+    if (tool_is_raw(arguments.operands[0])) {
+        return tool_complain("explain", "a raw program has no rows to explain; see brig disasm and brig emu");
+    }
+    status = TOOL_OK;
+    for (int i = 0; i < arguments.arch_count && status == TOOL_OK; i++) {
+        struct brig_dsl_options compile_options;
+        struct tool_subject subject;
+        if (!tool_compile_options("explain", arguments.arches[i], arguments.values[KERNEL], &compile_options)) {
+            return TOOL_USAGE;
+        }
+        status = tool_load("explain", arguments.operands[0], &compile_options, &subject);
+        if (status >= 0) {
+            return status;
+        }
+        status = explain(&subject, &arguments);
+        tool_free_subject(&subject);
+    }
+    int close_status = tool_close_output("explain", stdout, NULL);
+    return status == TOOL_OK ? close_status : status;
+}

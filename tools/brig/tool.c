@@ -1,0 +1,287 @@
+// tool: the verbs' shared parts. See tool.h.
+#include "tools/brig/tool.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// --- errors -----------------------------------------------------------------------------------------------------------
+
+int tool_complain(const char *verb, const char *format, ...)
+{
+    va_list arguments;
+    fprintf(stderr, "brig %s: ", verb);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    return TOOL_USAGE;
+}
+
+int tool_fail(const char *verb, const struct brig_error *error)
+{
+    char text[BRIG_ERROR_TEXT_BYTES];
+    fprintf(stderr, "brig %s: %s\n", verb, brig_error_format(error, text, sizeof text));
+    switch (error->code) {
+    case BRIG_KERNEL_LACKS:
+        return TOOL_LACKS;
+    case BRIG_TIMEOUT:
+        return TOOL_UNDECIDED;
+    default:
+        return TOOL_USAGE;
+    }
+}
+
+#define CLOSEST_BYTES_MAX 40
+
+// Levenshtein distance of two short names; one that cannot be in reach for long ones.
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t row[CLOSEST_BYTES_MAX + 1];
+    size_t a_bytes = strlen(a);
+    size_t b_bytes = strlen(b);
+    if (a_bytes > CLOSEST_BYTES_MAX || b_bytes > CLOSEST_BYTES_MAX) {
+        return SIZE_MAX;
+    }
+    for (size_t j = 0; j <= b_bytes; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 1; i <= a_bytes; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b_bytes; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            best = row[j] + 1 < best ? row[j] + 1 : best;
+            row[j] = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+        }
+    }
+    return row[b_bytes];
+}
+
+const char *tool_closest(const char *name, const char *const *candidates, size_t candidate_count)
+{
+    const char *closest = NULL;
+    size_t least = strlen(name) / 3 + 2;
+    for (size_t i = 0; i < candidate_count; i++) {
+        size_t distance = edit_distance(name, candidates[i]);
+        if (distance < least) {
+            least = distance;
+            closest = candidates[i];
+        }
+    }
+    return closest;
+}
+
+// --- options ----------------------------------------------------------------------------------------------------------
+
+enum { LONG_ONLY = 256 }; // getopt's value of option i without a letter is LONG_ONLY + i
+
+static void print_usage(const char *verb, const struct tool_option *options)
+{
+    for (const struct tool_verb *known = tool_verbs; known->name != NULL; known++) {
+        if (strcmp(known->name, verb) == 0) {
+            printf("usage: brig %s [OPTION...] %s\n\n%s\n\n", verb, known->arguments, known->summary);
+        }
+    }
+    for (const struct tool_option *option = options; option->name != NULL; option++) {
+        char letter[] = {'-', option->letter, ',', ' ', '\0'};
+        char spelling[48];
+        snprintf(spelling, sizeof spelling, "%s--%s%s%s", option->letter == 0 ? "    " : letter, option->name,
+                 option->value == NULL ? "" : "=", option->value == NULL ? "" : option->value);
+        printf("  %-26s %s\n", spelling, option->help);
+    }
+    printf("  %-26s %s\n", "-h, --help", "print this");
+}
+
+static int complain_about_option(const char *verb, const struct tool_option *options, const char *given)
+{
+    const char *names[TOOL_OPTION_MAX];
+    size_t count = 0;
+    for (const struct tool_option *option = options; option->name != NULL; option++) {
+        names[count++] = option->name;
+    }
+    const char *closest = strncmp(given, "--", 2) == 0 ? tool_closest(given + 2, names, count) : NULL;
+    if (closest != NULL) {
+        return tool_complain(verb, "option '%s' is not known; did you mean '--%s'?", given, closest);
+    }
+    return tool_complain(verb, "option '%s' is not known; see brig %s --help", given, verb);
+}
+
+// Fills getopt's two tables from ours.
+static void make_getopt_tables(const struct tool_option *options, struct option *ret_long, char *ret_short)
+{
+    size_t count = 0;
+    size_t letters = 0;
+    ret_short[letters++] = ':'; // getopt stays silent and tells a missing value apart
+    for (; options[count].name != NULL; count++) {
+        int takes_value = options[count].value == NULL ? no_argument : required_argument;
+        int value = options[count].letter == 0 ? LONG_ONLY + (int)count : options[count].letter;
+        ret_long[count] = (struct option){options[count].name, takes_value, NULL, value};
+        if (options[count].letter != 0) {
+            ret_short[letters++] = options[count].letter;
+            if (takes_value == required_argument) {
+                ret_short[letters++] = ':';
+            }
+        }
+    }
+    ret_long[count] = (struct option){"help", no_argument, NULL, 'h'};
+    ret_long[count + 1] = (struct option){NULL, 0, NULL, 0};
+    ret_short[letters++] = 'h';
+    ret_short[letters] = '\0';
+}
+
+static int find_option(const struct tool_option *options, int value)
+{
+    for (int i = 0; options[i].name != NULL; i++) {
+        if (value == options[i].letter || value == LONG_ONLY + i) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static int add_arch(const char *verb, const char *name, struct tool_arguments *arguments)
+{
+    if (arguments->arch_count == TOOL_ARCH_MAX) {
+        return tool_complain(verb, "more than %d arches", TOOL_ARCH_MAX);
+    }
+    if (!brig_dsl_arch_by_name(name, &arguments->arches[arguments->arch_count])) {
+        return tool_complain(verb, "arch '%s' is not known; known are x86_64, i386, aarch64, arm, riscv64", name);
+    }
+    arguments->arch_count++;
+    return -1;
+}
+
+// A negative number is an operand, not an option: a space before it hides it from getopt, and no reader of numbers minds.
+static void hide_negative_numbers(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] == '-' && argv[i][1] >= '0' && argv[i][1] <= '9') {
+            char *hidden = NULL;
+            if (asprintf(&hidden, " %s", argv[i]) >= 0) {
+                argv[i] = hidden; // lives as long as argv
+            }
+        }
+    }
+}
+
+int tool_parse(const char *verb, const struct tool_option *options, int argc, char **argv, struct tool_arguments *ret_arguments)
+{
+    struct option long_options[TOOL_OPTION_MAX + 2];
+    char short_options[2 * TOOL_OPTION_MAX + 4];
+    int value;
+    make_getopt_tables(options, long_options, short_options);
+    hide_negative_numbers(argc, argv);
+    *ret_arguments = (struct tool_arguments){.arch_count = 0};
+    optind = 1;
+    while ((value = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
+        if (value == 'h') {
+            print_usage(verb, options);
+            return tool_close_output(verb, stdout, NULL);
+        }
+        if (value == ':') {
+            return tool_complain(verb, "option '%s' needs a value", argv[optind - 1]);
+        }
+        int index = find_option(options, value);
+        if (value == '?' || index < 0) {
+            return complain_about_option(verb, options, argv[optind - 1]);
+        }
+        ret_arguments->values[index] = optarg == NULL ? "" : optarg;
+        if (strcmp(options[index].name, "arch") == 0) {
+            int status = add_arch(verb, optarg, ret_arguments);
+            if (status >= 0) {
+                return status;
+            }
+        }
+    }
+    if (ret_arguments->arch_count == 0) {
+        ret_arguments->arches[ret_arguments->arch_count++] = brig_dsl_arch_native();
+    }
+    ret_arguments->operands = argv + optind;
+    ret_arguments->operand_count = argc - optind;
+    return -1;
+}
+
+bool tool_read_kernel(const char *text, uint16_t *ret_kernel)
+{
+    char *end = NULL;
+    unsigned long major = strtoul(text, &end, 10);
+    if (end == text || *end != '.' || major < 2 || major > 255) {
+        return false;
+    }
+    const char *minor_text = end + 1;
+    unsigned long minor = strtoul(minor_text, &end, 10);
+    if (end == minor_text || *end != '\0' || minor > 255) {
+        return false;
+    }
+    *ret_kernel = (uint16_t)BRIG_DSL_KERNEL(major, minor);
+    return true;
+}
+
+// --- output -----------------------------------------------------------------------------------------------------------
+
+FILE *tool_open_output(const char *verb, const char *path)
+{
+    if (path == NULL || strcmp(path, "-") == 0) {
+        return stdout;
+    }
+    FILE *out = fopen(path, "we");
+    if (out == NULL) {
+        tool_complain(verb, "cannot write '%s': %s", path, strerror(errno));
+    }
+    return out;
+}
+
+int tool_close_output(const char *verb, FILE *out, const char *path)
+{
+    bool failed = ferror(out) != 0;
+    int close_errno = 0;
+    if (out == stdout ? fflush(out) != 0 : fclose(out) != 0) {
+        failed = true;
+        close_errno = errno;
+    }
+    if (failed) {
+        return tool_complain(verb, "cannot write all of '%s': %s", path == NULL ? "standard output" : path,
+                             close_errno == 0 ? "input/output error" : strerror(close_errno));
+    }
+    return TOOL_OK;
+}
+
+bool tool_check_color(const char *verb, const char *when)
+{
+    if (when == NULL || strcmp(when, "auto") == 0 || strcmp(when, "always") == 0 || strcmp(when, "never") == 0) {
+        return true;
+    }
+    tool_complain(verb, "--color is auto, always or never, not '%s'", when);
+    return false;
+}
+
+bool tool_wants_color(const char *when)
+{
+    if (when != NULL && strcmp(when, "auto") != 0) {
+        return strcmp(when, "always") == 0;
+    }
+    const char *no_color = getenv("NO_COLOR");
+    return (no_color == NULL || no_color[0] == '\0') && isatty(STDOUT_FILENO) != 0;
+}
+
+static void write_to_file(void *context, const char *text, size_t text_bytes)
+{
+    fwrite(text, 1, text_bytes, (FILE *)context);
+}
+
+struct brig_dsl_sink tool_sink(FILE *out)
+{
+    return (struct brig_dsl_sink){.write = write_to_file, .context = out};
+}
+
+void tool_print_json(FILE *out, json_t *json)
+{
+    json_dumpf(json, out, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+    fputc('\n', out);
+    json_decref(json);
+}
