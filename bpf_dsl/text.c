@@ -53,32 +53,31 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f';
 }
 
+static const char *skip_blanks(const char *text)
+{
+    while (is_blank(*text)) {
+        text++;
+    }
+    return text;
+}
+
 void dsl_put_source(const struct brig_dsl_sink *sink, const char *text)
 {
-    bool pending = false; // a blank is owed, unless nothing was or will be written
-    bool started = false;
+    text = skip_blanks(text);
     while (*text != '\0') {
         size_t word = 0;
         while (text[word] != '\0' && !is_blank(text[word])) {
             word++;
         }
-        if (word > 0) {
-            if (pending && started) {
-                dsl_put_bytes(sink, " ", 1);
-            }
-            dsl_put_bytes(sink, text, word);
-            started = true;
-            pending = false;
-            text += word;
-            continue;
+        dsl_put_bytes(sink, text, word);
+        text = skip_blanks(text + word);
+        if (*text != '\0') {
+            dsl_put_bytes(sink, " ", 1);
         }
-        pending = true;
-        text++;
     }
 }
 
-// Bytes of `text` that end in a whole UTF-8 character.
-static size_t whole_characters(const char *text, size_t text_bytes)
+size_t dsl_whole_characters(const char *text, size_t text_bytes)
 {
     size_t at = text_bytes;
     while (at > 0 && text_bytes - at < 3 && ((unsigned char)text[at - 1] & 0xc0) == 0x80) {
@@ -107,7 +106,7 @@ static void buffer_write(void *context, const char *text, size_t text_bytes)
     memcpy(buffer->text + buffer->used_bytes, text, text_bytes);
     buffer->used_bytes += text_bytes;
     if (buffer->is_cut) {
-        buffer->used_bytes = whole_characters(buffer->text, buffer->used_bytes);
+        buffer->used_bytes = dsl_whole_characters(buffer->text, buffer->used_bytes);
     }
     buffer->text[buffer->used_bytes] = '\0';
 }

@@ -13,6 +13,9 @@ void dsl_put_hex(const struct brig_dsl_sink *sink, uint64_t value); // "0x1f"
 // Writes what stands in a policy's source, which may have been broken over lines: white space becomes one blank.
 void dsl_put_source(const struct brig_dsl_sink *sink, const char *text);
 
+// Returns: how many of the `text_bytes` to keep so that `text` does not end inside a UTF-8 character.
+size_t dsl_whole_characters(const char *text, size_t text_bytes);
+
 // A sink into memory of `size_bytes` (at least 1): always terminated, what does not fit is cut at a UTF-8 character's end.
 struct dsl_buffer {
     char *text;

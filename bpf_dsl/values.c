@@ -1,0 +1,435 @@
+// values: "F_DUPFD_CLOEXEC, 0x10, O_RDWR|O_CLOEXEC, ~(A | B), U64(0xffffffffffffffff), SELF_PID" becomes numbers of the target.
+//
+// Takes: text as it stands in the policy's source (words.h stringizes it, so that no macro of the build host is expanded), the
+// target arch, the policy's own constants, the run-time slots. Gives: values with their span in the text, for errors.
+// Guarantees: C's precedence for | & << + - and unary - ~; no result wraps unseen (VALUE_OUT_OF_RANGE); nesting is bounded, so recursion
+// is; every failure names the first bad character or the span that does not fit.
+// Weaknesses: no *, /, ^, >>, ?:, casts, suffixes or function-like macros other than U64(); -9223372036854775808 must be written
+// as -9223372036854775807 - 1, as in C.
+//
+// Numbers have 65 bits here: from -2^63 to 2^64 - 1. That is what both int64_t and U64() need, and what makes an overflow visible.
+#include <string.h>
+
+#include "bpf_dsl/rules.h"
+#include "bpf_dsl/values.h"
+
+// Deeper nesting than a person writes; each level costs three small stack frames.
+enum { DEPTH_LIMIT = 32 };
+
+static const struct dsl_value zero;
+
+// --- failures ---------------------------------------------------------------------------------------------------------
+
+static bool has_failed(const struct dsl_value_reader *reader)
+{
+    return reader->error.code != BRIG_OK;
+}
+
+static struct dsl_value fail_syntax(struct dsl_value_reader *reader, size_t offset)
+{
+    if (!has_failed(reader)) {
+        reader->error = (struct brig_error){.code = BRIG_BAD_VALUE_SYNTAX, .step = "read value", .subject = reader->text,
+                                            .subject_bytes = (uint32_t)reader->text_bytes, .detail = (int64_t)offset};
+    }
+    return zero;
+}
+
+static struct dsl_value fail_span(struct dsl_value_reader *reader, enum brig_code code, size_t start)
+{
+    if (!has_failed(reader)) {
+        reader->error = (struct brig_error){.code = code, .step = "read value", .subject = reader->text + start,
+                                            .subject_bytes = (uint32_t)(reader->at - start)};
+    }
+    return zero;
+}
+
+// --- characters -------------------------------------------------------------------------------------------------------
+
+// Returns: the character at `offset`, '\0' past the end.
+static char peek_at(const struct dsl_value_reader *reader, size_t offset)
+{
+    return offset < reader->text_bytes ? reader->text[offset] : '\0';
+}
+
+static char peek(struct dsl_value_reader *reader)
+{
+    while (peek_at(reader, reader->at) == ' ' || (peek_at(reader, reader->at) >= '\t' && peek_at(reader, reader->at) <= '\r')) {
+        reader->at++;
+    }
+    return peek_at(reader, reader->at);
+}
+
+static bool accept(struct dsl_value_reader *reader, char wanted)
+{
+    if (peek(reader) != wanted) {
+        return false;
+    }
+    reader->at++;
+    return true;
+}
+
+static int digit_of(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    char lower = (char)(c | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : 99;
+}
+
+static bool starts_name(char c)
+{
+    char lower = (char)(c | 0x20);
+    return c == '_' || (lower >= 'a' && lower <= 'z');
+}
+
+static size_t name_length(const struct dsl_value_reader *reader)
+{
+    size_t end = reader->at;
+    while (starts_name(peek_at(reader, end)) || (peek_at(reader, end) >= '0' && peek_at(reader, end) <= '9')) {
+        end++;
+    }
+    return end - reader->at;
+}
+
+static bool is_word(const char *text, size_t text_bytes, const char *word)
+{
+    return strlen(word) == text_bytes && memcmp(text, word, text_bytes) == 0;
+}
+
+// --- arithmetic on 65 bits --------------------------------------------------------------------------------------------
+
+static bool fits(const struct dsl_value *value)
+{
+    bool is_high = value->bits > (uint64_t)INT64_MAX;
+    return value->is_negative ? is_high : !is_high || value->is_unsigned;
+}
+
+// `sign` counts units of 2^64: 0 for a number, -1 for a negative one; anything else has left the range.
+static bool set_sum(struct dsl_value *result, uint64_t a, uint64_t b, int sign)
+{
+    result->bits = a + b;
+    sign += result->bits < a;
+    result->is_negative = sign == -1;
+    return (sign == 0 || sign == -1) && fits(result);
+}
+
+static bool add(struct dsl_value *result, const struct dsl_value *a, const struct dsl_value *b)
+{
+    return set_sum(result, a->bits, b->bits, -(int)a->is_negative - (int)b->is_negative);
+}
+
+static bool negate(struct dsl_value *result, const struct dsl_value *a)
+{
+    // ~a + 1 in 65 bits.
+    return set_sum(result, ~a->bits, 1, a->is_negative ? 0 : -1);
+}
+
+static bool subtract(struct dsl_value *result, const struct dsl_value *a, const struct dsl_value *b)
+{
+    // a + ~b, and 1 more, which is added to the sum so that its carry is seen too.
+    uint64_t partial = a->bits + ~b->bits;
+    int sign = (partial < a->bits) - (int)a->is_negative - (b->is_negative ? 0 : 1);
+    return set_sum(result, partial, 1, sign);
+}
+
+static bool shift_left(struct dsl_value *result, const struct dsl_value *a, const struct dsl_value *b)
+{
+    if (a->is_negative || b->is_negative || b->bits > 63) {
+        return false;
+    }
+    result->bits = a->bits << b->bits;
+    result->is_negative = false;
+    return result->bits >> b->bits == a->bits && fits(result);
+}
+
+static bool bit_and(struct dsl_value *result, const struct dsl_value *a, const struct dsl_value *b)
+{
+    result->bits = a->bits & b->bits;
+    result->is_negative = a->is_negative && b->is_negative;
+    return true;
+}
+
+static bool bit_or(struct dsl_value *result, const struct dsl_value *a, const struct dsl_value *b)
+{
+    result->bits = a->bits | b->bits;
+    result->is_negative = a->is_negative || b->is_negative;
+    return fits(result);
+}
+
+static const struct binary {
+    char text[3];
+    int level; // binds tighter the higher
+    bool (*apply)(struct dsl_value *result, const struct dsl_value *a, const struct dsl_value *b);
+} binaries[] = {
+    {"|", 1, bit_or}, {"&", 2, bit_and}, {"<<", 3, shift_left}, {"+", 4, add}, {"-", 4, subtract},
+};
+
+// --- the grammar ------------------------------------------------------------------------------------------------------
+
+static struct dsl_value read_expression(struct dsl_value_reader *reader, int level);
+
+static struct dsl_value from_int64(int64_t number)
+{
+    return (struct dsl_value){.bits = (uint64_t)number, .is_negative = number < 0};
+}
+
+static struct dsl_value read_number(struct dsl_value_reader *reader)
+{
+    size_t start = reader->at;
+    uint64_t number = 0;
+    int base = 10;
+    bool overflows = false;
+    if (peek_at(reader, start) == '0') {
+        bool is_hex = (peek_at(reader, start + 1) | 0x20) == 'x';
+        base = is_hex ? 16 : 8;
+        reader->at += is_hex ? 2 : 0;
+    }
+    size_t first = reader->at;
+    for (int digit; (digit = digit_of(peek_at(reader, reader->at))) < base; reader->at++) {
+        overflows |= __builtin_mul_overflow(number, (uint64_t)base, &number);
+        overflows |= __builtin_add_overflow(number, (uint64_t)digit, &number);
+    }
+    if (reader->at == first) {
+        return fail_syntax(reader, first);
+    }
+    struct dsl_value value = {.bits = number, .is_unsigned = reader->u64_depth > 0};
+    return overflows || !fits(&value) ? fail_span(reader, BRIG_VALUE_OUT_OF_RANGE, start) : value;
+}
+
+static struct dsl_value read_character(struct dsl_value_reader *reader)
+{
+    static const char escapes[][2] = {{'n', '\n'}, {'t', '\t'}, {'r', '\r'}, {'0', '\0'}, {'\\', '\\'}, {'\'', '\''}, {'"', '"'}};
+    size_t at = reader->at + 1;
+    char c = peek_at(reader, at);
+    if (c == '\\') {
+        at++;
+        size_t i = 0;
+        while (i < sizeof escapes / sizeof escapes[0] && escapes[i][0] != peek_at(reader, at)) {
+            i++;
+        }
+        if (i == sizeof escapes / sizeof escapes[0]) {
+            return fail_syntax(reader, at);
+        }
+        c = escapes[i][1];
+    } else if (c < ' ' || c == '\'' || c > '~') {
+        return fail_syntax(reader, at);
+    }
+    if (peek_at(reader, at + 1) != '\'') {
+        return fail_syntax(reader, at + 1);
+    }
+    reader->at = at + 2;
+    return from_int64(c);
+}
+
+static bool is_slot(const char *name, size_t name_bytes)
+{
+    return is_word(name, name_bytes, "SELF_PID") || is_word(name, name_bytes, "NOTIFY_FD");
+}
+
+static struct dsl_value read_u64(struct dsl_value_reader *reader)
+{
+    if (!accept(reader, '(')) {
+        return fail_syntax(reader, reader->at);
+    }
+    reader->u64_depth++;
+    struct dsl_value value = read_expression(reader, 1);
+    reader->u64_depth--;
+    if (!accept(reader, ')')) {
+        return fail_syntax(reader, reader->at);
+    }
+    value.is_unsigned = true;
+    return value;
+}
+
+static struct dsl_value read_name(struct dsl_value_reader *reader)
+{
+    size_t start = reader->at;
+    const char *name = reader->text + start;
+    size_t name_bytes = name_length(reader);
+    if (is_slot(name, name_bytes)) {
+        return fail_syntax(reader, start); // part of an expression, or a place without slots
+    }
+    reader->at += name_bytes;
+    if (is_word(name, name_bytes, "U64")) {
+        return read_u64(reader);
+    }
+    for (const struct brig_dsl_constant *own = reader->own; own && own->name; own++) {
+        if (is_word(name, name_bytes, own->name)) {
+            return from_int64(own->value);
+        }
+    }
+    int64_t number = 0;
+    switch (brig_dsl_constant_value(name, name_bytes, reader->arch, &number)) {
+    case 0:
+        return from_int64(number);
+    case 2:
+        return fail_span(reader, BRIG_ABSENT_ON_ARCH, start);
+    default:
+        return fail_span(reader, BRIG_NO_SUCH_CONSTANT, start);
+    }
+}
+
+static struct dsl_value read_primary(struct dsl_value_reader *reader)
+{
+    char c = peek(reader);
+    if (c >= '0' && c <= '9') {
+        return read_number(reader);
+    }
+    if (starts_name(c)) {
+        return read_name(reader);
+    }
+    if (c == '\'') {
+        return read_character(reader);
+    }
+    if (!accept(reader, '(')) {
+        return fail_syntax(reader, reader->at);
+    }
+    struct dsl_value value = read_expression(reader, 1);
+    return accept(reader, ')') ? value : fail_syntax(reader, reader->at);
+}
+
+static struct dsl_value complement(struct dsl_value value)
+{
+    value.bits = ~value.bits;
+    // Within U64() numbers have 64 bits and no sign; elsewhere ~x is -x - 1.
+    value.is_negative = !value.is_unsigned && !value.is_negative;
+    value.is_complement = true;
+    return value;
+}
+
+static struct dsl_value read_unary(struct dsl_value_reader *reader)
+{
+    if (reader->depth == DEPTH_LIMIT) {
+        return fail_syntax(reader, reader->at);
+    }
+    reader->depth++;
+    size_t start = (peek(reader), reader->at);
+    struct dsl_value value;
+    if (accept(reader, '~')) {
+        value = complement(read_unary(reader));
+    } else if (accept(reader, '-')) {
+        struct dsl_value operand = read_unary(reader);
+        value = operand;
+        if (!negate(&value, &operand)) {
+            value = fail_span(reader, BRIG_VALUE_OUT_OF_RANGE, start);
+        }
+    } else {
+        value = read_primary(reader);
+    }
+    reader->depth--;
+    return value;
+}
+
+// Returns: the operator at the reader's place if it binds at least as tight as `level`, or NULL.
+static const struct binary *peek_binary(struct dsl_value_reader *reader, int level)
+{
+    char first = peek(reader);
+    for (size_t i = 0; i < sizeof binaries / sizeof binaries[0]; i++) {
+        const struct binary *binary = &binaries[i];
+        bool matches = first == binary->text[0] && (binary->text[1] == '\0' || peek_at(reader, reader->at + 1) == binary->text[1]);
+        if (matches && binary->level >= level) {
+            return binary;
+        }
+    }
+    return NULL;
+}
+
+// Operators of one level group from the left: the right operand takes only what binds tighter.
+static struct dsl_value read_expression(struct dsl_value_reader *reader, int level)
+{
+    size_t start = (peek(reader), reader->at);
+    struct dsl_value left = read_unary(reader);
+    const struct binary *binary;
+    while (!has_failed(reader) && (binary = peek_binary(reader, level)) != NULL) {
+        reader->at += strlen(binary->text);
+        struct dsl_value right = read_expression(reader, binary->level + 1);
+        struct dsl_value result = {.is_unsigned = left.is_unsigned || right.is_unsigned,
+                                   .is_complement = left.is_complement || right.is_complement};
+        if (!has_failed(reader) && !binary->apply(&result, &left, &right)) {
+            return fail_span(reader, BRIG_VALUE_OUT_OF_RANGE, start);
+        }
+        left = result;
+    }
+    return left;
+}
+
+// --- lists ------------------------------------------------------------------------------------------------------------
+
+// Reads a slot that is a whole value. Returns: false, with nothing consumed, where there is none.
+static bool read_slot(struct dsl_value_reader *reader, struct dsl_value *ret_value)
+{
+    const char *name = reader->text + reader->at;
+    size_t start = reader->at;
+    size_t name_bytes = name_length(reader);
+    if (!reader->slots || !is_slot(name, name_bytes)) {
+        return false;
+    }
+    reader->at += name_bytes;
+    char next = peek(reader);
+    reader->at = start;
+    if (next != ',' && next != '\0') {
+        return false;
+    }
+    reader->at += name_bytes;
+    int64_t number = is_word(name, name_bytes, "SELF_PID") ? reader->slots->self_pid : reader->slots->notify_fd;
+    *ret_value = number == BRIG_DSL_SLOT_UNSET ? fail_span(reader, BRIG_SLOT_UNSET, start) : from_int64(number);
+    return true;
+}
+
+static size_t without_trailing_blanks(const struct dsl_value_reader *reader, size_t start, size_t end)
+{
+    while (end > start && (reader->text[end - 1] == ' ' || (reader->text[end - 1] >= '\t' && reader->text[end - 1] <= '\r'))) {
+        end--;
+    }
+    return end;
+}
+
+bool dsl_value_next(struct dsl_value_reader *reader, struct dsl_value *ret_value)
+{
+    bool is_first = reader->at == 0;
+    if (has_failed(reader) || (!is_first && reader->at == reader->text_bytes && reader->text[reader->at - 1] != ',')) {
+        return false;
+    }
+    size_t start = (peek(reader), reader->at);
+    struct dsl_value value = zero;
+    if (!read_slot(reader, &value)) {
+        value = read_expression(reader, 1);
+    }
+    char next = peek(reader);
+    if (next != ',' && reader->at < reader->text_bytes) {
+        fail_syntax(reader, reader->at);
+    }
+    if (has_failed(reader)) {
+        return false;
+    }
+    value.offset = (uint32_t)start;
+    value.bytes = (uint32_t)(without_trailing_blanks(reader, start, reader->at) - start);
+    reader->at += next == ',';
+    *ret_value = value;
+    return true;
+}
+
+size_t dsl_value_count_bound(const char *text, size_t text_bytes)
+{
+    size_t count = 1;
+    for (size_t i = 0; i < text_bytes; i++) {
+        count += text[i] == ',';
+    }
+    return count;
+}
+
+enum brig_code brig_dsl_read_value(const char *text, size_t text_bytes, enum brig_dsl_arch arch,
+                                   const struct brig_dsl_constant *own, uint64_t *ret_value, struct brig_error *reterr)
+{
+    struct dsl_value_reader reader = {.text = text, .text_bytes = text_bytes, .arch = arch, .own = own};
+    struct dsl_value value;
+    if (dsl_value_next(&reader, &value) && reader.at < text_bytes) {
+        fail_syntax(&reader, reader.at); // one value, not a list
+    }
+    if (has_failed(&reader)) {
+        return brig_error_set(reterr, reader.error);
+    }
+    *ret_value = value.bits;
+    return BRIG_OK;
+}
