@@ -22,8 +22,8 @@ static inline bool test_check_code(enum brig_code code, enum brig_code expected,
 #define CHECK_OK(expression, error) test_check_code((expression), BRIG_OK, (error), TEST_PLACE(#expression))
 
 // CHECK_CODE(brig_lock(NULL, &options, &error), BRIG_BAD_ARGUMENT, &error): a certain code, and that the error has it too.
-#define CHECK_CODE(expression, expected, error)                                                                                \
-    (test_check_code((expression), (expected), (error), TEST_PLACE(#expression)) &&                                            \
+#define CHECK_CODE(expression, expected, error) \
+    (test_check_code((expression), (expected), (error), TEST_PLACE(#expression)) && \
      test_check_error_has((expected), (error), TEST_PLACE(#expression)))
 
 static inline bool test_check_error_has(enum brig_code expected, const struct brig_error *error, struct test_place place)
@@ -35,10 +35,10 @@ static inline bool test_check_error_has(enum brig_code expected, const struct br
     return false;
 }
 
-#define REQUIRE_OK(expression, error)                                                                                          \
-    do {                                                                                                                       \
-        if (!CHECK_OK(expression, error))                                                                                      \
-            return;                                                                                                            \
+#define REQUIRE_OK(expression, error) \
+    do { \
+        if (!CHECK_OK(expression, error)) \
+            return; \
     } while (0)
 
 #endif

@@ -3,10 +3,12 @@
 
 #include "tests/shim/runner.h"
 
-namespace {
+namespace
+{
 
-class CTest : public testing::Test {
-public:
+class CTest : public testing::Test
+{
+  public:
     explicit CTest(const test_case *test) : test_(test)
     {
     }
@@ -18,7 +20,7 @@ public:
             GTEST_SKIP() << skipped;
     }
 
-private:
+  private:
     const test_case *test_;
 };
 

@@ -115,19 +115,19 @@ static inline struct test_number test_number_pointer(const void *value)
 
 #define TEST_PLACE(text) ((struct test_place){__FILE__, __LINE__, (text)})
 
-#define TEST_DEFINE(room_, name_, is_sandboxed_, ...)                                                                          \
-    static void test_body_##room_##_##name_(void);                                                                             \
-    __attribute__((constructor)) static void test_register_##room_##_##name_(void)                                             \
-    {                                                                                                                          \
-        static struct test_case test = {.room = #room_,                                                                        \
-                                        .name = #name_,                                                                        \
-                                        .file = __FILE__,                                                                      \
-                                        .line = __LINE__,                                                                      \
-                                        .is_sandboxed = (is_sandboxed_),                                                       \
-                                        .options = {__VA_ARGS__},                                                              \
-                                        .body = test_body_##room_##_##name_};                                                  \
-        test_register(&test);                                                                                                  \
-    }                                                                                                                          \
+#define TEST_DEFINE(room_, name_, is_sandboxed_, ...) \
+    static void test_body_##room_##_##name_(void); \
+    __attribute__((constructor)) static void test_register_##room_##_##name_(void) \
+    { \
+        static struct test_case test = {.room = #room_, \
+                                        .name = #name_, \
+                                        .file = __FILE__, \
+                                        .line = __LINE__, \
+                                        .is_sandboxed = (is_sandboxed_), \
+                                        .options = {__VA_ARGS__}, \
+                                        .body = test_body_##room_##_##name_}; \
+        test_register(&test); \
+    } \
     static void test_body_##room_##_##name_(void)
 
 // --- the macros -------------------------------------------------------------------------------------------------------
@@ -152,10 +152,10 @@ static inline struct test_number test_number_pointer(const void *value)
 #define CHECK_BYTES_EQ(left, right, bytes) test_check_bytes((left), (right), (bytes), TEST_PLACE(#left " == " #right))
 
 // Goes on only if a check holds: REQUIRE(CHECK_EQ(a, b)) works as well as REQUIRE(a == b).
-#define REQUIRE(condition)                                                                                                     \
-    do {                                                                                                                       \
-        if (!CHECK(condition))                                                                                                 \
-            return;                                                                                                            \
+#define REQUIRE(condition) \
+    do { \
+        if (!CHECK(condition)) \
+            return; \
     } while (0)
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
