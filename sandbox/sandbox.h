@@ -28,7 +28,8 @@ struct brig_feature {
     bool is_present;
     int sys_errno;       // why not, 0 if present or unknown
     int64_t detail;      // Landlock ABI version, kernel version as BRIG_DSL_KERNEL ..., 0 if none
-    const char *hint;    // what to do about it, or NULL
+    const char *hint;    // what to do about its absence, or about its presence where that is the risk; NULL: nothing
+    bool is_needed;      // brig_lock or brig_supervisor_launch fails without it
 };
 
 // Probes everything without changing the process (some probes fork a short-lived child).
@@ -46,7 +47,7 @@ struct brig_lock_options {
     void *memory; // for the compiler; may be reused afterwards
     size_t memory_bytes; // BRIG_DSL_ARENA_BYTES is enough
     struct brig_trap_slots *slots; // or NULL, see brig_trap_setup
-    int notify_fd;                 // with slots: the eventfd, else ignored
+    int notify_fd;                 // with slots: the eventfd, never negative; else ignored
     uint32_t verdict_wait_ms;
     uint32_t filter_flags; // extra SECCOMP_FILTER_FLAG_* (SPEC_ALLOW, LOG); TSYNC is always on
 };
@@ -55,18 +56,22 @@ struct brig_lock_options {
 // the kernel back whether it is on.
 //
 // Call once, when all that needs more than the policy is done. Threads may run; each gets the filter.
-// Returns: OK; every code of brig_dsl_compile and brig_trap_arm; KERNEL_LACKS; KERNEL_REFUSED; TSYNC_REFUSED (detail: the thread in the
-// way, with its name in the step's text); ALREADY_LOCKED. On failure no filter is on.
-// Owns: nothing; `policy`'s data must live as long as the process.
+// Returns: OK; BAD_ARGUMENT; every code of brig_dsl_compile and brig_trap_arm, and of brig_install; ALREADY_LOCKED (by an earlier
+// brig_lock, also of a parent). On failure no filter is on. A filter that is on and does not answer as it must ends the process.
+// Owns: nothing; `policy`'s data must live as long as the process. A subject made at run time lives until this thread's next call.
 // Context: normal, after fork.
 // Source: seccomp(2) SECCOMP_SET_MODE_FILTER with SECCOMP_FILTER_FLAG_TSYNC (3.17).
 BRIG_MUST_CHECK enum brig_code brig_lock(const struct brig_dsl_policy *policy, const struct brig_lock_options *options,
                                          struct brig_error *reterr);
 
-// The last step of brig_lock alone: installs a compiled program on all threads (no_new_privs must be set) and proves it by the probe number.
+// The last step of brig_lock alone: installs a compiled program on all threads (no_new_privs must be set) and proves it by the probe number,
+// and by /proc for as many threads as the program lets be asked. A proof that fails ends the process.
 //
-// Returns: OK; BAD_ARGUMENT (a program with NOTIFY actions); KERNEL_LACKS; KERNEL_REFUSED; TSYNC_REFUSED.
+// Returns: OK; BAD_ARGUMENT (a program with NOTIFY actions; flags other than LOG, SPEC_ALLOW and TSYNC); KERNEL_LACKS (subject: the
+// action or flag); KERNEL_REFUSED; TSYNC_REFUSED (detail: the thread in the way; subject: its name and why). On failure no filter is on.
+// Owns: a subject made at run time lives until this thread's next call.
 // Context: normal, after fork.
+// Source: seccomp(2), kernel/seccomp.c:seccomp_can_sync_threads.
 BRIG_MUST_CHECK enum brig_code brig_install(const struct brig_dsl_program *program, uint32_t filter_flags, struct brig_error *reterr);
 
 // --- what a process has on --------------------------------------------------------------------------------------------
@@ -78,6 +83,7 @@ struct brig_status {
     int min_filters;            // stacked filters, least over all threads (5.9; -1 unknown)
     int no_new_privs_count;     // threads with no_new_privs
     bool sigsys_blocked;        // some thread blocks SIGSYS: its traps would kill
+    int odd_tid;                // the first thread that is not filtered, lacks no_new_privs or blocks SIGSYS; 0: none
 };
 
 // Reads /proc/PID/task/*/status of every thread.
