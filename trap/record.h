@@ -42,21 +42,23 @@ enum brig_trap_record_flags {
 struct brig_trap_record {
     uint32_t magic;
     uint32_t version;
-    uint32_t pid; // in the worker's namespace
-    uint32_t tid;
+    uint32_t pid; // in the worker's namespace, as it was when the trap layer was armed
+    uint32_t tid; // 0 when unknown (REENTERED)
     uint32_t nr;
     uint32_t audit_arch;
     uint32_t trap_id;
-    uint32_t verb;    // enum brig_dsl_verb that applied
-    uint32_t data;    // its errno
+    uint32_t verb;    // what the handler does: BRIG_DSL_CRASH (also for an emulation that found a violation) or BRIG_DSL_REPORT
+    uint32_t data;    // REPORT: its errno, else 0
     uint32_t flags;   // enum brig_trap_record_flags
     uint64_t call_address; // si_call_addr: after the instruction
     uint64_t args[6];
-    uint64_t registers[BRIG_TRAP_REGISTERS]; // DWARF numbering of the arch (x86_64: rax rdx rcx rbx rsi rdi rbp rsp r8..r15 rip)
+    // DWARF numbering of the arch that the worker was built for, whatever audit_arch is; the rest 0.
+    // x86_64: rax rdx rcx rbx rsi rdi rbp rsp r8..r15 rip; i386: eax ecx edx ebx esp ebp esi edi eip; aarch64: x0..x30 sp pc pstate
+    uint64_t registers[BRIG_TRAP_REGISTERS];
     uint64_t stack_address; // of stack[0]: sp - 128 rounded down to 16
-    uint32_t stack_bytes;   // valid bytes in stack[]
+    uint32_t stack_bytes;   // valid bytes in stack[]; what lies below sp on a page that does not exist is 0
     uint32_t reserved;
-    char thread_name[16];   // empty when unknown
+    char thread_name[16];   // empty when unknown, which is always so in records of this version's handler
     uint8_t stack[BRIG_TRAP_STACK_BYTES];
 };
 

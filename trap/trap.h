@@ -7,8 +7,8 @@
 // Rules that hold throughout:
 // - The trap is not a wall: nothing that the filter denies becomes possible because of what a handler decides. After a compromise everything
 //   in the worker's memory, this layer's state included, belongs to the attacker.
-// - Emulations and everything they call run inside a signal handler: no allocation, no locks, no libc but memcpy and its like. The build
-//   proves it (trap/handler/symbols.allow).
+// - Emulations and everything they call run inside a signal handler: no allocation, no locks, no libc but memcpy and its like. For ours the
+//   build proves it (trap/handler/symbols.allow).
 // - An outcome is typed: an errno is an answer to the program, a violation is a message to the supervisor.
 #ifndef BRIG_TRAP_TRAP_H
 #define BRIG_TRAP_TRAP_H
@@ -27,14 +27,15 @@ struct brig_trap_call {
     enum brig_dsl_call call;
     uint32_t nr;
     uint32_t audit_arch;
-    uint64_t ip; // address after the system call instruction
+    uint32_t level; // private: how deep traps are nested here
+    uint64_t ip;    // address after the system call instruction
     uint64_t args[6];
 };
 
 enum brig_trap_outcome_kind {
-    BRIG_TRAP_RESULT,    // `value` is what the call returns
-    BRIG_TRAP_ERRNO,     // the call fails with errno `value`
-    BRIG_TRAP_VIOLATION, // report, then die, as CRASH does
+    BRIG_TRAP_RESULT,    // `value` is what the call returns; never in the range of errnos, -4095 to -1
+    BRIG_TRAP_ERRNO,     // the call fails with errno `value`, 1 to 4095
+    BRIG_TRAP_VIOLATION, // report, then die, as CRASH does; a RESULT or ERRNO out of its range is one too
 };
 
 struct brig_trap_outcome {
@@ -48,27 +49,56 @@ struct brig_trap_emulation {
     struct brig_trap_outcome (*emulate)(const struct brig_trap_call *call); // context: signal handler
 };
 
-// newfstatat(fd, "", buf, AT_EMPTY_PATH) becomes fstat(fd, buf); any other path is a violation... of the row's meaning: EACCES.
+// newfstatat(fd, "", buf, AT_EMPTY_PATH) and i386's fstatat64 become fstat(fd, buf), as libc's fstat means it. A path that is not empty, and the
+// working directory (AT_FDCWD), answer EACCES; a path that cannot be read EFAULT.
 extern const struct brig_trap_emulation brig_trap_emulate_fstatat_empty_path;
-// sched_getparam, sched_getscheduler, sched_getaffinity, sched_setscheduler ... on the caller's own thread id become the same call on 0; another
-// thread: EPERM.
+// sched_{get,set}{param,scheduler,affinity} and sched_rr_get_interval on the caller's own thread id become the same call on pid 0, which the
+// policy must let through (a trap of pid 0 itself is a violation); another thread answers EPERM.
 extern const struct brig_trap_emulation brig_trap_emulate_sched_own_thread;
+
+// Makes a system call for an emulation. Use nothing else: a call made in this way may be trapped and emulated in turn, four levels deep; a trap
+// that an emulation causes in any other way is a violation.
+//
+// Returns: what the kernel or the nested emulation answers, -errno included.
+// Context: signal handler, inside an emulation.
+int64_t brig_trap_syscall(const struct brig_trap_call *call, uint32_t nr, const uint64_t args[6]);
+
+// Asks the kernel whether the byte at `address` can be read now. Another thread may unmap it a moment later: then reading it is a true fault of
+// the program.
+//
+// Returns: false where it cannot, and always below 4096. Costs one system call.
+// Context: signal handler, inside an emulation.
+bool brig_trap_is_readable(const struct brig_trap_call *call, uint64_t address);
+
+// Turns what brig_trap_syscall returned into the answer to the program. Context: any.
+static inline struct brig_trap_outcome brig_trap_answer(int64_t kernel_result)
+{
+    struct brig_trap_outcome outcome = {BRIG_TRAP_RESULT, kernel_result};
+    if (kernel_result < 0 && kernel_result >= -4095) {
+        outcome.kind = BRIG_TRAP_ERRNO;
+        outcome.value = -kernel_result;
+    }
+    return outcome;
+}
 
 // --- arming -----------------------------------------------------------------------------------------------------------
 
 struct brig_trap_setup {
     struct brig_trap_slots *slots; // shared with the supervisor, or NULL: nobody reads records
-    int notify_fd;                 // eventfd that wakes the supervisor, or -1
-    uint32_t verdict_wait_ms;      // how long a dying thread waits to be looked at; 0: does not wait
+    int notify_fd;                 // eventfd (EFD_NONBLOCK) that wakes the supervisor, or -1
+    uint32_t verdict_wait_ms;      // how long a dying thread waits to be looked at, and again to be done with; 0: does not wait
 };
 
-// Prepares this process for the traps of `program`: copies its table to pages of its own and seals them read-only, gives this thread an
-// alternate stack, installs the SIGSYS handler and unblocks SIGSYS.
+// Prepares this process for the traps of `program`: copies its table to pages of its own and seals them read-only (and against unmapping where
+// the kernel has mseal(2), 6.10), gives this thread an alternate stack, installs the SIGSYS handler and unblocks SIGSYS in this thread. A handler
+// that the program had for SIGSYS is gone.
 //
-// Call once, before the filter is installed and before other threads exist or in any thread while others do not trap yet.
-// Returns: OK; BAD_ARGUMENT (a program without traps needs none: that is OK too); KERNEL_REFUSED (subject: the call that failed);
-// OUT_OF_MEMORY; ALREADY_LOCKED when armed before with another program.
-// Owns: copies what it needs; `program` may go. `setup->slots` must stay mapped.
+// Call before the filter is installed, and before other threads exist or while others do not trap yet. A program without traps needs
+// nothing: OK, and nothing is done. The same program again: only what belongs to the calling thread is done.
+// Returns: OK; BAD_ARGUMENT (program, setup, arch: not this process's; handler: an emulation without a function; slots: not what record.h
+// describes); KERNEL_REFUSED (subject: the call that failed); OUT_OF_MEMORY; ALREADY_LOCKED when armed before with another program. After a
+// failure the process is as before, but may have an alternate stack.
+// Owns: copies what it needs; `program` may go, its emulations stay. `setup->slots` must stay mapped. A library that armed cannot be unloaded.
 // Context: single-threaded setup, after fork.
 // Source: sigaction(2), sigaltstack(2), seccomp(2).
 BRIG_MUST_CHECK enum brig_code brig_trap_arm(const struct brig_dsl_program *program, const struct brig_trap_setup *setup,
@@ -76,7 +106,8 @@ BRIG_MUST_CHECK enum brig_code brig_trap_arm(const struct brig_dsl_program *prog
 
 // Gives the calling thread an alternate signal stack, if it has none. Threads without one run the handler on their own stack.
 //
-// Call first in a thread's start function. The stack is max(16 KiB, 4 * AT_MINSIGSTKSZ) plus a guard page.
+// Call first in a thread's start function. The stack has room for five nested traps (each AT_MINSIGSTKSZ and 4 KiB for the handler; at least 32 KiB
+// in all) above a guard page.
 // Returns: OK, also when there was one already; KERNEL_REFUSED; OUT_OF_MEMORY.
 // Owns: the stack; brig_trap_thread_leave unmaps it.
 // Context: normal.

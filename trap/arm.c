@@ -1,0 +1,117 @@
+// arm: puts the trap layer in place: tables, this thread's signal stack, the signal handler.
+//
+// Order matters. The handler is installed last but one and the tables are sealed last, because sealing cannot be undone and everything before can; the
+// filter comes after all of it, so no trap can arrive in between. Calls for signals go to the kernel directly: a sanitizer's sigaction would put
+// its own handler in front of ours, and libc's leaves libc's own signals out of the mask.
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "trap/registry.h"
+
+#define KERNEL_SA_RESTORER 0x04000000ul // include/uapi/asm/signal.h of our arches; libc hides it
+#define KERNEL_SIGSET_BYTES ((size_t)8)
+
+// What rt_sigaction(2) takes on our arches: arch/*/include/uapi/asm/signal.h.
+struct kernel_sigaction {
+    void (*handler)(int signal_nr, siginfo_t *info, void *context);
+    unsigned long flags;
+    void (*restorer)(void);
+    uint64_t mask;
+};
+
+static enum brig_code refused(const char *call, struct brig_error *reterr)
+{
+    return brig_error_set(
+        reterr, (struct brig_error){.code = BRIG_KERNEL_REFUSED, .step = "arm SIGSYS", .subject = call, .sys_errno = errno});
+}
+
+static enum brig_code bad_argument(const char *name, int64_t value, struct brig_error *reterr)
+{
+    return brig_error_set(
+        reterr, (struct brig_error){.code = BRIG_BAD_ARGUMENT, .step = "arm traps", .subject = name, .detail = value});
+}
+
+static bool is_slots(const struct brig_trap_slots *slots)
+{
+    return slots->magic == BRIG_TRAP_RECORD_MAGIC && slots->version == BRIG_TRAP_RECORD_VERSION &&
+           slots->slot_count == BRIG_TRAP_SLOT_COUNT;
+}
+
+static enum brig_code check_arguments(const struct brig_dsl_program *program, const struct brig_trap_setup *setup,
+                                      struct brig_error *reterr)
+{
+    if (!program || (program->trap_count && !program->traps)) {
+        return bad_argument("program", 0, reterr);
+    }
+    if (!setup) {
+        return bad_argument("setup", 0, reterr);
+    }
+    if (program->arch != brig_dsl_arch_native()) {
+        return bad_argument("arch", program->arch, reterr);
+    }
+    if (setup->slots && !is_slots(setup->slots)) {
+        return bad_argument("slots", setup->slots->version, reterr);
+    }
+    return BRIG_OK;
+}
+
+// What every thread that traps needs, and this one may lack.
+static enum brig_code prepare_thread(struct brig_error *reterr)
+{
+    const uint64_t sigsys = TRAP_SIGNAL_BIT(SIGSYS);
+    const enum brig_code code = brig_trap_thread_enter(reterr);
+    if (code != BRIG_OK) {
+        return code;
+    }
+    if (syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &sigsys, NULL, KERNEL_SIGSET_BYTES) != 0) {
+        return refused("rt_sigprocmask", reterr);
+    }
+    return BRIG_OK;
+}
+
+static enum brig_code install_and_seal(const struct trap_root *root, struct brig_error *reterr)
+{
+    struct kernel_sigaction before;
+    const struct kernel_sigaction action = {
+        .handler = trap_handler,
+        .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | KERNEL_SA_RESTORER,
+        .restorer = trap_arch_restorer,
+        .mask = TRAP_HANDLER_MASK,
+    };
+    if (syscall(SYS_rt_sigaction, SIGSYS, &action, &before, KERNEL_SIGSET_BYTES) != 0) {
+        return refused("rt_sigaction", reterr);
+    }
+    const enum brig_code code = trap_registry_seal(root, reterr);
+    if (code != BRIG_OK) {
+        syscall(SYS_rt_sigaction, SIGSYS, &before, NULL, KERNEL_SIGSET_BYTES);
+    }
+    return code;
+}
+
+enum brig_code brig_trap_arm(const struct brig_dsl_program *program, const struct brig_trap_setup *setup, struct brig_error *reterr)
+{
+    struct trap_root root;
+    enum brig_code code = check_arguments(program, setup, reterr);
+    if (code != BRIG_OK || program->trap_count <= 1) {
+        return code;
+    }
+    if (trap_root_page.root.entries && trap_root_page.root.hash != program->hash) {
+        return brig_error_set(reterr, (struct brig_error){.code = BRIG_ALREADY_LOCKED, .step = "arm traps"});
+    }
+    code = prepare_thread(reterr);
+    if (code != BRIG_OK || trap_root_page.root.entries) {
+        return code;
+    }
+    code = trap_registry_make(program, setup, &root, reterr);
+    if (code != BRIG_OK) {
+        return code;
+    }
+    code = install_and_seal(&root, reterr);
+    if (code != BRIG_OK) {
+        trap_registry_drop(&root);
+    }
+    return code;
+}

@@ -1,0 +1,129 @@
+// handler: what the files of the handler share with each other, and with the set-up half that fills the sealed pages. Internal to trap/.
+//
+// The handler reads three kinds of memory: the sealed pages (trap_root and what it points to), its own stack, and the slots that it shares with the
+// supervisor, which it takes for scratch. It has no other state: how deep traps are nested is told by the interrupted registers.
+//
+// Nesting. All calls of the handler go through trap_arch_syscall, which keeps a *level* where the handler of a trap that interrupts it
+// finds it: the depth (1 in the trap of ordinary code), and what the interrupted handler was doing. A trap of handler code from anywhere else (an
+// emulation that did not use brig_trap_syscall) is known by the signal mask, which no other code has.
+#ifndef BRIG_TRAP_HANDLER_HANDLER_H
+#define BRIG_TRAP_HANDLER_HANDLER_H
+
+#include <signal.h>
+
+#include "trap/handler/arch/arch.h"
+#include "trap/trap.h"
+
+#pragma GCC visibility push(hidden)
+
+// --- what set-up leaves on sealed pages -------------------------------------------------------------------------------
+
+// What one trap id means. Copied from struct brig_dsl_trap, so that nothing points into the program's memory.
+struct trap_entry {
+    uint8_t origin; // enum brig_dsl_origin
+    uint8_t verb;   // enum brig_dsl_verb: CRASH, REPORT or EMULATE
+    uint16_t data;
+    bool other_nrs;
+    struct brig_trap_outcome (*emulate)(const struct brig_trap_call *call); // EMULATE
+    uint64_t nr_set[BRIG_DSL_TRAP_NRS / 64];
+};
+
+struct trap_root {
+    const struct trap_entry *entries; // NULL: not armed; entries[0] is unused
+    const uint16_t *call_of_nr;       // BRIG_DSL_TRAP_NRS values of enum brig_dsl_call
+    uint32_t entry_count;
+    uint32_t audit_arch; // of the program
+    struct brig_trap_slots *slots;
+    int notify_fd;
+    uint32_t verdict_wait_ms;
+    uint32_t pid;
+    uint64_t hash; // of the program
+};
+
+// A page that can be sealed alone.
+union trap_root_page {
+    struct trap_root root;
+    unsigned char page[TRAP_ARCH_PAGE_BYTES];
+};
+extern union trap_root_page trap_root_page;
+
+// --- levels -----------------------------------------------------------------------------------------------------------
+
+// Emulations may be nested so deep. One trap more is a violation.
+#define TRAP_DEPTH_MAX 4u
+
+// What a handler is doing when it makes a call.
+enum trap_stage {
+    TRAP_STAGE_EMULATING, // a trap of this call is ordinary, one deeper
+    TRAP_STAGE_RECORDING, // ... is recorded in short, without calls that can be left out
+    TRAP_STAGE_SHORT,     // ... cannot even be recorded in short: die
+    TRAP_STAGE_DYING,     // ... is a foreign filter's answer to the reserved call: go on and die in another way
+};
+
+static inline uint32_t trap_level(uint32_t depth, enum trap_stage stage)
+{
+    return depth | (uint32_t)stage << 8;
+}
+
+static inline uint32_t trap_level_depth(uint32_t level)
+{
+    return level & 0xff;
+}
+
+static inline uint32_t trap_level_stage(uint32_t level)
+{
+    return level >> 8;
+}
+
+#define TRAP_SIGNAL_BIT(signal_nr) (1ull << ((signal_nr)-1))
+
+// What sa_mask leaves open: SIGSYS, because handlers nest, and faults, which would kill silently if they were blocked.
+#define TRAP_OPEN_SIGNALS                                                                                                                  \
+    (TRAP_SIGNAL_BIT(SIGSYS) | TRAP_SIGNAL_BIT(SIGSEGV) | TRAP_SIGNAL_BIT(SIGBUS) | TRAP_SIGNAL_BIT(SIGFPE) | TRAP_SIGNAL_BIT(SIGILL) |    \
+     TRAP_SIGNAL_BIT(SIGTRAP) | TRAP_SIGNAL_BIT(SIGABRT))
+// The mask of handler code. libc's own signals are in it, which programs cannot block through libc: so no ordinary code has this mask.
+#define TRAP_HANDLER_MASK (~(TRAP_OPEN_SIGNALS | TRAP_SIGNAL_BIT(SIGKILL) | TRAP_SIGNAL_BIT(SIGSTOP)))
+
+// --- one trap ---------------------------------------------------------------------------------------------------------
+
+struct trap_event {
+    ucontext_t *context;
+    const struct trap_entry *entry; // NULL: the id is not ours
+    uint32_t id;
+    uint32_t outer_stage;       // enum trap_stage of the interrupted handler; of no meaning at depth 1
+    struct brig_trap_call call; // its level: this event's depth, TRAP_STAGE_EMULATING
+};
+
+static inline uint32_t trap_event_depth(const struct trap_event *event)
+{
+    return trap_level_depth(event->call.level);
+}
+
+static inline uint64_t trap_context_mask(const ucontext_t *context)
+{
+    uint64_t mask;
+    __builtin_memcpy(&mask, &context->uc_sigmask, sizeof mask); // the kernel writes these eight bytes, whatever libc's type is
+    return mask;
+}
+
+// Adds to a counter of struct brig_trap_slots, named by its offset.
+void trap_count(size_t counter_offset);
+
+// The SIGSYS handler.
+void trap_handler(int signal_nr, siginfo_t *info, void *context);
+
+// Answers one trap: emulates, or records and answers, or records and dies.
+void trap_dispatch(const struct trap_event *event);
+
+// Writes a record of `event`, in short where the event interrupted a handler, and wakes the supervisor. With BRIG_TRAP_FLAG_WAITS in `flags` it
+// waits, for a bounded time, until the supervisor is done with it.
+void trap_record(const struct trap_event *event, enum brig_dsl_verb verb, uint32_t flags);
+
+__attribute__((noreturn)) void trap_die(void);
+
+int64_t trap_syscall(uint32_t level, uint32_t nr, const uint64_t args[6]);
+bool trap_is_readable(uint32_t level, uint64_t address);
+
+#pragma GCC visibility pop
+
+#endif
