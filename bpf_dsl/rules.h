@@ -24,7 +24,7 @@ struct brig_dsl_rule_condition {
 
 // One row as it applies to one call.
 struct brig_dsl_rule {
-    const struct brig_dsl_row *row; // NULL for the handler's own rows and for the fallback
+    const struct brig_dsl_row *row; // the handler's own rows are in handler_rows.c; NULL: no row, see `why`
     const char *why;                // reason in force at that row, or NULL
     struct brig_dsl_action action;
     uint32_t ret;                   // what the program returns: SECCOMP_RET_* | data, trap id included
@@ -35,7 +35,7 @@ struct brig_dsl_rule {
 // The rules of one call, in order; the last one, and only that, is unconditional.
 struct brig_dsl_call_rules {
     const struct brig_dsl_rule *const *rules;
-    uint32_t rule_count; // 0: no rows, see brig_dsl_rules.known_ret and unknown_ret
+    uint32_t rule_count; // 0: no rows, see brig_dsl_rules.fallback_ret and unknown_ret
 };
 
 struct brig_dsl_rules {
@@ -53,8 +53,8 @@ struct brig_dsl_rules {
 
 // Merges, checks and resolves `policy` for options->arch.
 //
-// The order for each call: the handler's own rows (what every policy must allow, see handler_rows.c), then the policy's, then its base's unless an
-// ELSE stopped there. Rows after an unconditional one are dropped.
+// The order for each call: the handler's own rows (what every policy must allow, see handler_rows.c), then the policy's, then its
+// base's unless an ELSE stopped there. Rows after an unconditional one are dropped, unread. clone3 without a row answers ENOSYS.
 // Returns: OK; OUT_OF_ARENA; the codes on policies in status.def, with the row's file and line and the span of text at fault.
 // Owns: ret_rules points into `arena` and `policy`.
 // Context: normal, after fork.
@@ -86,11 +86,22 @@ BRIG_MUST_CHECK enum brig_code brig_dsl_read_value(const char *text, size_t text
                                                    const struct brig_dsl_constant *own, uint64_t *ret_value,
                                                    struct brig_error *reterr);
 
-// Writes a rule's conditions for people: "flags when ..." as in `brig explain` ("cmd in {F_GETFL, F_GETFD}").
-// Returns: nothing; an unconditional rule writes nothing.
-// Context: normal.
+// Writes a rule's conditions for people, as in `brig explain`: "cmd in {F_GETFL, F_GETFD} and arg (low half) has only {O_NONBLOCK}".
+// Values stand as in the source; an unconditional rule writes nothing.
+// Context: any.
 void brig_dsl_describe_rule(const struct brig_dsl_rule *rule, enum brig_dsl_call call, enum brig_dsl_arch arch,
                             const struct brig_dsl_sink *sink);
+
+// Writes an action as it is written in a policy: "ALLOW", "DENY(EPERM)", "EMULATE(uname)". Numbers without a name stay numbers.
+// Context: any.
+void brig_dsl_describe_action(const struct brig_dsl_action *action, const struct brig_dsl_sink *sink);
+
+// Says who makes `call` while all signals are blocked, so that a trap there kills without a handler or a report.
+//
+// Rows may not REPORT or EMULATE such a call (TRAP_WHILE_BLOCKED); lint asks this about a fallback that traps.
+// Returns: a static sentence, or NULL when libc makes `call` only with signals open.
+// Context: any. Source: glibc 2.36 nptl, musl 1.2; tests measure it per libc.
+const char *brig_dsl_blocked_reason(enum brig_dsl_call call);
 
 #ifdef __cplusplus
 }

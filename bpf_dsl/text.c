@@ -53,26 +53,22 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f';
 }
 
-static const char *skip_blanks(const char *text)
+void dsl_put_source(const struct brig_dsl_sink *sink, const char *text, size_t text_bytes)
 {
-    while (is_blank(*text)) {
-        text++;
-    }
-    return text;
-}
-
-void dsl_put_source(const struct brig_dsl_sink *sink, const char *text)
-{
-    text = skip_blanks(text);
-    while (*text != '\0') {
-        size_t word = 0;
-        while (text[word] != '\0' && !is_blank(text[word])) {
-            word++;
+    const char *end = text + text_bytes;
+    bool is_started = false;
+    while (text < end) {
+        const char *word = text;
+        while (text < end && !is_blank(*text)) {
+            text++;
         }
-        dsl_put_bytes(sink, text, word);
-        text = skip_blanks(text + word);
-        if (*text != '\0') {
-            dsl_put_bytes(sink, " ", 1);
+        if (text > word) {
+            dsl_put(sink, is_started ? " " : "");
+            dsl_put_bytes(sink, word, (size_t)(text - word));
+            is_started = true;
+        }
+        while (text < end && is_blank(*text)) {
+            text++;
         }
     }
 }

@@ -11,7 +11,7 @@ void dsl_put_bytes(const struct brig_dsl_sink *sink, const char *text, size_t te
 void dsl_put_decimal(const struct brig_dsl_sink *sink, int64_t value);
 void dsl_put_hex(const struct brig_dsl_sink *sink, uint64_t value); // "0x1f"
 // Writes what stands in a policy's source, which may have been broken over lines: white space becomes one blank.
-void dsl_put_source(const struct brig_dsl_sink *sink, const char *text);
+void dsl_put_source(const struct brig_dsl_sink *sink, const char *text, size_t text_bytes);
 
 // Returns: how many of the `text_bytes` to keep so that `text` does not end inside a UTF-8 character.
 size_t dsl_whole_characters(const char *text, size_t text_bytes);

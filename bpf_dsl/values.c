@@ -6,8 +6,6 @@
 // is; every failure names the first bad character or the span that does not fit.
 // Weaknesses: no *, /, ^, >>, ?:, casts, suffixes or function-like macros other than U64(); -9223372036854775808 must be written
 // as -9223372036854775807 - 1, as in C.
-//
-// Numbers have 65 bits here: from -2^63 to 2^64 - 1. That is what both int64_t and U64() need, and what makes an overflow visible.
 #include <string.h>
 
 #include "bpf_dsl/rules.h"
@@ -28,7 +26,9 @@ static bool has_failed(const struct dsl_value_reader *reader)
 static struct dsl_value fail_syntax(struct dsl_value_reader *reader, size_t offset)
 {
     if (!has_failed(reader)) {
-        reader->error = (struct brig_error){.code = BRIG_BAD_VALUE_SYNTAX, .step = "read value", .subject = reader->text,
+        // An empty span would be taken for a terminated string.
+        reader->error = (struct brig_error){.code = BRIG_BAD_VALUE_SYNTAX, .step = "read value",
+                                            .subject = reader->text_bytes > 0 ? reader->text : "",
                                             .subject_bytes = (uint32_t)reader->text_bytes, .detail = (int64_t)offset};
     }
     return zero;
@@ -97,74 +97,6 @@ static bool is_word(const char *text, size_t text_bytes, const char *word)
     return strlen(word) == text_bytes && memcmp(text, word, text_bytes) == 0;
 }
 
-// --- arithmetic on 65 bits --------------------------------------------------------------------------------------------
-
-static bool fits(const struct dsl_value *value)
-{
-    bool is_high = value->bits > (uint64_t)INT64_MAX;
-    return value->is_negative ? is_high : !is_high || value->is_unsigned;
-}
-
-// `sign` counts units of 2^64: 0 for a number, -1 for a negative one; anything else has left the range.
-static bool set_sum(struct dsl_value *result, uint64_t a, uint64_t b, int sign)
-{
-    result->bits = a + b;
-    sign += result->bits < a;
-    result->is_negative = sign == -1;
-    return (sign == 0 || sign == -1) && fits(result);
-}
-
-static bool add(struct dsl_value *result, const struct dsl_value *a, const struct dsl_value *b)
-{
-    return set_sum(result, a->bits, b->bits, -(int)a->is_negative - (int)b->is_negative);
-}
-
-static bool negate(struct dsl_value *result, const struct dsl_value *a)
-{
-    // ~a + 1 in 65 bits.
-    return set_sum(result, ~a->bits, 1, a->is_negative ? 0 : -1);
-}
-
-static bool subtract(struct dsl_value *result, const struct dsl_value *a, const struct dsl_value *b)
-{
-    // a + ~b, and 1 more, which is added to the sum so that its carry is seen too.
-    uint64_t partial = a->bits + ~b->bits;
-    int sign = (partial < a->bits) - (int)a->is_negative - (b->is_negative ? 0 : 1);
-    return set_sum(result, partial, 1, sign);
-}
-
-static bool shift_left(struct dsl_value *result, const struct dsl_value *a, const struct dsl_value *b)
-{
-    if (a->is_negative || b->is_negative || b->bits > 63) {
-        return false;
-    }
-    result->bits = a->bits << b->bits;
-    result->is_negative = false;
-    return result->bits >> b->bits == a->bits && fits(result);
-}
-
-static bool bit_and(struct dsl_value *result, const struct dsl_value *a, const struct dsl_value *b)
-{
-    result->bits = a->bits & b->bits;
-    result->is_negative = a->is_negative && b->is_negative;
-    return true;
-}
-
-static bool bit_or(struct dsl_value *result, const struct dsl_value *a, const struct dsl_value *b)
-{
-    result->bits = a->bits | b->bits;
-    result->is_negative = a->is_negative || b->is_negative;
-    return fits(result);
-}
-
-static const struct binary {
-    char text[3];
-    int level; // binds tighter the higher
-    bool (*apply)(struct dsl_value *result, const struct dsl_value *a, const struct dsl_value *b);
-} binaries[] = {
-    {"|", 1, bit_or}, {"&", 2, bit_and}, {"<<", 3, shift_left}, {"+", 4, add}, {"-", 4, subtract},
-};
-
 // --- the grammar ------------------------------------------------------------------------------------------------------
 
 static struct dsl_value read_expression(struct dsl_value_reader *reader, int level);
@@ -194,7 +126,7 @@ static struct dsl_value read_number(struct dsl_value_reader *reader)
         return fail_syntax(reader, first);
     }
     struct dsl_value value = {.bits = number, .is_unsigned = reader->u64_depth > 0};
-    return overflows || !fits(&value) ? fail_span(reader, BRIG_VALUE_OUT_OF_RANGE, start) : value;
+    return overflows || !dsl_value_fits(&value) ? fail_span(reader, BRIG_VALUE_OUT_OF_RANGE, start) : value;
 }
 
 static struct dsl_value read_character(struct dsl_value_reader *reader)
@@ -289,15 +221,6 @@ static struct dsl_value read_primary(struct dsl_value_reader *reader)
     return accept(reader, ')') ? value : fail_syntax(reader, reader->at);
 }
 
-static struct dsl_value complement(struct dsl_value value)
-{
-    value.bits = ~value.bits;
-    // Within U64() numbers have 64 bits and no sign; elsewhere ~x is -x - 1.
-    value.is_negative = !value.is_unsigned && !value.is_negative;
-    value.is_complement = true;
-    return value;
-}
-
 static struct dsl_value read_unary(struct dsl_value_reader *reader)
 {
     if (reader->depth == DEPTH_LIMIT) {
@@ -307,11 +230,11 @@ static struct dsl_value read_unary(struct dsl_value_reader *reader)
     size_t start = (peek(reader), reader->at);
     struct dsl_value value;
     if (accept(reader, '~')) {
-        value = complement(read_unary(reader));
+        value = dsl_value_complement(read_unary(reader));
     } else if (accept(reader, '-')) {
         struct dsl_value operand = read_unary(reader);
         value = operand;
-        if (!negate(&value, &operand)) {
+        if (!dsl_value_negate(&value, &operand)) {
             value = fail_span(reader, BRIG_VALUE_OUT_OF_RANGE, start);
         }
     } else {
@@ -321,27 +244,17 @@ static struct dsl_value read_unary(struct dsl_value_reader *reader)
     return value;
 }
 
-// Returns: the operator at the reader's place if it binds at least as tight as `level`, or NULL.
-static const struct binary *peek_binary(struct dsl_value_reader *reader, int level)
-{
-    char first = peek(reader);
-    for (size_t i = 0; i < sizeof binaries / sizeof binaries[0]; i++) {
-        const struct binary *binary = &binaries[i];
-        bool matches = first == binary->text[0] && (binary->text[1] == '\0' || peek_at(reader, reader->at + 1) == binary->text[1]);
-        if (matches && binary->level >= level) {
-            return binary;
-        }
-    }
-    return NULL;
-}
-
 // Operators of one level group from the left: the right operand takes only what binds tighter.
 static struct dsl_value read_expression(struct dsl_value_reader *reader, int level)
 {
     size_t start = (peek(reader), reader->at);
     struct dsl_value left = read_unary(reader);
-    const struct binary *binary;
-    while (!has_failed(reader) && (binary = peek_binary(reader, level)) != NULL) {
+    for (;;) {
+        peek(reader); // to the operator
+        const struct dsl_operator *binary = dsl_operator_at(reader->text + reader->at, reader->text_bytes - reader->at);
+        if (has_failed(reader) || !binary || binary->level < level) {
+            return left;
+        }
         reader->at += strlen(binary->text);
         struct dsl_value right = read_expression(reader, binary->level + 1);
         struct dsl_value result = {.is_unsigned = left.is_unsigned || right.is_unsigned,
@@ -351,7 +264,6 @@ static struct dsl_value read_expression(struct dsl_value_reader *reader, int lev
         }
         left = result;
     }
-    return left;
 }
 
 // --- lists ------------------------------------------------------------------------------------------------------------
@@ -424,8 +336,8 @@ enum brig_code brig_dsl_read_value(const char *text, size_t text_bytes, enum bri
 {
     struct dsl_value_reader reader = {.text = text, .text_bytes = text_bytes, .arch = arch, .own = own};
     struct dsl_value value;
-    if (dsl_value_next(&reader, &value) && reader.at < text_bytes) {
-        fail_syntax(&reader, reader.at); // one value, not a list
+    if (dsl_value_next(&reader, &value) && reader.text[reader.at - 1] == ',') {
+        fail_syntax(&reader, reader.at - 1); // one value, not a list
     }
     if (has_failed(&reader)) {
         return brig_error_set(reterr, reader.error);

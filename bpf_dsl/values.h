@@ -35,4 +35,19 @@ bool dsl_value_next(struct dsl_value_reader *reader, struct dsl_value *ret_value
 // Returns: at most how many values `text` has.
 size_t dsl_value_count_bound(const char *text, size_t text_bytes);
 
+// Whether the number is one that its text may have: above INT64_MAX only through U64().
+bool dsl_value_fits(const struct dsl_value *value);
+struct dsl_value dsl_value_complement(struct dsl_value value);
+// Returns: false if the result does not fit.
+bool dsl_value_negate(struct dsl_value *result, const struct dsl_value *operand);
+
+// An operator with two operands. `result` comes with is_unsigned set.
+struct dsl_operator {
+    char text[3];
+    int level; // binds tighter the higher
+    bool (*apply)(struct dsl_value *result, const struct dsl_value *a, const struct dsl_value *b);
+};
+// Returns: the operator that `text` begins with, or NULL.
+const struct dsl_operator *dsl_operator_at(const char *text, size_t text_bytes);
+
 #endif

@@ -1,0 +1,124 @@
+// evaluate: what the rows say about one call, computed straight from their meaning.
+//
+// Takes: rules and a call as a filter sees it. Gives: the value that the kernel must get. It is the witness against the compiler, so it is
+// written to be believed: one rule after the other, one condition after the other, no expression, no table, nothing taken over from the
+// lowering. Weakness: slow (one comparison per value).
+#include <errno.h>
+#include <linux/seccomp.h>
+
+#include "bpf_dsl/rules.h"
+
+// The x32 numbers on x86_64: bit 30, without bit 31 (arch/x86/include/uapi/asm/unistd.h: __X32_SYSCALL_BIT).
+enum { X32_FIRST = 0x40000000, X32_LAST = 0x7fffffff };
+
+// The argument as the kernel's own code will see it, and a value of the condition beside it.
+static uint64_t cut(uint64_t number, uint8_t bits)
+{
+    return bits == 32 ? (uint32_t)number : number;
+}
+
+static int64_t as_signed(uint64_t number, uint8_t bits)
+{
+    return bits == 32 ? (int64_t)(int32_t)(uint32_t)number : (int64_t)number;
+}
+
+static bool is_at_most(uint64_t a, uint64_t b, const struct brig_dsl_rule_condition *condition)
+{
+    if (condition->is_signed) {
+        return as_signed(a, condition->bits) <= as_signed(b, condition->bits);
+    }
+    return cut(a, condition->bits) <= cut(b, condition->bits);
+}
+
+static bool is_one_of(uint64_t number, const struct brig_dsl_rule_condition *condition, uint32_t first)
+{
+    for (uint32_t i = first; i < condition->value_count; i++) {
+        if (cut(number, condition->bits) == cut(condition->values[i], condition->bits)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool condition_holds(const struct brig_dsl_rule_condition *condition, const struct brig_dsl_data *data)
+{
+    uint64_t argument = cut(data->args[condition->argument], condition->bits);
+    const uint64_t *values = condition->values;
+    switch ((enum brig_dsl_operator)condition->op) {
+    case BRIG_DSL_IN:
+    case BRIG_DSL_IN_SET:
+        return is_one_of(argument, condition, 0);
+    case BRIG_DSL_RANGE:
+        return is_at_most(values[0], argument, condition) && is_at_most(argument, values[1], condition);
+    case BRIG_DSL_AT_LEAST:
+        return is_at_most(values[0], argument, condition);
+    case BRIG_DSL_AT_MOST:
+        return is_at_most(argument, values[0], condition);
+    case BRIG_DSL_MASKED:
+        return is_one_of(argument & values[0], condition, 1);
+    case BRIG_DSL_ONLY_BITS:
+        return (argument & ~values[0]) == 0;
+    case BRIG_DSL_NO_BITS:
+        return (argument & values[0]) == 0;
+    case BRIG_DSL_ALL_BITS:
+        return (argument & cut(values[0], condition->bits)) == cut(values[0], condition->bits);
+    case BRIG_DSL_IS_NULL:
+        return argument == 0;
+    case BRIG_DSL_NOT_NULL:
+        return argument != 0;
+    case BRIG_DSL_END:
+    case BRIG_DSL_OPERATOR_COUNT:
+        break;
+    }
+    return false;
+}
+
+static bool rule_holds(const struct brig_dsl_rule *rule, const struct brig_dsl_data *data)
+{
+    for (uint32_t i = 0; i < rule->condition_count; i++) {
+        if (!condition_holds(&rule->conditions[i], data)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Returns: the first rule that holds, or NULL where the call has no rows.
+static const struct brig_dsl_rule *deciding_rule(const struct brig_dsl_call_rules *rules, const struct brig_dsl_data *data)
+{
+    for (uint32_t i = 0; i < rules->rule_count; i++) {
+        if (rule_holds(rules->rules[i], data)) {
+            return rules->rules[i];
+        }
+    }
+    return NULL;
+}
+
+uint32_t brig_dsl_evaluate(const struct brig_dsl_rules *rules, const struct brig_dsl_data *data,
+                           const struct brig_dsl_rule **ret_rule)
+{
+    const struct brig_dsl_rule *unused;
+    const struct brig_dsl_rule **deciding = ret_rule ? ret_rule : &unused;
+    *deciding = NULL;
+    if (data->audit_arch != brig_dsl_arch_audit(rules->arch)) {
+        return rules->foreign_ret;
+    }
+    if (rules->arch == BRIG_DSL_X86_64 && data->nr >= X32_FIRST && data->nr <= X32_LAST) {
+        return rules->x32_ret;
+    }
+    if (data->nr == BRIG_DSL_DIE_NR) {
+        return SECCOMP_RET_KILL_PROCESS;
+    }
+    if (data->nr == BRIG_DSL_PROBE_NR) {
+        return SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO;
+    }
+    enum brig_dsl_call call = brig_dsl_call_by_nr(data->nr, rules->arch);
+    if (call == BRIG_SYS_NONE) {
+        return rules->unknown_ret;
+    }
+    *deciding = deciding_rule(&rules->calls[call], data);
+    if (*deciding) {
+        return (*deciding)->ret;
+    }
+    return brig_dsl_call_since(call) > rules->kernel ? rules->unknown_ret : rules->fallback_ret;
+}

@@ -1,0 +1,277 @@
+// merge: rows become lists of rules, one list per call.
+//
+// Takes: rows in the order in which they count (rows.c). Gives: per call of the target the rules that can decide it, ending in the only
+// unconditional one. Guarantees: first match wins, so what stands behind an unconditional rule is dropped unread; that is how an ELSE
+// (or a ROW without conditions) replaces what the base says; calls that the target does not have are skipped.
+//
+// Rules without conditions are made once per row and shared by all calls of its set.
+#include <errno.h>
+#include <string.h>
+
+#include "bpf_dsl/resolve.h"
+
+static const char *call_name(const struct dsl_resolver *resolver)
+{
+    return brig_dsl_call_name(resolver->call);
+}
+
+static enum brig_code append(struct dsl_resolver *resolver, const struct brig_dsl_rule *rule)
+{
+    struct dsl_call_list *list = &resolver->lists[resolver->call];
+    struct dsl_rule_link *link = DSL_ARENA_NEW(resolver->arena, struct dsl_rule_link);
+    if (!link) {
+        return dsl_resolve_exhausted(resolver);
+    }
+    *link = (struct dsl_rule_link){.rule = rule};
+    if (list->last) {
+        list->last->next = link;
+    } else {
+        list->first = link;
+    }
+    list->last = link;
+    list->count++;
+    list->is_closed = rule->condition_count == 0;
+    return BRIG_OK;
+}
+
+// Answers from the handler need an open signal mask.
+static enum brig_code check_blocked(struct dsl_resolver *resolver, const struct brig_dsl_action *action)
+{
+    bool is_answered = action->verb == BRIG_DSL_REPORT || action->verb == BRIG_DSL_EMULATE;
+    if (!is_answered || !brig_dsl_blocked_reason(resolver->call)) {
+        return BRIG_OK;
+    }
+    return dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_TRAP_WHILE_BLOCKED, .subject = call_name(resolver)});
+}
+
+// What the calls of one row share.
+struct shared {
+    bool is_known; // trap id and return value have been given
+    uint32_t trap;
+    uint32_t ret;
+    const struct brig_dsl_rule *unconditional;
+};
+
+static enum brig_code new_rule(struct dsl_resolver *resolver, struct shared *shared, const struct brig_dsl_rule **ret_rule)
+{
+    const struct brig_dsl_row *row = resolver->entry.row;
+    struct brig_dsl_rule *rule = DSL_ARENA_NEW(resolver->arena, struct brig_dsl_rule);
+    if (!rule) {
+        return dsl_resolve_exhausted(resolver);
+    }
+    *rule = (struct brig_dsl_rule){.row = row, .why = resolver->entry.why, .action = row->action};
+    enum brig_code code = dsl_resolve_conditions(resolver, rule);
+    if (code != BRIG_OK) {
+        return code;
+    }
+    // Only now, so that rows that reach no call of the target take no id.
+    if (!shared->is_known) {
+        shared->trap = dsl_trap_for_row(resolver);
+        shared->ret = dsl_action_ret(&row->action, shared->trap);
+        shared->is_known = true;
+    }
+    rule->ret = shared->ret;
+    if (rule->condition_count == 0) {
+        shared->unconditional = rule;
+    }
+    *ret_rule = rule;
+    return BRIG_OK;
+}
+
+static enum brig_code add_call(struct dsl_resolver *resolver, enum brig_dsl_call call, struct shared *shared)
+{
+    int32_t nr = brig_dsl_call_nr(call, resolver->options->arch);
+    if (nr < 0 || resolver->lists[call].is_closed) {
+        return BRIG_OK;
+    }
+    resolver->call = call;
+    const struct brig_dsl_action *action = &resolver->entry.row->action;
+    enum brig_code code = dsl_check_action(resolver, action, call_name(resolver));
+    if (code == BRIG_OK) {
+        code = check_blocked(resolver, action);
+    }
+    const struct brig_dsl_rule *rule = shared->unconditional;
+    if (code == BRIG_OK && !rule) {
+        code = new_rule(resolver, shared, &rule);
+    }
+    if (code == BRIG_OK) {
+        code = append(resolver, rule);
+    }
+    if (code == BRIG_SLOT_UNSET && resolver->entry.is_handler) {
+        // Without a supervisor there is nobody to tell.
+        resolver->error = (struct brig_error){.code = BRIG_OK};
+        return BRIG_OK;
+    }
+    if (code == BRIG_OK) {
+        dsl_trap_note(resolver, shared->trap, (uint32_t)nr);
+        resolver->lists[call].has_own_row |= !resolver->entry.is_handler;
+    }
+    return code;
+}
+
+// --- sets of calls ----------------------------------------------------------------------------------------------------
+
+static bool is_name_character(char c)
+{
+    char lower = (char)(c | 0x20);
+    return c == '_' || (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z');
+}
+
+static const char *skip_blanks(const char *at)
+{
+    while (*at == ' ' || (*at >= '\t' && *at <= '\r')) {
+        at++;
+    }
+    return at;
+}
+
+static enum brig_code fail_set(struct dsl_resolver *resolver, enum brig_code code, const char *span, size_t span_bytes)
+{
+    const struct brig_dsl_set *set = resolver->entry.row->set;
+    struct brig_error error = {.code = code, .subject = span, .subject_bytes = (uint32_t)span_bytes, .file = set->file,
+                               .line = set->line};
+    if (code == BRIG_BAD_VALUE_SYNTAX) {
+        error.detail = span - set->text;
+        error.subject = set->text;
+        error.subject_bytes = 0;
+    }
+    return dsl_resolve_fail(resolver, error);
+}
+
+// "read, write, close": one comma between two names, none at the end.
+static enum brig_code add_set(struct dsl_resolver *resolver, struct shared *shared)
+{
+    const char *at = resolver->entry.row->set->text;
+    for (;;) {
+        const char *name = at = skip_blanks(at);
+        while (is_name_character(*at)) {
+            at++;
+        }
+        if (at == name) {
+            return fail_set(resolver, BRIG_BAD_VALUE_SYNTAX, at, 0);
+        }
+        enum brig_dsl_call call = brig_dsl_call_by_name(name, (size_t)(at - name));
+        if (call == BRIG_SYS_NONE) {
+            return fail_set(resolver, BRIG_NO_SUCH_CALL, name, (size_t)(at - name));
+        }
+        enum brig_code code = add_call(resolver, call, shared);
+        if (code != BRIG_OK) {
+            return code;
+        }
+        at = skip_blanks(at);
+        if (*at == '\0') {
+            return BRIG_OK;
+        }
+        if (*at++ != ',') {
+            return fail_set(resolver, BRIG_BAD_VALUE_SYNTAX, at - 1, 0);
+        }
+    }
+}
+
+enum brig_code dsl_merge_row(struct dsl_resolver *resolver)
+{
+    const struct brig_dsl_row *row = resolver->entry.row;
+    struct shared shared = {.trap = 0};
+    if (row->set && row->set->text) {
+        return add_set(resolver, &shared);
+    }
+    if (row->call <= BRIG_SYS_NONE || (unsigned)row->call >= BRIG_SYS_COUNT) {
+        return dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_BAD_ARGUMENT, .subject = "row.call",
+                                                              .detail = (int64_t)row->call});
+    }
+    return add_call(resolver, row->call, &shared);
+}
+
+// --- the end of each list ---------------------------------------------------------------------------------------------
+
+static enum brig_code append_rowless(struct dsl_resolver *resolver, const struct brig_dsl_action *action, uint32_t ret,
+                                     const char *why)
+{
+    struct brig_dsl_rule *rule = DSL_ARENA_NEW(resolver->arena, struct brig_dsl_rule);
+    if (!rule) {
+        return dsl_resolve_exhausted(resolver);
+    }
+    *rule = (struct brig_dsl_rule){.why = why, .action = *action, .ret = ret};
+    return append(resolver, rule);
+}
+
+// The handler's own conditions end in what the call would get without them.
+static enum brig_code end_open_list(struct dsl_resolver *resolver, uint32_t nr)
+{
+    static const struct brig_dsl_action no_such_call = {.verb = BRIG_DSL_DENY, .data = ENOSYS};
+    const struct dsl_call_list *list = &resolver->lists[resolver->call];
+    if (list->has_own_row) {
+        const struct brig_dsl_row *row = list->last->rule->row;
+        return dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_MISSING_ELSE, .subject = call_name(resolver),
+                                                              .file = row->file, .line = row->line});
+    }
+    if (brig_dsl_call_since(resolver->call) > resolver->kernel) {
+        return append_rowless(resolver, &no_such_call, resolver->unknown_ret, "newer than the baseline");
+    }
+    dsl_trap_note(resolver, resolver->fallback_trap, nr);
+    return append_rowless(resolver, &resolver->fallback, resolver->fallback_ret, "no row says otherwise");
+}
+
+static enum brig_code end_list(struct dsl_resolver *resolver, uint32_t nr)
+{
+    static const struct brig_dsl_action no_such_call = {.verb = BRIG_DSL_DENY, .data = ENOSYS};
+    const struct dsl_call_list *list = &resolver->lists[resolver->call];
+    if (list->is_closed) {
+        return BRIG_OK;
+    }
+    if (list->count > 0) {
+        return end_open_list(resolver, nr);
+    }
+    if (resolver->call == BRIG_SYS_clone3) {
+        return append_rowless(resolver, &no_such_call, resolver->unknown_ret,
+                              "its flags are in memory, where a filter cannot see them; libc falls back to clone on ENOSYS only");
+    }
+    if (brig_dsl_call_since(resolver->call) <= resolver->kernel) {
+        dsl_trap_note(resolver, resolver->fallback_trap, nr);
+    }
+    return BRIG_OK;
+}
+
+static enum brig_code write_list(struct dsl_resolver *resolver, struct brig_dsl_call_rules *ret_rules)
+{
+    const struct dsl_call_list *list = &resolver->lists[resolver->call];
+    if (list->count == 0) {
+        return BRIG_OK;
+    }
+    const struct brig_dsl_rule **rules = DSL_ARENA_ARRAY(resolver->arena, const struct brig_dsl_rule *, list->count);
+    if (!rules) {
+        return dsl_resolve_exhausted(resolver);
+    }
+    uint32_t count = 0;
+    for (const struct dsl_rule_link *link = list->first; link; link = link->next) {
+        rules[count++] = link->rule;
+    }
+    *ret_rules = (struct brig_dsl_call_rules){.rules = rules, .rule_count = count};
+    return BRIG_OK;
+}
+
+enum brig_code dsl_merge_finish(struct dsl_resolver *resolver, const struct brig_dsl_call_rules **ret_calls)
+{
+    struct brig_dsl_call_rules *calls = DSL_ARENA_ARRAY(resolver->arena, struct brig_dsl_call_rules, BRIG_SYS_COUNT);
+    if (!calls) {
+        return dsl_resolve_exhausted(resolver);
+    }
+    memset(calls, 0, BRIG_SYS_COUNT * sizeof calls[0]);
+    resolver->entry = (struct dsl_entry){.row = NULL};
+    for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT; call++) {
+        int32_t nr = brig_dsl_call_nr((enum brig_dsl_call)call, resolver->options->arch);
+        if (nr < 0) {
+            continue;
+        }
+        resolver->call = (enum brig_dsl_call)call;
+        enum brig_code code = end_list(resolver, (uint32_t)nr);
+        if (code == BRIG_OK) {
+            code = write_list(resolver, &calls[call]);
+        }
+        if (code != BRIG_OK) {
+            return code;
+        }
+    }
+    *ret_calls = calls;
+    return BRIG_OK;
+}
