@@ -110,6 +110,14 @@ int brig_dsl_call_argument_index(enum brig_dsl_call call, enum brig_dsl_arch arc
 // filter's sight.
 bool brig_dsl_call_has_memory_arguments(enum brig_dsl_call call, enum brig_dsl_arch arch);
 
+// Writes the value of an argument as people write it: "O_WRONLY|O_CREAT|0x4000000", "AT_FDCWD", "0644", "-1", "NULL".
+//
+// `value` is the whole register; what the kernel ignores of it is ignored. Pointers are written as addresses, never followed. An `arch`
+// outside the enumeration is no arch: pass one that brig_dsl_arch_name knows.
+// Returns: bytes written without the terminator; text that does not fit is cut, and always terminated (`buffer_bytes` is at least 1).
+size_t brig_dsl_decode_value(const struct brig_dsl_argument *argument, uint64_t value, enum brig_dsl_arch arch, char *buffer,
+                             size_t buffer_bytes);
+
 // --- arches ---------------------------------------------------------------------------------------------------------
 
 // Returns: "x86_64", "i386", "aarch64", "arm" or "riscv64"; NULL outside the enumeration.

@@ -37,11 +37,13 @@ static bool is_arch(enum brig_dsl_arch arch)
 
 static bool is_named(const struct arch *arch, const char *name)
 {
-    if (strcmp(arch->name, name) == 0)
+    if (strcmp(arch->name, name) == 0) {
         return true;
+    }
     for (size_t i = 0; i < sizeof arch->aliases / sizeof arch->aliases[0]; i++) {
-        if (arch->aliases[i] != NULL && strcmp(arch->aliases[i], name) == 0)
+        if (arch->aliases[i] != NULL && strcmp(arch->aliases[i], name) == 0) {
             return true;
+        }
     }
     return false;
 }

@@ -33,8 +33,9 @@ enum brig_dsl_call brig_dsl_call_by_name(const char *name, size_t name_bytes)
     size_t slot = dsl_name_hash(name, name_bytes) % DSL_CALL_SLOTS;
     while (dsl_call_slots[slot] != 0) {
         enum brig_dsl_call call = (enum brig_dsl_call)dsl_call_slots[slot];
-        if (dsl_name_equals(dsl_call_names + dsl_calls[call].name, name, name_bytes))
+        if (dsl_name_equals(dsl_call_names + dsl_calls[call].name, name, name_bytes)) {
             return call;
+        }
         slot = (slot + 1) % DSL_CALL_SLOTS;
     }
     return BRIG_SYS_NONE;
@@ -52,13 +53,16 @@ int32_t brig_dsl_call_nr(enum brig_dsl_call call, enum brig_dsl_arch arch)
 
 enum brig_dsl_call brig_dsl_call_by_nr(uint32_t nr, enum brig_dsl_arch arch)
 {
-    if ((unsigned int)arch >= BRIG_DSL_ARCH_COUNT || nr > INT32_MAX)
+    if ((unsigned int)arch >= BRIG_DSL_ARCH_COUNT || nr > INT32_MAX) {
         return BRIG_SYS_NONE;
-    if (nr < DSL_NR_COUNT)
+    }
+    if (nr < DSL_NR_COUNT) {
         return (enum brig_dsl_call)dsl_call_of_nr[arch][nr];
+    }
     for (size_t call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT; call++) {
-        if (dsl_calls[call].nrs[arch] == (int32_t)nr)
+        if (dsl_calls[call].nrs[arch] == (int32_t)nr) {
             return (enum brig_dsl_call)call;
+        }
     }
     return BRIG_SYS_NONE;
 }
@@ -77,8 +81,9 @@ int brig_dsl_call_argument_count(enum brig_dsl_call call, enum brig_dsl_arch arc
 const struct brig_dsl_argument *brig_dsl_call_argument(enum brig_dsl_call call, enum brig_dsl_arch arch, int index)
 {
     const struct dsl_shape *shape = shape_of(call, arch);
-    if (shape == NULL || index < 0 || index >= shape->count)
+    if (shape == NULL || index < 0 || index >= shape->count) {
         return NULL;
+    }
     return &dsl_arguments[shape->arguments[index]];
 }
 
@@ -87,8 +92,9 @@ int brig_dsl_call_argument_index(enum brig_dsl_call call, enum brig_dsl_arch arc
     const struct dsl_shape *shape = shape_of(call, arch);
     for (int i = 0; shape != NULL && i < shape->count; i++) {
         const char *known = dsl_arguments[shape->arguments[i]].name;
-        if (strlen(known) == name_bytes && memcmp(known, name, name_bytes) == 0)
+        if (strlen(known) == name_bytes && memcmp(known, name, name_bytes) == 0) {
             return i;
+        }
     }
     return -1;
 }

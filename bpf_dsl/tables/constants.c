@@ -12,8 +12,9 @@ const char *dsl_constant_name_at(size_t index)
 
 static bool read_spread(const struct dsl_spread *spread, enum brig_dsl_arch arch, int64_t *ret_value)
 {
-    if ((spread->present >> arch & 1) == 0)
+    if ((spread->present >> arch & 1) == 0) {
         return false;
+    }
     *ret_value = spread->values[arch];
     return true;
 }
@@ -42,8 +43,9 @@ int brig_dsl_constant_value(const char *name, size_t name_bytes, enum brig_dsl_a
     size_t slot = dsl_name_hash(name, name_bytes) % DSL_CONSTANT_SLOTS;
     for (; dsl_constant_slots[slot] != 0; slot = (slot + 1) % DSL_CONSTANT_SLOTS) {
         size_t index = dsl_constant_slots[slot] - 1U;
-        if (!dsl_name_equals(dsl_constant_name_at(index), name, name_bytes))
+        if (!dsl_name_equals(dsl_constant_name_at(index), name, name_bytes)) {
             continue;
+        }
         bool is_there = (unsigned int)arch < BRIG_DSL_ARCH_COUNT && dsl_constant_read(index, arch, ret_value);
         return is_there ? 0 : 2;
     }
@@ -53,13 +55,15 @@ int brig_dsl_constant_value(const char *name, size_t name_bytes, enum brig_dsl_a
 const char *brig_dsl_constant_name(const char *group, int64_t value, enum brig_dsl_arch arch)
 {
     const struct dsl_group *found = dsl_find_group(group);
-    if (found == NULL || (unsigned int)arch >= BRIG_DSL_ARCH_COUNT)
+    if (found == NULL || (unsigned int)arch >= BRIG_DSL_ARCH_COUNT) {
         return NULL;
+    }
     for (size_t i = 0; i < found->count; i++) {
         size_t constant = dsl_members[found->first + i].constant;
         int64_t member_value;
-        if (dsl_constant_read(constant, arch, &member_value) && member_value == value)
+        if (dsl_constant_read(constant, arch, &member_value) && member_value == value) {
             return dsl_constant_name_at(constant);
+        }
     }
     return NULL;
 }
@@ -67,8 +71,9 @@ const char *brig_dsl_constant_name(const char *group, int64_t value, enum brig_d
 const char *brig_dsl_group_member(const char *group, size_t index, enum brig_dsl_arch arch, int64_t *ret_value)
 {
     const struct dsl_group *found = dsl_find_group(group);
-    if (found == NULL || (unsigned int)arch >= BRIG_DSL_ARCH_COUNT)
+    if (found == NULL || (unsigned int)arch >= BRIG_DSL_ARCH_COUNT) {
         return NULL;
+    }
     for (size_t i = 0; i < found->count; i++) {
         size_t constant = dsl_members[found->first + i].constant;
         int64_t value;

@@ -1,16 +1,16 @@
 // Data: the shape of the generated tables. Only the files beside this one include it.
 //
-// Nothing here holds a pointer that the loader would have to relocate, except names of arguments and groups: names of calls and constants
-// are offsets into one block of characters, so the big tables stay shared, read-only pages.
+// Nothing here holds a pointer that the loader would have to relocate, except names of arguments and groups: names of calls and
+// constants are offsets into one block of characters, so the big tables stay shared, read-only pages.
 #ifndef BRIG_BPF_DSL_TABLES_DATA_H
 #define BRIG_BPF_DSL_TABLES_DATA_H
 
 #include "bpf_dsl/tables.h"
 
-#define DSL_NR_COUNT 1024          // numbers with constant-time look-up; arm's private calls are above and are searched for
-#define DSL_CALL_SLOTS 1024        // hash tables: powers of two, at most half full
+#define DSL_NR_COUNT 1024   // numbers with constant-time look-up; arm's private calls are above and are searched for
+#define DSL_CALL_SLOTS 1024 // hash tables: powers of two, at most half full
 #define DSL_CONSTANT_SLOTS 16384
-#define DSL_NAME_ROOM 64           // no name is longer; the blocks of names end with as many zeros, so that comparing cannot overrun
+#define DSL_NAME_ROOM 64 // no name is longer; the blocks of names end with as many zeros, so that comparing cannot overrun
 
 // One list of arguments; many calls share one.
 struct dsl_shape {
@@ -22,8 +22,8 @@ struct dsl_shape {
 struct dsl_call {
     uint16_t name; // into dsl_call_names
     uint16_t since;
-    int32_t nrs[BRIG_DSL_ARCH_COUNT];      // -1: not on this arch
-    uint16_t shapes[BRIG_DSL_ARCH_COUNT];  // into dsl_shapes
+    int32_t nrs[BRIG_DSL_ARCH_COUNT];     // -1: not on this arch
+    uint16_t shapes[BRIG_DSL_ARCH_COUNT]; // into dsl_shapes
 };
 
 // How `value` of a constant is to be read: in the top byte of `name`.

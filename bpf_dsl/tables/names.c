@@ -1,24 +1,24 @@
 // Names: the hash over names, comparing, and the search for the name that was meant.
 //
-// Takes: text from policies, of any length, not terminated. Gives: hashes, equality, groups, nearest names. Names in the tables are at most
-// DSL_NAME_ROOM - 1 bytes long; anything longer is no name.
-// Guarantees: no allocation, no writes but to the stack; safe in a signal handler.
-// Weakness: the search for a near name looks at every name; it is for messages to people, a millisecond at most.
+// Takes: text from policies, of any length, not terminated. Gives: hashes, equality, groups, nearest names. Names in the tables are
+// at most DSL_NAME_ROOM - 1 bytes long; anything longer is no name. Guarantees: no allocation, no writes but to the stack; safe in
+// a signal handler. Weakness: the search for a near name looks at every name; it is for messages to people, a millisecond at most.
 
 #include <string.h>
 
 #include "bpf_dsl/tables/data.h"
 
-// Eight bytes at a time, because policies look up hundreds of names and a byte-wise hash would cost more than all the rest of a look-up.
-// tools/tables/generate.py:hash_name is the same function; both read little-endian words on any host.
+// Eight bytes at a time, because policies look up hundreds of names and a byte-wise hash would cost more than all the rest of a
+// look-up. tools/tables/generate.py:hash_name is the same function; both read little-endian words on any host.
 uint32_t dsl_name_hash(const char *name, size_t name_bytes)
 {
     uint64_t hash = name_bytes;
     for (size_t start = 0; start < name_bytes; start += 8) {
         uint64_t word = 0;
         size_t bytes = name_bytes - start < 8 ? name_bytes - start : 8;
-        for (size_t i = 0; i < bytes; i++)
+        for (size_t i = 0; i < bytes; i++) {
             word |= (uint64_t)(unsigned char)name[start + i] << (8 * i);
+        }
         hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
         hash ^= hash >> 32;
     }
@@ -37,12 +37,14 @@ const struct dsl_group *dsl_find_group(const char *name)
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         int order = strcmp(name, dsl_groups[middle].name);
-        if (order == 0)
+        if (order == 0) {
             return &dsl_groups[middle];
-        if (order < 0)
+        }
+        if (order < 0) {
             high = middle;
-        else
+        } else {
             low = middle + 1;
+        }
     }
     return NULL;
 }
@@ -56,8 +58,9 @@ static size_t smaller(size_t a, size_t b)
 static size_t edit_distance(const char *a, size_t a_bytes, const char *b, size_t b_bytes, size_t limit)
 {
     uint8_t row[DSL_NAME_ROOM];
-    for (size_t j = 0; j <= b_bytes; j++)
+    for (size_t j = 0; j <= b_bytes; j++) {
         row[j] = (uint8_t)j;
+    }
     for (size_t i = 1; i <= a_bytes; i++) {
         uint8_t diagonal = row[0];
         size_t best = row[0] = (uint8_t)i;
@@ -67,8 +70,9 @@ static size_t edit_distance(const char *a, size_t a_bytes, const char *b, size_t
             row[j] = (uint8_t)smaller(replace, smaller(row[j], row[j - 1]) + (size_t)1);
             best = smaller(best, row[j]);
         }
-        if (best > limit)
+        if (best > limit) {
             return limit + 1;
+        }
     }
     return row[b_bytes];
 }
@@ -80,19 +84,22 @@ static const char *name_at(char kind, size_t index)
 
 const char *brig_dsl_closest_name(const char *name, size_t name_bytes, char kind)
 {
-    if (name_bytes == 0 || name_bytes >= DSL_NAME_ROOM || (kind != 'c' && kind != 'k'))
+    if (name_bytes == 0 || name_bytes >= DSL_NAME_ROOM || (kind != 'c' && kind != 'k')) {
         return NULL;
+    }
     const char *closest = NULL;
     size_t limit = name_bytes / 3;
     size_t count = kind == 'c' ? (size_t)BRIG_SYS_COUNT - 1 : dsl_constant_count;
     for (size_t i = 0; i < count; i++) {
         const char *known = name_at(kind, i);
         size_t known_bytes = strlen(known);
-        if (known_bytes > name_bytes + limit || name_bytes > known_bytes + limit)
+        if (known_bytes > name_bytes + limit || name_bytes > known_bytes + limit) {
             continue;
+        }
         size_t distance = edit_distance(name, name_bytes, known, known_bytes, limit);
-        if (distance > limit || (closest != NULL && distance == limit))
+        if (distance > limit || (closest != NULL && distance == limit)) {
             continue;
+        }
         closest = known;
         limit = distance;
     }

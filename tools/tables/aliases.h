@@ -18,6 +18,9 @@
 #ifndef SIGCLD
 #define SIGCLD SIGCHLD
 #endif
+// Defined by a word that x86's and arm's headers do not define outside the kernel.
+#undef SIGRTMAX
+#define SIGRTMAX 64
 #ifndef SCHED_OTHER
 #define SCHED_OTHER SCHED_NORMAL
 #endif
