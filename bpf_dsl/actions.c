@@ -1,7 +1,7 @@
 // actions: what each verb is, in one table.
 //
-// Takes: actions as policies write them. Gives: the kernel's return values, and text. Guarantees: dsl_action_ret is the only place where
-// an action becomes a SECCOMP_RET_* value.
+// Takes: actions as policies write them. Gives: the kernel's return values, and text. Guarantees: dsl_action_ret is the only place
+// where an action becomes a SECCOMP_RET_* value.
 #include <linux/seccomp.h>
 
 #include "bpf_dsl/resolve.h"

@@ -1,14 +1,14 @@
 // arena: bump allocation over memory that the caller owns.
 //
-// Takes: the caller's memory, of any size and alignment. Gives: pieces of it. Guarantees: pieces are aligned as asked and never overlap;
-// once a request did not fit, every later one fails, so that a half-built thing cannot be mistaken for a small one.
+// Takes: the caller's memory, of any size and alignment. Gives: pieces of it. Guarantees: pieces are aligned as asked and never
+// overlap; once a request did not fit, every later one fails, so that a half-built thing cannot be mistaken for a small one.
 //
-// Nothing is freed one by one: a compile makes a few thousand small immutable things that all die together, and the caller's memory may be
-// on a stack, static, or in a worker that must not call malloc any more.
+// Nothing is freed one by one: a compile makes a few thousand small immutable things that all die together, and the caller's memory
+// may be on a stack, static, or in a worker that must not call malloc any more.
 //
-// Under AddressSanitizer every piece is its own object: memory that was not handed out is poisoned, and a gap of poisoned bytes stands
-// between two pieces. Weakness: memory under an arena stays poisoned where nothing was handed out, so in such a build it must not be
-// used for something else afterwards, other than by brig_dsl_arena_init, free() or the end of its function.
+// Under AddressSanitizer every piece is its own object: memory that was not handed out is poisoned, and a gap of poisoned bytes
+// stands between two pieces. Weakness: memory under an arena stays poisoned where nothing was handed out, so in such a build it
+// must not be used for something else afterwards, other than by brig_dsl_arena_init, free() or the end of its function.
 #include "bpf_dsl/arena.h"
 
 #if defined(__SANITIZE_ADDRESS__)

@@ -1,9 +1,10 @@
 // conditions: IN(cmd, F_GETFL, F_GETFD) becomes "register 1, 32 bits, is 3 or 1".
 //
-// Takes: a row's conditions, by argument name and as text. Gives: conditions on registers, by number. Guarantees: width and sign are the
-// kernel's (from the tables), never the author's; a value that the argument cannot have is an error, and so is a condition whose meaning
-// is not what it seems: a pointer compared as a number, a union whose selector is not fixed, half a union where all of it was meant.
-// Weakness: any condition on another argument counts as the selector of a union; which one it is, the tables do not say.
+// Takes: a row's conditions, by argument name and as text. Gives: conditions on registers, by number. Guarantees: width and sign
+// are the kernel's (from the tables), never the author's; a value that the argument cannot have is an error, and so is a condition
+// whose meaning is not what it seems: a pointer compared as a number, a union whose selector is not fixed, half a union where all
+// of it was meant. Weakness: any condition on another argument counts as the selector of a union; which one it is, the tables do
+// not say.
 #include <string.h>
 
 #include "bpf_dsl/resolve.h"
@@ -15,21 +16,23 @@ enum { MANY = UINT16_MAX };
 static const struct operator_facts {
     uint16_t values_min;
     uint16_t values_max;
-    bool is_ordered;  // compares by size, in the argument's sign
+    bool is_ordered; // compares by size, in the argument's sign
     bool may_be_low32;
     bool is_for_pointers;
 } operators[] = {
-    [BRIG_DSL_IN] = {1, MANY, false, true, false},
-    [BRIG_DSL_IN_SET] = {1, MANY, false, true, false},
-    [BRIG_DSL_RANGE] = {2, 2, true, false, false},
-    [BRIG_DSL_AT_LEAST] = {1, 1, true, false, false},
-    [BRIG_DSL_AT_MOST] = {1, 1, true, false, false},
-    [BRIG_DSL_MASKED] = {2, MANY, false, true, false},
+    // clang-format off
+    [BRIG_DSL_IN] =        {1, MANY, false, true, false},
+    [BRIG_DSL_IN_SET] =    {1, MANY, false, true, false},
+    [BRIG_DSL_RANGE] =     {2, 2, true, false, false},
+    [BRIG_DSL_AT_LEAST] =  {1, 1, true, false, false},
+    [BRIG_DSL_AT_MOST] =   {1, 1, true, false, false},
+    [BRIG_DSL_MASKED] =    {2, MANY, false, true, false},
     [BRIG_DSL_ONLY_BITS] = {1, 1, false, true, false},
-    [BRIG_DSL_NO_BITS] = {1, 1, false, true, false},
-    [BRIG_DSL_ALL_BITS] = {1, 1, false, true, false},
-    [BRIG_DSL_IS_NULL] = {0, 0, false, false, true},
-    [BRIG_DSL_NOT_NULL] = {0, 0, false, false, true},
+    [BRIG_DSL_NO_BITS] =   {1, 1, false, true, false},
+    [BRIG_DSL_ALL_BITS] =  {1, 1, false, true, false},
+    [BRIG_DSL_IS_NULL] =   {0, 0, false, false, true},
+    [BRIG_DSL_NOT_NULL] =  {0, 0, false, false, true},
+    // clang-format on
 };
 _Static_assert(sizeof operators / sizeof operators[0] == BRIG_DSL_OPERATOR_COUNT, "one line per operator");
 
@@ -68,8 +71,8 @@ static enum brig_code find_place(struct dsl_resolver *resolver, const char *name
         low = find_half(resolver, name, "_lo");
         high = find_half(resolver, name, "_hi");
         if (low < 0 || high < 0) {
-            return dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_NO_SUCH_ARGUMENT, .subject = name,
-                                                                  .detail = (int64_t)resolver->call});
+            return dsl_resolve_fail(
+                resolver, (struct brig_error){.code = BRIG_NO_SUCH_ARGUMENT, .subject = name, .detail = (int64_t)resolver->call});
         }
     }
     const struct brig_dsl_argument *argument = brig_dsl_call_argument(resolver->call, arch, low);
@@ -133,8 +136,10 @@ static bool fit_value(const struct dsl_value *value, const struct brig_dsl_rule_
 
 static enum brig_code fail_value(struct dsl_resolver *resolver, const char *text, const struct dsl_value *value)
 {
-    return dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_VALUE_OUT_OF_RANGE, .subject = text + value->offset,
-                                                          .subject_bytes = value->bytes, .detail = (int64_t)value->bits});
+    return dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_VALUE_OUT_OF_RANGE,
+                                                          .subject = text + value->offset,
+                                                          .subject_bytes = value->bytes,
+                                                          .detail = (int64_t)value->bits});
 }
 
 // A value that no argument can be equal to, because of the values before it: the row would never match, or half of it.
@@ -157,7 +162,8 @@ static bool is_impossible(const struct brig_dsl_rule_condition *rule, const uint
 static enum brig_code fail_count(struct dsl_resolver *resolver, const struct dsl_value_reader *reader, size_t offset)
 {
     bool has_text = reader->text_bytes > 0;
-    return dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_BAD_VALUE_SYNTAX, .subject = has_text ? reader->text : "",
+    return dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_BAD_VALUE_SYNTAX,
+                                                          .subject = has_text ? reader->text : "",
                                                           .subject_bytes = (uint32_t)reader->text_bytes,
                                                           .detail = (int64_t)offset});
 }
@@ -200,7 +206,9 @@ static enum brig_code read_text(struct dsl_resolver *resolver, const struct brig
     const struct brig_dsl_values *set = condition->op == BRIG_DSL_IN_SET ? condition->set : NULL;
     const char *text = set ? set->text : condition->text;
     text = text ? text : "";
-    struct dsl_value_reader reader = {.text = text, .text_bytes = strlen(text), .arch = resolver->options->arch,
+    struct dsl_value_reader reader = {.text = text,
+                                      .text_bytes = strlen(text),
+                                      .arch = resolver->options->arch,
                                       .own = resolver->entry.constants,
                                       .slots = condition->op == BRIG_DSL_IN ? resolver->options : NULL};
     enum brig_code code = read_values(resolver, &reader, rule);
@@ -285,8 +293,7 @@ enum brig_code dsl_resolve_conditions(struct dsl_resolver *resolver, struct brig
         count++;
     }
     // A split argument takes two.
-    struct brig_dsl_rule_condition *rules =
-        DSL_ARENA_ARRAY(resolver->arena, struct brig_dsl_rule_condition, (size_t)count * 2);
+    struct brig_dsl_rule_condition *rules = DSL_ARENA_ARRAY(resolver->arena, struct brig_dsl_rule_condition, (size_t)count * 2);
     if (!rules) {
         return dsl_resolve_exhausted(resolver);
     }

@@ -1,8 +1,9 @@
 // describe: rules as a person reads them.
 //
-// Takes: a resolved rule. Gives: "cmd in {F_GETFL, F_GETFD} and arg (low half) has only {O_NONBLOCK}". Guarantees: values stand as the
-// author wrote them, white space tidied; one condition of the source is one phrase, even where a 32-bit arch tests it in two registers.
-// A second form has the numbers that the target compares. Nothing is broken into lines: how wide a line is, the caller knows.
+// Takes: a resolved rule. Gives: "cmd in {F_GETFL, F_GETFD} and arg (low half) has only {O_NONBLOCK}". Guarantees: values stand as
+// the author wrote them, white space tidied; one condition of the source is one phrase, even where a 32-bit arch tests it in two
+// registers. A second form has the numbers that the target compares. Nothing is broken into lines: how wide a line is, the caller
+// knows.
 #include <string.h>
 
 #include "bpf_dsl/describe.h"

@@ -1,7 +1,7 @@
 // dump_rules: the stage `rules` as text: what is left of the rows after merging, with registers and numbers of the target.
 //
-// Takes: resolved rules. Gives: a listing that is the same for the same policy wherever its source lies: rows are not named by line, so a
-// golden file changes only when a decision does. Weakness: calls without rows are counted, not listed.
+// Takes: resolved rules. Gives: a listing that is the same for the same policy wherever its source lies: rows are not named by
+// line, so a golden file changes only when a decision does. Weakness: calls without rows are counted, not listed.
 #include "bpf_dsl/describe.h"
 #include "bpf_dsl/program.h"
 #include "bpf_dsl/text.h"

@@ -1,8 +1,8 @@
 // error: turns struct brig_error into a sentence.
 //
 // Takes: an error of any room. Gives: one line for people. Guarantees: always terminated, at most the buffer's size, no control
-// character from a subject gets through, no errno text of libc (strerror takes locks and locales, and errors are written after fork).
-// Weakness: names of errors and signals are those of the arch that the library was built for.
+// character from a subject gets through, no errno text of libc (strerror takes locks and locales, and errors are written after
+// fork). Weakness: names of errors and signals are those of the arch that the library was built for.
 #include <errno.h>
 #include <string.h>
 
@@ -138,8 +138,8 @@ static const struct remark {
     enum brig_code code;
     void (*write)(const struct brig_dsl_sink *sink, const struct brig_error *error);
 } remarks[] = {
-    {BRIG_NO_SUCH_CALL, remark_call},         {BRIG_NO_SUCH_CONSTANT, remark_constant}, {BRIG_NO_SUCH_ARGUMENT, remark_argument},
-    {BRIG_BAD_VALUE_SYNTAX, remark_syntax},   {BRIG_WORKER_DIED, remark_wait_status},
+    {BRIG_NO_SUCH_CALL, remark_call},       {BRIG_NO_SUCH_CONSTANT, remark_constant}, {BRIG_NO_SUCH_ARGUMENT, remark_argument},
+    {BRIG_BAD_VALUE_SYNTAX, remark_syntax}, {BRIG_WORKER_DIED, remark_wait_status},
 };
 
 static void put_remark(const struct brig_dsl_sink *sink, const struct brig_error *error)

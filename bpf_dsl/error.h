@@ -34,17 +34,17 @@ enum brig_code {
 // Everything that is known about one failure.
 struct brig_error {
     enum brig_code code;
-    int sys_errno;       // errno of the failed system call, 0 if none failed
-    const char *step;    // what was being done, a static string ("install filter"); never NULL after a failure
-    const char *subject; // the thing that is wrong (a name, a path, a text span), or NULL; not owned
+    int sys_errno;          // errno of the failed system call, 0 if none failed
+    const char *step;       // what was being done, a static string ("install filter"); never NULL after a failure
+    const char *subject;    // the thing that is wrong (a name, a path, a text span), or NULL; not owned
     uint32_t subject_bytes; // its length where it is a span inside a longer text; 0: it ends in NUL
-    const char *file;    // source file of the policy row at fault, or NULL
-    int line;            // its line, 0 if none
-    int64_t detail;      // one number whose meaning is given beside the code in status.def, 0 if none
+    const char *file;       // source file of the policy row at fault, or NULL
+    int line;               // its line, 0 if none
+    int64_t detail;         // one number whose meaning is given beside the code in status.def, 0 if none
 };
 
 // Writes `error` to `reterr` unless that is NULL, so that a failure is one statement:
-// `return brig_error_set(reterr, (struct brig_error){.code = BRIG_IO, .step = "open report", .subject = path, .sys_errno = errno});`
+// `return brig_error_set(reterr, (struct brig_error){.code = BRIG_IO, .step = "open report", .subject = path});`
 //
 // Returns: error.code.
 // Owns: nothing; `error`'s pointers are kept.

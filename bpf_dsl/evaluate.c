@@ -1,8 +1,8 @@
 // evaluate: what the rows say about one call, computed straight from their meaning.
 //
-// Takes: rules and a call as a filter sees it. Gives: the value that the kernel must get. It is the witness against the compiler, so it is
-// written to be believed: one rule after the other, one condition after the other, no expression, no table, nothing taken over from the
-// lowering. Weakness: slow (one comparison per value).
+// Takes: rules and a call as a filter sees it. Gives: the value that the kernel must get. It is the witness against the compiler,
+// so it is written to be believed: one rule after the other, one condition after the other, no expression, no table, nothing taken
+// over from the lowering. Weakness: slow (one comparison per value).
 #include <errno.h>
 #include <linux/seccomp.h>
 

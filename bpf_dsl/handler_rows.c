@@ -1,9 +1,9 @@
 // handler_rows: the set @handler, what every policy allows whether it says so or not.
 //
-// A violation is answered by code that runs under the filter. If the filter stops that code too, the worker dies without a word, or a
-// polite answer becomes a crash. So these rows stand before those of every policy and no policy can take them back. They are as narrow
-// as they can be: a call that is dangerous in general is let through only with the arguments that the handler uses.
-// Dying needs no row: BRIG_DSL_DIE_NR is in every program.
+// A violation is answered by code that runs under the filter. If the filter stops that code too, the worker dies without a word, or
+// a polite answer becomes a crash. So these rows stand before those of every policy and no policy can take them back. They are as
+// narrow as they can be: a call that is dangerous in general is let through only with the arguments that the handler uses. Dying
+// needs no row: BRIG_DSL_DIE_NR is in every program.
 #include "bpf_dsl/rows.h"
 #include "bpf_dsl/words.h"
 

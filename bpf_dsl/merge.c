@@ -1,8 +1,9 @@
 // merge: rows become lists of rules, one list per call.
 //
-// Takes: rows in the order in which they count (rows.c). Gives: per call of the target the rules that can decide it, ending in the only
-// unconditional one. Guarantees: first match wins, so what stands behind an unconditional rule is dropped unread; that is how an ELSE
-// (or a ROW without conditions) replaces what the base says; calls that the target does not have are skipped.
+// Takes: rows in the order in which they count (rows.c). Gives: per call of the target the rules that can decide it, ending in the
+// only unconditional one. Guarantees: first match wins, so what stands behind an unconditional rule is dropped unread; that is how
+// an ELSE (or a ROW without conditions) replaces what the base says; calls that the target does not have are skipped; a row whose
+// conditions only this arch hides in memory makes the call answer ENOSYS there.
 //
 // Rules without conditions are made once per row and shared by all calls of its set.
 #include <errno.h>
@@ -78,6 +79,41 @@ static enum brig_code new_rule(struct dsl_resolver *resolver, struct shared *sha
     return BRIG_OK;
 }
 
+static enum brig_code append_rowless(struct dsl_resolver *resolver, const struct brig_dsl_action *action, uint32_t ret,
+                                     const char *why)
+{
+    struct brig_dsl_rule *rule = DSL_ARENA_NEW(resolver->arena, struct brig_dsl_rule);
+    if (!rule) {
+        return dsl_resolve_exhausted(resolver);
+    }
+    *rule = (struct brig_dsl_rule){.why = why, .action = *action, .ret = ret};
+    return append(resolver, rule);
+}
+
+static enum brig_code append_no_such_call(struct dsl_resolver *resolver, const char *why)
+{
+    static const struct brig_dsl_action no_such_call = {.verb = BRIG_DSL_DENY, .data = ENOSYS};
+    return append_rowless(resolver, &no_such_call, resolver->unknown_ret, why);
+}
+
+// Whether the row's conditions cannot be tested on this arch though they can on others (mmap and select of i386, where libc has
+// mmap2 and _newselect). A policy for all arches must be able to hold such a row.
+static bool is_out_of_sight(const struct dsl_resolver *resolver)
+{
+    const struct brig_dsl_condition *conditions = resolver->entry.row->conditions;
+    if (!conditions || conditions->op == BRIG_DSL_END ||
+        !brig_dsl_call_has_memory_arguments(resolver->call, resolver->options->arch)) {
+        return false;
+    }
+    for (int arch = 0; arch < BRIG_DSL_ARCH_COUNT; arch++) {
+        if (brig_dsl_call_nr(resolver->call, (enum brig_dsl_arch)arch) >= 0 &&
+            !brig_dsl_call_has_memory_arguments(resolver->call, (enum brig_dsl_arch)arch)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum brig_code add_call(struct dsl_resolver *resolver, enum brig_dsl_call call, struct shared *shared)
 {
     int32_t nr = brig_dsl_call_nr(call, resolver->options->arch);
@@ -85,6 +121,9 @@ static enum brig_code add_call(struct dsl_resolver *resolver, enum brig_dsl_call
         return BRIG_OK;
     }
     resolver->call = call;
+    if (is_out_of_sight(resolver)) {
+        return append_no_such_call(resolver, "its arguments are in memory on this arch, out of a filter's sight");
+    }
     const struct brig_dsl_action *action = &resolver->entry.row->action;
     enum brig_code code = dsl_check_action(resolver, action, call_name(resolver));
     if (code == BRIG_OK) {
@@ -128,8 +167,8 @@ static const char *skip_blanks(const char *at)
 static enum brig_code fail_set(struct dsl_resolver *resolver, enum brig_code code, const char *span, size_t span_bytes)
 {
     const struct brig_dsl_set *set = resolver->entry.row->set;
-    struct brig_error error = {.code = code, .subject = span, .subject_bytes = (uint32_t)span_bytes, .file = set->file,
-                               .line = set->line};
+    struct brig_error error = {
+        .code = code, .subject = span, .subject_bytes = (uint32_t)span_bytes, .file = set->file, .line = set->line};
     if (code == BRIG_BAD_VALUE_SYNTAX) {
         error.detail = span - set->text;
         error.subject = set->text;
@@ -176,37 +215,26 @@ enum brig_code dsl_merge_row(struct dsl_resolver *resolver)
         return add_set(resolver, &shared);
     }
     if (row->call <= BRIG_SYS_NONE || (unsigned)row->call >= BRIG_SYS_COUNT) {
-        return dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_BAD_ARGUMENT, .subject = "row.call",
-                                                              .detail = (int64_t)row->call});
+        return dsl_resolve_fail(
+            resolver, (struct brig_error){.code = BRIG_BAD_ARGUMENT, .subject = "row.call", .detail = (int64_t)row->call});
     }
     return add_call(resolver, row->call, &shared);
 }
 
 // --- the end of each list ---------------------------------------------------------------------------------------------
 
-static enum brig_code append_rowless(struct dsl_resolver *resolver, const struct brig_dsl_action *action, uint32_t ret,
-                                     const char *why)
-{
-    struct brig_dsl_rule *rule = DSL_ARENA_NEW(resolver->arena, struct brig_dsl_rule);
-    if (!rule) {
-        return dsl_resolve_exhausted(resolver);
-    }
-    *rule = (struct brig_dsl_rule){.why = why, .action = *action, .ret = ret};
-    return append(resolver, rule);
-}
-
 // The handler's own conditions end in what the call would get without them.
 static enum brig_code end_open_list(struct dsl_resolver *resolver, uint32_t nr)
 {
-    static const struct brig_dsl_action no_such_call = {.verb = BRIG_DSL_DENY, .data = ENOSYS};
     const struct dsl_call_list *list = &resolver->lists[resolver->call];
     if (list->has_own_row) {
         const struct brig_dsl_row *row = list->last->rule->row;
-        return dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_MISSING_ELSE, .subject = call_name(resolver),
-                                                              .file = row->file, .line = row->line});
+        return dsl_resolve_fail(
+            resolver,
+            (struct brig_error){.code = BRIG_MISSING_ELSE, .subject = call_name(resolver), .file = row->file, .line = row->line});
     }
     if (brig_dsl_call_since(resolver->call) > resolver->kernel) {
-        return append_rowless(resolver, &no_such_call, resolver->unknown_ret, "newer than the baseline");
+        return append_no_such_call(resolver, "newer than the baseline");
     }
     dsl_trap_note(resolver, resolver->fallback_trap, nr);
     return append_rowless(resolver, &resolver->fallback, resolver->fallback_ret, "no row says otherwise");
@@ -214,7 +242,6 @@ static enum brig_code end_open_list(struct dsl_resolver *resolver, uint32_t nr)
 
 static enum brig_code end_list(struct dsl_resolver *resolver, uint32_t nr)
 {
-    static const struct brig_dsl_action no_such_call = {.verb = BRIG_DSL_DENY, .data = ENOSYS};
     const struct dsl_call_list *list = &resolver->lists[resolver->call];
     if (list->is_closed) {
         return BRIG_OK;
@@ -223,8 +250,8 @@ static enum brig_code end_list(struct dsl_resolver *resolver, uint32_t nr)
         return end_open_list(resolver, nr);
     }
     if (resolver->call == BRIG_SYS_clone3) {
-        return append_rowless(resolver, &no_such_call, resolver->unknown_ret,
-                              "its flags are in memory, where a filter cannot see them; libc falls back to clone on ENOSYS only");
+        return append_no_such_call(resolver,
+                                   "its flags are in memory, out of a filter's sight; libc falls back to clone on ENOSYS");
     }
     if (brig_dsl_call_since(resolver->call) <= resolver->kernel) {
         dsl_trap_note(resolver, resolver->fallback_trap, nr);

@@ -1,8 +1,8 @@
 // resolve: a policy as one target sees it, in four steps: count the rows that trap, give ids, merge, check the handlers.
 //
 // Takes: a policy and a target. Gives: struct brig_dsl_rules (rules.h). Guarantees: deterministic; near-linear in rows, names and
-// values; each failure names the row. Weakness: a row behind an unconditional one of the same call is not looked at, so its mistakes
-// show only when it moves (lint reads all rows).
+// values; each failure names the row. Weakness: a row behind an unconditional one of the same call is not looked at, so its
+// mistakes show only when it moves (lint reads all rows).
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <string.h>
@@ -24,8 +24,8 @@ enum brig_code dsl_resolve_fail(struct dsl_resolver *resolver, struct brig_error
 enum brig_code dsl_resolve_exhausted(struct dsl_resolver *resolver)
 {
     resolver->entry.row = NULL; // it is nobody's row that is too big
-    return dsl_resolve_fail(
-        resolver, (struct brig_error){.code = BRIG_OUT_OF_ARENA, .detail = (int64_t)resolver->arena->size_bytes});
+    return dsl_resolve_fail(resolver,
+                            (struct brig_error){.code = BRIG_OUT_OF_ARENA, .detail = (int64_t)resolver->arena->size_bytes});
 }
 
 // --- what holds for the whole policy ----------------------------------------------------------------------------------
@@ -119,8 +119,8 @@ static enum brig_code check_handlers(struct dsl_resolver *resolver, const struct
             bool exists = brig_dsl_call_nr(*needed, resolver->options->arch) >= 0;
             if (exists && !is_allowed_somewhere(resolver, calls, *needed)) {
                 resolver->entry.row = trap->row;
-                return dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_HANDLER_CALL_DENIED,
-                                                                      .subject = brig_dsl_call_name(*needed)});
+                return dsl_resolve_fail(
+                    resolver, (struct brig_error){.code = BRIG_HANDLER_CALL_DENIED, .subject = brig_dsl_call_name(*needed)});
             }
         }
     }
@@ -159,8 +159,9 @@ enum brig_code brig_dsl_resolve(const struct brig_dsl_policy *policy, const stru
     struct dsl_resolver resolver = {.options = options, .arena = arena};
     const struct brig_dsl_call_rules *calls = NULL;
     if ((unsigned)options->arch >= BRIG_DSL_ARCH_COUNT) {
-        return brig_error_set(reterr, (struct brig_error){.code = BRIG_BAD_ARGUMENT, .step = "resolve rows", .subject = "arch",
-                                                          .detail = (int64_t)options->arch});
+        return brig_error_set(
+            reterr, (struct brig_error){
+                        .code = BRIG_BAD_ARGUMENT, .step = "resolve rows", .subject = "arch", .detail = (int64_t)options->arch});
     }
     if (resolve(&resolver, policy, &calls) != BRIG_OK) {
         return brig_error_set(reterr, resolver.error);

@@ -1,7 +1,7 @@
 // rows: the order of rows, as a walk.
 //
-// Takes: a policy. Gives: its CALL and ELSE rows, most important first: the handler's own, the policy's, its base's, its base's base's;
-// USE is replaced by the rows of its table. Guarantees: the walk ends, whatever the tables say (BASE_CYCLE).
+// Takes: a policy. Gives: its CALL and ELSE rows, most important first: the handler's own, the policy's, its base's, its base's
+// base's; USE is replaced by the rows of its table. Guarantees: the walk ends, whatever the tables say (BASE_CYCLE).
 //
 // A WHY holds up to the next WHY of the same table. A spliced table starts with the reason of the place that uses it, its own
 // reasons end with it.

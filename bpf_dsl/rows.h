@@ -10,9 +10,9 @@ enum { DSL_USE_DEPTH = 8, DSL_BASE_DEPTH = 16 };
 // A CALL or ELSE row with what its place gives it.
 struct dsl_entry {
     const struct brig_dsl_row *row;
-    const char *why;                          // reason in force, or NULL
+    const char *why;                           // reason in force, or NULL
     const struct brig_dsl_constant *constants; // of the policy that the row is in
-    bool is_handler;                          // one of dsl_handler_rows
+    bool is_handler;                           // one of dsl_handler_rows
 };
 
 // A walk over the handler's rows, the policy's, its base's and so on, with USE spliced in.

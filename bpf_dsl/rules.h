@@ -1,7 +1,8 @@
 // rules: a policy as one target sees it. Rows are merged, calls have numbers, arguments have registers, values have bits.
 //
-// Made by brig_dsl_resolve; read by the lowering, by the reference evaluator, by `explain` and by lint. A condition keeps its meaning
-// (operator, width, sign, values); how it is tested is the lowering's business, what it means is the evaluator's, and the two share no code.
+// Made by brig_dsl_resolve; read by the lowering, by the reference evaluator, by `explain` and by lint. A condition keeps its
+// meaning (operator, width, sign, values); how it is tested is the lowering's business, what it means is the evaluator's, and the
+// two share no code.
 #ifndef BRIG_BPF_DSL_RULES_H
 #define BRIG_BPF_DSL_RULES_H
 
@@ -27,8 +28,8 @@ struct brig_dsl_rule {
     const struct brig_dsl_row *row; // the handler's own rows are in handler_rows.c; NULL: no row, see `why`
     const char *why;                // reason in force at that row, or NULL
     struct brig_dsl_action action;
-    uint32_t ret;                   // what the program returns: SECCOMP_RET_* | data, trap id included
-    uint32_t condition_count;       // 0: unconditional
+    uint32_t ret;             // what the program returns: SECCOMP_RET_* | data, trap id included
+    uint32_t condition_count; // 0: unconditional
     const struct brig_dsl_rule_condition *conditions;
 };
 
@@ -54,7 +55,8 @@ struct brig_dsl_rules {
 // Merges, checks and resolves `policy` for options->arch.
 //
 // The order for each call: the handler's own rows (what every policy must allow, see handler_rows.c), then the policy's, then its
-// base's unless an ELSE stopped there. Rows after an unconditional one are dropped, unread. clone3 without a row answers ENOSYS.
+// base's unless an ELSE stopped there. Rows after an unconditional one are dropped, unread. clone3 without a row answers ENOSYS,
+// and so does a call (old mmap of i386) whose first row has conditions that only this arch keeps in memory.
 // Returns: OK; OUT_OF_ARENA; the codes on policies in status.def, with the row's file and line and the span of text at fault.
 // Owns: ret_rules points into `arena` and `policy`.
 // Context: normal, after fork.
@@ -72,7 +74,8 @@ struct brig_dsl_data {
 
 // The reference evaluator: says what the rows say, straight from their meaning.
 //
-// Returns: the SECCOMP_RET_* value. *ret_rule, where ret_rule is not NULL, is the deciding rule, or NULL if none did (unknown, fallback, foreign).
+// Returns: the SECCOMP_RET_* value. *ret_rule, where ret_rule is not NULL, is the deciding rule, or NULL if none did (unknown,
+// fallback, foreign).
 // Context: any.
 uint32_t brig_dsl_evaluate(const struct brig_dsl_rules *rules, const struct brig_dsl_data *data,
                            const struct brig_dsl_rule **ret_rule);
@@ -86,8 +89,8 @@ BRIG_MUST_CHECK enum brig_code brig_dsl_read_value(const char *text, size_t text
                                                    const struct brig_dsl_constant *own, uint64_t *ret_value,
                                                    struct brig_error *reterr);
 
-// Writes a rule's conditions for people, as in `brig explain`: "cmd in {F_GETFL, F_GETFD} and arg (low half) has only {O_NONBLOCK}".
-// Values stand as in the source; an unconditional rule writes nothing.
+// Writes a rule's conditions for people, as in `brig explain`: "cmd in {F_GETFL, F_GETFD}". Values stand as in the source; an
+// unconditional rule writes nothing.
 // Context: any.
 void brig_dsl_describe_rule(const struct brig_dsl_rule *rule, enum brig_dsl_call call, enum brig_dsl_arch arch,
                             const struct brig_dsl_sink *sink);

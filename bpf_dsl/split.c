@@ -1,7 +1,7 @@
 // split: a 64-bit argument of a 32-bit arch is two registers, and a row does not want to know.
 //
-// Takes: a condition as it would stand on one register of 64 bits. Gives: two conditions on registers of 32 bits that, as the AND that
-// a row is, mean the same. Guarantees: exactly the same, or nothing.
+// Takes: a condition as it would stand on one register of 64 bits. Gives: two conditions on registers of 32 bits that, as the AND
+// that a row is, mean the same. Guarantees: exactly the same, or nothing.
 //
 // An AND of two halves can say "the high half is H and the low half is such", so a condition can be split when all its values share
 // their high half; conditions on bits always can. Weakness: IN(offset, 0, U64(0x100000000)) and open bounds are refused with

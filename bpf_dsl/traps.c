@@ -1,15 +1,17 @@
 // traps: the table behind SECCOMP_RET_TRAP's data, and which calls must not end there.
 //
-// Takes: the rows that trap, in the order of merging. Gives: ids from 1 and what each means. Guarantees: equal policies get equal ids;
-// every number that can give an id is noted at it, so that the handler can tell a foreign trap (an inherited filter's id) from ours.
+// Takes: the rows that trap, in the order of merging. Gives: ids from 1 and what each means. Guarantees: equal policies get equal
+// ids; every number that can give an id is noted at it, so that the handler can tell a foreign trap (an inherited filter's id) from
+// ours.
 #include <string.h>
 
 #include "bpf_dsl/resolve.h"
 
-// What libc calls with all signals blocked. The kernel then finds no handler for SIGSYS and kills (kernel/signal.c:force_sig_info_to_task),
-// so an answer from the handler is a promise that cannot be kept. CRASH stays possible: it wants the death and loses only the report.
-// The list names what was measured or stands in the sources of glibc 2.36 (nptl/pthread_create.c, sysdeps/nptl/_Fork.c,
-// sysdeps/unix/sysv/linux/spawni.c) and musl 1.2 (src/thread/pthread_create.c, src/process/_Fork.c).
+// What libc calls with all signals blocked. The kernel then finds no handler for SIGSYS and kills
+// (kernel/signal.c:force_sig_info_to_task), so an answer from the handler is a promise that cannot be kept. CRASH stays possible:
+// it wants the death and loses only the report. The list names what was measured or stands in the sources of glibc 2.36
+// (nptl/pthread_create.c, sysdeps/nptl/_Fork.c, sysdeps/unix/sysv/linux/spawni.c) and musl 1.2 (src/thread/pthread_create.c,
+// src/process/_Fork.c).
 static const struct blocked_call {
     enum brig_dsl_call call;
     const char *reason;

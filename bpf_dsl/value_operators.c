@@ -1,8 +1,8 @@
 // value_operators: arithmetic on the numbers of value texts.
 //
-// Takes and gives numbers from -2^63 to 2^64 - 1: what int64_t and U64() need together. They are computed as if they had 65 bits, so that
-// every overflow is seen. Guarantees: false is returned, and the result means nothing, where C's result would differ from mathematics;
-// only ~ within U64() wraps, because it is meant to.
+// Takes and gives numbers from -2^63 to 2^64 - 1: what int64_t and U64() need together. They are computed as if they had 65 bits,
+// so that every overflow is seen. Guarantees: false is returned, and the result means nothing, where C's result would differ from
+// mathematics; only ~ within U64() wraps, because it is meant to.
 #include <string.h>
 
 #include "bpf_dsl/values.h"

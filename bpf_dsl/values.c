@@ -2,10 +2,9 @@
 //
 // Takes: text as it stands in the policy's source (words.h stringizes it, so that no macro of the build host is expanded), the
 // target arch, the policy's own constants, the run-time slots. Gives: values with their span in the text, for errors.
-// Guarantees: C's precedence for | & << + - and unary - ~; no result wraps unseen (VALUE_OUT_OF_RANGE); nesting is bounded, so recursion
-// is; every failure names the first bad character or the span that does not fit.
-// Weaknesses: no *, /, ^, >>, ?:, casts, suffixes or function-like macros other than U64(); -9223372036854775808 must be written
-// as -9223372036854775807 - 1, as in C.
+// Guarantees: C's precedence for | & << + - and unary - ~; no result wraps unseen (VALUE_OUT_OF_RANGE); nesting is bounded, so
+// recursion is; every failure names the first bad character or the span that does not fit. Weaknesses: no *, /, ^, >>, ?:, casts,
+// suffixes or function-like macros other than U64(); -9223372036854775808 must be written as -9223372036854775807 - 1, as in C.
 #include <string.h>
 
 #include "bpf_dsl/rules.h"
@@ -27,9 +26,11 @@ static struct dsl_value fail_syntax(struct dsl_value_reader *reader, size_t offs
 {
     if (!has_failed(reader)) {
         // An empty span would be taken for a terminated string.
-        reader->error = (struct brig_error){.code = BRIG_BAD_VALUE_SYNTAX, .step = "read value",
+        reader->error = (struct brig_error){.code = BRIG_BAD_VALUE_SYNTAX,
+                                            .step = "read value",
                                             .subject = reader->text_bytes > 0 ? reader->text : "",
-                                            .subject_bytes = (uint32_t)reader->text_bytes, .detail = (int64_t)offset};
+                                            .subject_bytes = (uint32_t)reader->text_bytes,
+                                            .detail = (int64_t)offset};
     }
     return zero;
 }
@@ -37,8 +38,8 @@ static struct dsl_value fail_syntax(struct dsl_value_reader *reader, size_t offs
 static struct dsl_value fail_span(struct dsl_value_reader *reader, enum brig_code code, size_t start)
 {
     if (!has_failed(reader)) {
-        reader->error = (struct brig_error){.code = code, .step = "read value", .subject = reader->text + start,
-                                            .subject_bytes = (uint32_t)(reader->at - start)};
+        reader->error = (struct brig_error){
+            .code = code, .step = "read value", .subject = reader->text + start, .subject_bytes = (uint32_t)(reader->at - start)};
     }
     return zero;
 }

@@ -19,8 +19,8 @@ struct dsl_value_reader {
     const char *text;
     size_t text_bytes;
     enum brig_dsl_arch arch;
-    const struct brig_dsl_constant *own;     // looked up before the kernel's constants, or NULL
-    const struct brig_dsl_options *slots;    // where slots are allowed, else NULL
+    const struct brig_dsl_constant *own;  // looked up before the kernel's constants, or NULL
+    const struct brig_dsl_options *slots; // where slots are allowed, else NULL
     size_t at;
     unsigned depth;     // of parentheses and unary operators
     unsigned u64_depth; // of U64( ... )

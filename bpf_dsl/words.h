@@ -2,14 +2,16 @@
 //
 //   ROW(openat, DENY(EACCES), ALL_BITS(flags, O_CREAT)),
 //
-// Call names are checked by the C compiler (a misspelt one is an undeclared BRIG_SYS_...). Arguments and values are kept as text and resolved
-// for the target when the policy is compiled, so that no constant of the build host can slip in.
+// Call names are checked by the C compiler (a misspelt one is an undeclared BRIG_SYS_...). Arguments and values are kept as text
+// and resolved for the target when the policy is compiled, so that no constant of the build host can slip in.
 #ifndef BRIG_BPF_DSL_WORDS_H
 #define BRIG_BPF_DSL_WORDS_H
 
 #include <errno.h>
 
 #include "bpf_dsl/bpf_dsl.h"
+
+// clang-format off: each word is an initializer of one line, which clang-format takes for a block.
 
 // Rows. In the place of a call SET(name) names a struct brig_dsl_set in scope.
 #define WHY(text_) {.kind = BRIG_DSL_ROW_WHY, .why = text_, .file = __FILE__, .line = __LINE__}
@@ -58,6 +60,7 @@
 #define LOW32_MASKED(argument_, ...) BRIG_DSL_CONDITION_(BRIG_DSL_MASKED, true, #argument_, #__VA_ARGS__)
 #define LOW32_ONLY_BITS(argument_, ...) BRIG_DSL_CONDITION_(BRIG_DSL_ONLY_BITS, true, #argument_, #__VA_ARGS__)
 #define LOW32_NO_BITS(argument_, ...) BRIG_DSL_CONDITION_(BRIG_DSL_NO_BITS, true, #argument_, #__VA_ARGS__)
+#define LOW32_ALL_BITS(argument_, ...) BRIG_DSL_CONDITION_(BRIG_DSL_ALL_BITS, true, #argument_, #__VA_ARGS__)
 
 // Named lists: `const struct brig_dsl_set brig_policy_fd_io = CALLS(fd_io, "plain I/O", read, write, close);`
 #define CALLS(name_, why_, ...) {.name = #name_, .why = why_, .text = #__VA_ARGS__, .file = __FILE__, .line = __LINE__}
@@ -65,5 +68,7 @@
 // Constants of the policy's own: `static const struct brig_dsl_constant own[] = {CONSTANT(LOG_FD), CONSTANTS_END};`
 #define CONSTANT(name_) {.name = #name_, .value = name_}
 #define CONSTANTS_END {.name = NULL}
+
+// clang-format on
 
 #endif
