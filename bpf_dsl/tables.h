@@ -20,14 +20,7 @@ extern "C" {
 #endif
 
 // Target arches. x32 is not a target: its numbers on x86_64 are refused.
-enum brig_dsl_arch {
-    BRIG_DSL_X86_64,
-    BRIG_DSL_I386,
-    BRIG_DSL_AARCH64,
-    BRIG_DSL_ARM,
-    BRIG_DSL_RISCV64,
-    BRIG_DSL_ARCH_COUNT
-};
+enum brig_dsl_arch { BRIG_DSL_X86_64, BRIG_DSL_I386, BRIG_DSL_AARCH64, BRIG_DSL_ARM, BRIG_DSL_RISCV64, BRIG_DSL_ARCH_COUNT };
 
 // One value per system call of any arch; arch-independent, sorted by name. BRIG_SYS_NONE is 0.
 enum brig_dsl_call {
@@ -49,7 +42,7 @@ enum brig_dsl_kind {
     BRIG_DSL_KIND_INTEGER, // print as a decimal number
     BRIG_DSL_KIND_HEX,     // print as a hexadecimal number (addresses that are not pointers, cookies)
     BRIG_DSL_KIND_FD,
-    BRIG_DSL_KIND_DIRFD,   // an fd or AT_FDCWD
+    BRIG_DSL_KIND_DIRFD, // an fd or AT_FDCWD
     BRIG_DSL_KIND_PID,
     BRIG_DSL_KIND_SIZE,    // bytes or a count
     BRIG_DSL_KIND_MODE,    // permission bits, octal
@@ -112,9 +105,9 @@ bool brig_dsl_call_has_memory_arguments(enum brig_dsl_call call, enum brig_dsl_a
 
 // Writes the value of an argument as people write it: "O_WRONLY|O_CREAT|0x4000000", "AT_FDCWD", "0644", "-1", "NULL".
 //
-// `value` is the whole register; what the kernel ignores of it is ignored. Pointers are written as addresses, never followed. An `arch`
-// outside the enumeration is no arch: pass one that brig_dsl_arch_name knows.
-// Returns: bytes written without the terminator; text that does not fit is cut, and always terminated (`buffer_bytes` is at least 1).
+// `value` is the whole register; what the kernel ignores of it is ignored. Pointers are written as addresses, never followed. An
+// `arch` outside the enumeration is no arch: pass one that brig_dsl_arch_name knows. Returns: bytes written without the terminator;
+// text that does not fit is cut, and always terminated (`buffer_bytes` is at least 1).
 size_t brig_dsl_decode_value(const struct brig_dsl_argument *argument, uint64_t value, enum brig_dsl_arch arch, char *buffer,
                              size_t buffer_bytes);
 
@@ -142,8 +135,8 @@ int brig_dsl_constant_value(const char *name, size_t name_bytes, enum brig_dsl_a
 // Names a value of a group: the constant of `group` that is exactly `value` on `arch`. Returns: its name, or NULL.
 const char *brig_dsl_constant_name(const char *group, int64_t value, enum brig_dsl_arch arch);
 
-// Walks a group in table order. Returns: the name of member `index`, with its value on `arch`, or NULL past the end; members that `arch`
-// does not have are skipped over (the index counts only those that it has).
+// Walks a group in table order. Returns: the name of member `index`, with its value on `arch`, or NULL past the end; members that
+// `arch` does not have are skipped over (the index counts only those that it has).
 const char *brig_dsl_group_member(const char *group, size_t index, enum brig_dsl_arch arch, int64_t *ret_value);
 
 // Finds the known name closest to `name`, for "did you mean": `kind` is 'c' for calls, 'k' for constants.

@@ -1,11 +1,12 @@
 // Arches: names and AUDIT_ARCH_* values of the targets.
 //
-// Guarantees: pure look-ups; safe in a signal handler. The one place that asks what this library was built for.
+// Guarantees: pure look-ups; safe in a signal handler.
 
 #include <elf.h>
 #include <linux/audit.h>
 #include <string.h>
 
+#include "bpf_dsl/tables/arch/native.h"
 #include "bpf_dsl/tables/data.h"
 
 struct arch {
@@ -87,17 +88,5 @@ bool brig_dsl_arch_is_64bit(enum brig_dsl_arch arch)
 
 enum brig_dsl_arch brig_dsl_arch_native(void)
 {
-#if defined(__x86_64__) && !defined(__ILP32__)
-    return BRIG_DSL_X86_64;
-#elif defined(__i386__)
-    return BRIG_DSL_I386;
-#elif defined(__aarch64__) && !defined(__ILP32__)
-    return BRIG_DSL_AARCH64;
-#elif defined(__arm__)
-    return BRIG_DSL_ARM;
-#elif defined(__riscv) && __riscv_xlen == 64
-    return BRIG_DSL_RISCV64;
-#else
-#error "this CPU is no target arch"
-#endif
+    return DSL_NATIVE_ARCH;
 }
