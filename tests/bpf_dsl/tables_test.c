@@ -3,6 +3,7 @@
 // The generator evaluated the kernel's sources; these tests hold its output against what was known without it: the build host's own
 // headers (tables_host_numbers.c), and spot checks of everything that is known to differ between arches.
 
+#include <stdio.h>
 #include <string.h>
 
 #include "bpf_dsl/tables.h"
@@ -188,7 +189,8 @@ TEST(tables, arguments_in_order)
         int count = brig_dsl_call_argument_count(rows[i].call, rows[i].arch);
         for (int j = 0; j < count; j++) {
             const char *name = brig_dsl_call_argument(rows[i].call, rows[i].arch, j)->name;
-            strcat(strcat(names, j == 0 ? "" : " "), name);
+            size_t used = strlen(names);
+            snprintf(names + used, sizeof names - used, "%s%s", j == 0 ? "" : " ", name);
             CHECK_EQ(brig_dsl_call_argument_index(rows[i].call, rows[i].arch, name, strlen(name)), j);
         }
         test_message("%s on %s: %s", brig_dsl_call_name(rows[i].call), brig_dsl_arch_name(rows[i].arch), names);
