@@ -56,10 +56,11 @@ struct brig_supervisor_options {
 
 // What a kept descriptor is for; a descriptor that shows more than its role allows is refused at launch.
 enum brig_keep_role {
-    BRIG_KEEP_DATA,      // regular file, pipe, socket pair, memfd, eventfd
-    BRIG_KEEP_SOCKET,    // a network socket, on purpose
-    BRIG_KEEP_DIRECTORY, // a directory, on purpose
-    BRIG_KEEP_DEVICE,    // a device or tty, on purpose
+    BRIG_KEEP_DATA,        // regular file, pipe, connected UNIX socket (not datagram), memfd, eventfd, timerfd, epoll, /dev/null and its like
+    BRIG_KEEP_SOCKET,      // a network socket, or a UNIX socket without a fixed peer, on purpose
+    BRIG_KEEP_DIRECTORY,   // a directory, on purpose
+    BRIG_KEEP_DEVICE,      // a device or tty, on purpose
+    BRIG_KEEP_KERNEL_FILE, // a file of /proc, /sys or another file system of the kernel's, on purpose
 };
 
 struct brig_keep {

@@ -1,10 +1,10 @@
 // install: seccomp(2) on all threads at once, with every way in which the kernel can say no told apart.
 //
-// Takes a compiled program, gives a locked process or an error and no filter. The only case in between, a filter that is on and does not answer as
-// it must, ends the process here, by brig_trap_die.
+// Takes a compiled program, gives a locked process or an error and no filter. The only case in between, a filter that is on and
+// does not answer as it must, ends the process here, by brig_trap_die.
 //
-// Weakness: seccomp_attach_filter answers EINVAL for a bad program as for a flag that it does not know, so flags and actions are asked for one by
-// one before.
+// Weakness: seccomp_attach_filter answers EINVAL for a bad program as for a flag that it does not know, so flags and actions are
+// asked for one by one before.
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <stdbool.h>
@@ -20,7 +20,8 @@
 
 static const char step_install[] = "install filter";
 
-// Says which thread is in the way. The name is only known at run time, so the text has to live somewhere: until this thread's next brig_install.
+// Says which thread is in the way. The name is only known at run time, so the text has to live somewhere: until this thread's next
+// brig_install.
 static _Thread_local char refusal[96];
 
 enum { ALLOWED_FLAGS = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW };
@@ -38,10 +39,10 @@ static enum brig_code check_action(uint32_t ret, struct brig_error *reterr)
         return BRIG_OK;
     int reason = errno;
     char text[24];
-    struct box_text subject = {refusal, sizeof refusal, 0};
+    struct box_line subject = {refusal, sizeof refusal, 0};
     brig_dsl_ret_text(action, text, sizeof text);
-    box_text_add(&subject, reason == ENOSYS ? "seccomp" : "seccomp action ");
-    box_text_add(&subject, reason == ENOSYS ? "" : text);
+    box_line_add(&subject, reason == ENOSYS ? "seccomp" : "seccomp action ");
+    box_line_add(&subject, reason == ENOSYS ? "" : text);
     // EINVAL: a kernel before 4.14 does not know the question. Whoever put another errno there did not want us to know.
     bool lacks = reason == ENOSYS || reason == EINVAL || reason == EOPNOTSUPP;
     struct brig_error error = {
@@ -94,10 +95,10 @@ static enum brig_code check_flags(uint32_t flags, struct brig_error *reterr)
 
 static void thread_file(char *path, size_t path_bytes, int tid, const char *file)
 {
-    struct box_text name = {path, path_bytes, 0};
-    box_text_add(&name, "/proc/self/task/");
-    box_text_add_number(&name, tid);
-    box_text_add(&name, file);
+    struct box_line name = {path, path_bytes, 0};
+    box_line_add(&name, "/proc/self/task/");
+    box_line_add_number(&name, tid);
+    box_line_add(&name, file);
 }
 
 // seccomp_can_sync_threads refuses a thread in strict mode, and one whose filters are not a part of the caller's chain.
@@ -117,11 +118,11 @@ static enum brig_code tsync_refused(int tid, struct brig_error *reterr)
     thread_file(path, sizeof path, tid, "/comm");
     long length = box_read_text(path, comm, sizeof comm);
     comm[length > 0 ? strcspn(comm, "\n") : 0] = '\0';
-    struct box_text text = {refusal, sizeof refusal, 0};
-    box_text_add(&text, "thread ");
-    box_text_add(&text, comm);
-    box_text_add(&text, " ");
-    box_text_add(&text, thread_reason(tid));
+    struct box_line text = {refusal, sizeof refusal, 0};
+    box_line_add(&text, "thread ");
+    box_line_add(&text, comm);
+    box_line_add(&text, " ");
+    box_line_add(&text, thread_reason(tid));
     struct brig_error error = {.code = BRIG_TSYNC_REFUSED, .step = "synchronise threads", .subject = refusal, .detail = tid};
     return brig_error_set(reterr, error);
 }

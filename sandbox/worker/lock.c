@@ -1,8 +1,8 @@
 // lock: the calling process goes from "may do everything" to "may do what the policy says", or stays as it was.
 //
-// Takes a policy, gives a locked process. The order is forced: the program is compiled here and not handed in, because it knows this process's id
-// and descriptors; the handler has to stand before the first call can trap; no_new_privs has to be set before the kernel takes a filter from an
-// unprivileged process; the filter is last, because it would refuse the rest.
+// Takes a policy, gives a locked process. The order is forced: the program is compiled here and not handed in, because it knows
+// this process's id and descriptors; the handler has to stand before the first call can trap; no_new_privs has to be set before the
+// kernel takes a filter from an unprivileged process; the filter is last, because it would refuse the rest.
 #include <errno.h>
 #include <stdatomic.h>
 #include <sys/prctl.h>

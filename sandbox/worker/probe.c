@@ -1,7 +1,7 @@
 // probe: what this kernel, this libc and this process offer, as a table.
 //
-// Takes nothing, gives one feature per row, in the order of the table. A row is name, what it is, how to find out, whether Brig works without it,
-// and what to do about its absence (or, where presence is the news, its presence).
+// Takes nothing, gives one feature per row, in the order of the table. A row is name, what it is, how to find out, whether Brig
+// works without it, and what to do about its absence (or, where presence is the news, its presence).
 //
 // Weakness: an outer filter that answers a probe with a false errno is believed.
 #include <errno.h>

@@ -1,7 +1,8 @@
 // probe_attempts: features that can only be told by using them, each in a short-lived child.
 //
-// A distribution may let a process make a user namespace and then give it no rights there (AppArmor on Ubuntu 24.04), so the attempt goes one step
-// further and uses the rights. A kernel without IA32 emulation ends whoever executes int 0x80, so that is tried at a child's expense too.
+// A distribution may let a process make a user namespace and then give it no rights there (AppArmor on Ubuntu 24.04), so the
+// attempt goes one step further and uses the rights. A kernel without IA32 emulation ends whoever executes int 0x80, so that is
+// tried at a child's expense too.
 #include <errno.h>
 #include <sched.h>
 #include <sys/wait.h>

@@ -1,7 +1,7 @@
 // proc: reading small files of /proc without allocation.
 //
-// Takes paths and buffers, gives text and numbers. Everything here is safe between fork and exec and in a locked process that may still open files:
-// no stdio, no malloc, no locale.
+// Takes paths and buffers, gives text and numbers. Everything here is safe between fork and exec and in a locked process that may
+// still open files: no stdio, no malloc, no locale.
 #include "sandbox/worker/proc.h"
 
 #include <errno.h>
@@ -93,14 +93,14 @@ bool box_parse_status(const char *text, struct box_thread_status *ret_status)
     return true;
 }
 
-void box_text_add(struct box_text *text, const char *piece)
+void box_line_add(struct box_line *text, const char *piece)
 {
     while (*piece && text->used + 1 < text->capacity)
         text->bytes[text->used++] = *piece++;
     text->bytes[text->used] = '\0';
 }
 
-void box_text_add_number(struct box_text *text, int64_t number)
+void box_line_add_number(struct box_line *text, int64_t number)
 {
     char digits[24];
     size_t at = sizeof digits - 1;
@@ -112,5 +112,5 @@ void box_text_add_number(struct box_text *text, int64_t number)
     } while (rest);
     if (number < 0)
         digits[--at] = '-';
-    box_text_add(text, digits + at);
+    box_line_add(text, digits + at);
 }

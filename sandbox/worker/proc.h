@@ -15,7 +15,8 @@ long box_read_text(const char *path, char *buffer, size_t buffer_bytes);
 // Reads from the start of an open file, as box_read_text. Context: any.
 long box_pread_text(int fd, char *buffer, size_t buffer_bytes);
 
-// Finds "NAME:\t" at the start of a line and reads the number after it, in `base` 10 or 16. Returns: whether it is there. Context: any.
+// Finds "NAME:\t" at the start of a line and reads the number after it, in `base` 10 or 16. Returns: whether it is there. Context:
+// any.
 bool box_status_field(const char *text, const char *name, unsigned base, uint64_t *ret_value);
 
 // Reads a file that holds one decimal number. Returns: the number, or -1 with errno. Context: any.
@@ -33,12 +34,12 @@ struct box_thread_status {
 bool box_parse_status(const char *text, struct box_thread_status *ret_status);
 
 // Writes text pieces one after the other into a fixed buffer, always terminated, cut at its end. Context: any.
-struct box_text {
+struct box_line {
     char *bytes;
     size_t capacity;
     size_t used;
 };
-void box_text_add(struct box_text *text, const char *piece);
-void box_text_add_number(struct box_text *text, int64_t number);
+void box_line_add(struct box_line *text, const char *piece);
+void box_line_add_number(struct box_line *text, int64_t number);
 
 #endif

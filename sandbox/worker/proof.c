@@ -1,12 +1,12 @@
 // proof: whether a filter is on, asked from the inside.
 //
-// Takes a program before it is installed, gives a yes or no after that. The calling thread is asked by BRIG_DSL_PROBE_NR, which only a Brig program
-// answers. The other threads are asked through /proc; after the install that needs pread64 and close, and a policy that does not allow them
-// would end the process right here. So the program itself is asked first, by the interpreter, whether it will allow them; where it will not, the
-// kernel's word for TSYNC has to do, and the supervisor reads back from outside.
+// Takes a program before it is installed, gives a yes or no after that. The calling thread is asked by BRIG_DSL_PROBE_NR, which
+// only a Brig program answers. The other threads are asked through /proc; after the install that needs pread64 and close, and a
+// policy that does not allow them would end the process right here. So the program itself is asked first, by the interpreter,
+// whether it will allow them; where it will not, the kernel's word for TSYNC has to do, and the supervisor reads back from outside.
 //
-// Weakness: a foreign filter from before may kill on pread64 as well. The files are read once before the install, so that this shows while nothing
-// is half done.
+// Weakness: a foreign filter from before may kill on pread64 as well. The files are read once before the install, so that this
+// shows while nothing is half done.
 #include "sandbox/worker/proof.h"
 
 #include <dirent.h>
@@ -39,10 +39,10 @@ static bool will_be_readable(const struct brig_dsl_program *program, int fd)
 static void open_thread(struct box_proof *proof, const char *tid)
 {
     char path[64], text[BOX_STATUS_BYTES];
-    struct box_text name = {path, sizeof path, 0};
-    box_text_add(&name, "/proc/self/task/");
-    box_text_add(&name, tid);
-    box_text_add(&name, "/status");
+    struct box_line name = {path, sizeof path, 0};
+    box_line_add(&name, "/proc/self/task/");
+    box_line_add(&name, tid);
+    box_line_add(&name, "/status");
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return;

@@ -1,10 +1,10 @@
 // status: what the kernel says about the threads of a process, whatever the process says about itself.
 //
-// Takes a process id, gives counts over all threads. /proc/PID/task/TID/status is readable for everybody (unless /proc is mounted with hidepid),
-// also where the process is not dumpable.
+// Takes a process id, gives counts over all threads. /proc/PID/task/TID/status is readable for everybody (unless /proc is mounted
+// with hidepid), also where the process is not dumpable.
 //
-// Weakness: threads are read one after the other. One that starts meanwhile is missed; it inherits its creator's filters, so for the question
-// "is all of it filtered" that does not matter.
+// Weakness: threads are read one after the other. One that starts meanwhile is missed; it inherits its creator's filters, so for
+// the question "is all of it filtered" that does not matter.
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
@@ -29,12 +29,12 @@ static void add_thread(struct brig_status *status, const struct box_thread_statu
 static bool read_thread(int pid, const char *tid, struct box_thread_status *ret_thread)
 {
     char path[64], text[BOX_STATUS_BYTES];
-    struct box_text name = {path, sizeof path, 0};
-    box_text_add(&name, "/proc/");
-    box_text_add_number(&name, pid);
-    box_text_add(&name, "/task/");
-    box_text_add(&name, tid);
-    box_text_add(&name, "/status");
+    struct box_line name = {path, sizeof path, 0};
+    box_line_add(&name, "/proc/");
+    box_line_add_number(&name, pid);
+    box_line_add(&name, "/task/");
+    box_line_add(&name, tid);
+    box_line_add(&name, "/status");
     return box_read_text(path, text, sizeof text) > 0 && box_parse_status(text, ret_thread);
 }
 
@@ -58,10 +58,10 @@ static void add_threads(struct brig_status *status, int pid, DIR *threads)
 enum brig_code brig_read_status(int pid, struct brig_status *ret_status, struct brig_error *reterr)
 {
     char path[64];
-    struct box_text name = {path, sizeof path, 0};
-    box_text_add(&name, "/proc/");
-    box_text_add_number(&name, pid);
-    box_text_add(&name, "/task");
+    struct box_line name = {path, sizeof path, 0};
+    box_line_add(&name, "/proc/");
+    box_line_add_number(&name, pid);
+    box_line_add(&name, "/task");
     DIR *threads = opendir(path);
     if (!threads) {
         struct brig_error error = {

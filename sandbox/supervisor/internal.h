@@ -1,0 +1,196 @@
+// internal: what the files of supervisor/ share. A worker as the supervisor sees it, and who does what with it.
+//
+// Everything that the worker can write (slots, handshake) is read once, copied, checked, and only then used.
+#ifndef BRIG_SANDBOX_SUPERVISOR_INTERNAL_H
+#define BRIG_SANDBOX_SUPERVISOR_INTERNAL_H
+
+#include <time.h>
+
+#include "sandbox/child/handshake.h"
+#include "sandbox/report.h"
+#include "sandbox/supervisor.h"
+
+// How long a thread that dies of a violation waits for us. We answer in microseconds; a host that is busy longer than this loses
+// maps and strings.
+#define BOX_VERDICT_WAIT_MS 2000
+// How long a killed process may take to go. Longer only if it hangs inside the kernel.
+#define BOX_DEATH_WAIT_MS 5000
+#define BOX_HANDSHAKE_MS 10000
+#define BOX_PATH_BYTES 4096
+
+// --- limits on how much is said ---------------------------------------------------------------------------------------
+
+// Allows `burst` at once and `per_second` after that. All zero is full.
+struct box_bucket {
+    int64_t used_milli; // thousandths of a token that are gone
+    int64_t filled_ms;  // CLOCK_MONOTONIC
+};
+struct box_rate {
+    int64_t burst;
+    int64_t per_second;
+};
+// Takes a token. Returns: whether there was one.
+bool box_bucket_take(struct box_bucket *bucket, const struct box_rate *rate, int64_t now_ms);
+
+// Causes of violations, by a hash of what makes them the same; the least recently seen makes room.
+#define BOX_CAUSES 256
+struct box_cause {
+    uint64_t key;
+    uint64_t count;
+    uint64_t seen; // sequence when last seen, 0: unused
+    struct box_bucket bucket;
+};
+struct box_causes {
+    struct box_cause entries[BOX_CAUSES];
+};
+struct box_cause *box_causes_find(struct box_causes *causes, uint64_t key, uint64_t sequence);
+
+// Report files of one worker, oldest first.
+#define BOX_REPORT_NAME_BYTES 64
+struct box_ledger_entry {
+    struct box_ledger_entry *next;
+    uint64_t bytes;
+    char name[BOX_REPORT_NAME_BYTES];
+};
+struct box_ledger {
+    struct box_ledger_entry *oldest, *newest;
+    uint64_t bytes;
+};
+struct box_report_place {
+    int dir_fd;
+    const char *name;
+    uint64_t quota_bytes;
+};
+// Writes a report, and deletes the worker's oldest ones until the quota holds again. Returns: as brig_report_write.
+enum brig_code box_ledger_write(struct box_ledger *ledger, const struct box_report_place *place, const char *json,
+                                struct brig_error *reterr);
+void box_ledger_free(struct box_ledger *ledger);
+
+// --- slots ------------------------------------------------------------------------------------------------------------
+
+// What we did to a slot last; the state word in it is the worker's to write.
+enum box_slot_view { BOX_SLOT_IDLE, BOX_SLOT_OURS, BOX_SLOT_ANSWERED, BOX_SLOT_BROKEN };
+
+struct box_slots {
+    struct brig_trap_slots *shared; // our mapping
+    struct brig_trap_slots *worker; // the mapping that the worker inherits, gone from here after fork
+    uint8_t views[BRIG_TRAP_SLOT_COUNT];
+    uint64_t lost_seen;
+};
+enum brig_code box_slots_new(struct box_slots *slots, struct brig_error *reterr);
+void box_slots_after_fork(struct box_slots *slots);
+void box_slots_free(struct box_slots *slots);
+
+enum box_slot_news { BOX_SLOT_NOTHING, BOX_SLOT_RECORD, BOX_SLOT_LIE };
+// Looks at one slot. RECORD: the slot is taken, and `record` is the copy; a lie is told once, then the slot is not looked at again.
+enum box_slot_news box_slots_look(struct box_slots *slots, size_t index, struct brig_trap_record *record);
+// Lets the worker go on: the waiting thread to its death, or the slot to its next event.
+void box_slots_answer(struct box_slots *slots, size_t index, bool is_waiting);
+// Returns: how many records were lost since the last question, as the worker claims.
+uint64_t box_slots_newly_lost(struct box_slots *slots);
+
+// --- a worker and its supervisor --------------------------------------------------------------------------------------
+
+enum box_source_kind { BOX_SOURCE_NOTIFY, BOX_SOURCE_DEATH };
+
+// What an epoll event points to.
+struct box_source {
+    enum box_source_kind kind;
+    struct brig_worker *worker;
+};
+
+struct brig_worker {
+    struct brig_supervisor *supervisor;
+    struct brig_worker *next;
+    struct box_source notify_source, death_source;
+    char name[32];
+    const struct brig_dsl_policy *policy;
+
+    int pid;
+    int pid_fd;
+    int notify_fd;
+    int channel_fd;        // ours
+    int worker_channel_fd; // theirs, closed after fork
+    int maps_fd;           // /proc/PID/maps, -1: not readable
+    int memory_fd;         // /proc/PID/mem, -1: not readable
+
+    struct box_slots slots;
+    struct box_handshake *handshake; // unmapped after launch
+    void *memory;                    // for the compiler, ours and (as a copy) the worker's
+    struct brig_dsl_program program; // what the worker runs under
+    struct brig_status status;
+
+    struct box_bucket bucket;
+    struct box_ledger ledger;
+    uint64_t violation_count;
+    uint64_t unreported_count; // of these, not told for their number
+    bool is_gone;              // reaped
+    int wait_status;
+    int wait_errno; // why there is no wait status, 0: there is one
+};
+
+struct brig_supervisor {
+    struct brig_supervisor_options options;
+    char *report_dir; // copy, or NULL
+    int report_dir_fd;
+    int epoll_fd;
+    int null_fd;
+    struct brig_worker *workers;
+    uint64_t sequence;
+    struct box_causes causes;
+    struct box_wire_error last_failure; // texts of the last error that a worker told at launch
+    struct brig_trap_record record;     // the copy being worked on: too big for a stack
+    struct brig_stack stack;            // the same
+};
+
+// worker.c
+// Allocates what a worker needs before fork. Returns: OK; OUT_OF_MEMORY; KERNEL_REFUSED; KERNEL_LACKS.
+enum brig_code box_worker_new(struct brig_supervisor *supervisor, const struct brig_worker_spec *spec,
+                              struct brig_worker **ret_worker, struct brig_error *reterr);
+// Frees everything of a worker that is gone or was never forked, and takes it off its supervisor's list.
+void box_worker_free(struct brig_worker *worker);
+// Waits at most wait_ms for the end, and reaps. Returns: whether the worker is gone.
+bool box_worker_reap(struct brig_worker *worker, int wait_ms);
+// Kills, waits a bounded time, reaps.
+void box_worker_end(struct brig_worker *worker);
+
+// handshake.c
+enum brig_code box_handshake_new(struct brig_worker *worker, struct brig_error *reterr);
+void box_handshake_free(struct brig_worker *worker);
+// Moves the phase on and wakes the worker. Returns: false if the phase was not `from`.
+bool box_handshake_step(struct brig_worker *worker, enum box_phase from, enum box_phase to);
+// Waits for LOCKED. Returns: OK; the worker's own error; WORKER_DIED; WORKER_SILENT; WORKER_LIED.
+enum brig_code box_handshake_wait(struct brig_worker *worker, uint32_t limit_ms, struct brig_error *reterr);
+
+// violation.c
+// Handles every slot that has something. Calls on_event.
+void box_worker_drain(struct brig_worker *worker);
+
+// evidence.c
+#define BOX_STRING_BYTES 4096
+#define BOX_MAPS_BYTES ((size_t)1 << 20)
+struct box_evidence {
+    char *maps; // malloced
+    size_t maps_bytes;
+    struct brig_pointee pointees[6];
+    size_t pointee_count;
+    unsigned char bytes[6][BOX_STRING_BYTES];
+};
+// Reads what only the waiting worker's memory has. What cannot be read is left out.
+void box_evidence_collect(const struct brig_worker *worker, const struct brig_trap_record *record, struct box_evidence *evidence);
+void box_evidence_free(struct box_evidence *evidence);
+
+// events.c
+void box_event_send(struct brig_worker *worker, struct brig_event event);
+// A LOST event with a message made from `error` and a number.
+void box_event_lost(struct brig_worker *worker, const struct brig_error *error, uint64_t count);
+void box_event_exit(struct brig_worker *worker, const struct brig_error *error);
+
+static inline int64_t box_clock_ms(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+#endif

@@ -1,0 +1,252 @@
+// launch: a worker from nothing to "locked, read back from the kernel, and entered", or to nothing again.
+//
+//   prepare     slots, handshake page, descriptors                       (worker.c)
+//   fork        the worker waits at its first gate
+//   look in     pidfd; /proc/PID/maps and mem, while it still is dumpable
+//   start       the worker goes through its stages (child/); meanwhile the same program is compiled here, to explain violations by
+//   locked      it says so (handshake.c)
+//   read back   the kernel says so, of every thread
+//   go
+//
+// fork(2) through libc, not a raw clone3: the entry function and the warm-up are ordinary C and use malloc and stdio, whose locks
+// another thread of the host may hold at this moment; libc's fork takes them first and gives the child clean ones. The pidfd comes
+// from pidfd_open: a child that has not been waited for keeps its number, so there is no race.
+//
+// Weakness: a host that ignores SIGCHLD or waits for all children gives the number away early; then pidfd_open fails or the status
+// is lost, and says so.
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sandbox/child/child.h"
+#include "sandbox/supervisor/internal.h"
+#include "sandbox/worker/proc.h"
+
+static const char step_launch[] = "launch worker";
+
+static enum brig_code bad_argument(struct brig_error *reterr, const char *subject, int64_t detail)
+{
+    struct brig_error error = {.code = BRIG_BAD_ARGUMENT, .step = step_launch, .subject = subject, .detail = detail};
+    return brig_error_set(reterr, error);
+}
+
+static enum brig_code check_spec(const struct brig_worker_spec *spec, struct brig_error *reterr)
+{
+    if (!spec || !spec->name || !*spec->name)
+        return bad_argument(reterr, "name", 0);
+    if (!spec->policy)
+        return bad_argument(reterr, "policy", 0);
+    if (!spec->entry)
+        return bad_argument(reterr, "entry", 0);
+    if (spec->keep_count > BRIG_KEEP_MAX || (spec->keep_count && !spec->keep))
+        return bad_argument(reterr, "keep_count", (int64_t)spec->keep_count);
+    for (size_t i = 0; i < spec->keep_count; i++) {
+        if (spec->keep[i].fd < 0 || fcntl(spec->keep[i].fd, F_GETFD) < 0)
+            return bad_argument(reterr, "keep", spec->keep[i].fd);
+    }
+    return BRIG_OK;
+}
+
+static enum brig_code failed(struct brig_error *reterr, const char *subject)
+{
+    const enum brig_code code = errno == ENOSYS ? BRIG_KERNEL_LACKS : BRIG_KERNEL_REFUSED;
+    struct brig_error error = {.code = code, .sys_errno = errno, .step = step_launch, .subject = subject};
+    return brig_error_set(reterr, error);
+}
+
+static uint32_t handshake_ms_of(const struct brig_worker_spec *spec)
+{
+    return spec->handshake_ms ? spec->handshake_ms : BOX_HANDSHAKE_MS;
+}
+
+static struct box_child child_of(const struct brig_worker *worker, const struct brig_worker_spec *spec)
+{
+    return (struct box_child){.spec = spec,
+                              .handshake = worker->handshake,
+                              .slots = worker->slots.worker,
+                              .memory = worker->memory,
+                              .memory_bytes = BRIG_DSL_ARENA_BYTES,
+                              .supervisor_pid = getpid(),
+                              .null_fd = worker->supervisor->null_fd,
+                              .notify_fd = worker->notify_fd,
+                              .channel_fd = worker->worker_channel_fd,
+                              .handshake_ms = handshake_ms_of(spec),
+                              .verdict_wait_ms = BOX_VERDICT_WAIT_MS};
+}
+
+// Signals stay blocked until the child has reset the handlers: the host's must not run there.
+static enum brig_code fork_worker(struct brig_worker *worker, const struct brig_worker_spec *spec, struct brig_error *reterr)
+{
+    const struct box_child child = child_of(worker, spec);
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid_t pid = fork();
+    if (pid == 0)
+        box_child_run(&child);
+    int reason = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = reason;
+    if (pid < 0)
+        return failed(reterr, "fork");
+    worker->pid = pid;
+    box_slots_after_fork(&worker->slots);
+    if (worker->worker_channel_fd >= 0)
+        close(worker->worker_channel_fd);
+    worker->worker_channel_fd = -1;
+    // Its copy is the worker's; later workers must not inherit ours.
+    madvise(worker->memory, BRIG_DSL_ARENA_BYTES, MADV_DONTFORK);
+    return BRIG_OK;
+}
+
+static int open_proc(int pid, const char *file)
+{
+    char path[48];
+    snprintf(path, sizeof path, "/proc/%d/%s", pid, file);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static enum brig_code look_in(struct brig_worker *worker, struct brig_error *reterr)
+{
+    worker->pid_fd = (int)syscall(SYS_pidfd_open, worker->pid, 0);
+    if (worker->pid_fd < 0)
+        return failed(reterr, "pidfd_open");
+    // A host that is not dumpable itself, or Yama, may forbid these. Reports then lack names and strings and say so.
+    worker->maps_fd = open_proc(worker->pid, "maps");
+    worker->memory_fd = open_proc(worker->pid, "mem");
+    return BRIG_OK;
+}
+
+// Byte for byte what the worker compiles: the same policy, process id and notify descriptor.
+static enum brig_code compile(struct brig_worker *worker, struct brig_error *reterr)
+{
+    struct brig_dsl_arena arena;
+    struct brig_dsl_options options = BRIG_DSL_OPTIONS_DEFAULT;
+    options.self_pid = worker->pid;
+    options.notify_fd = worker->notify_fd;
+    brig_dsl_arena_init(&arena, worker->memory, BRIG_DSL_ARENA_BYTES);
+    return brig_dsl_compile(worker->policy, &options, &arena, &worker->program, reterr);
+}
+
+// Filters of the launching thread are inherited; only one more is ours. Unknown counts as none.
+static int64_t inherited_filters(void)
+{
+    char text[BOX_STATUS_BYTES];
+    struct box_thread_status status;
+    if (box_read_text("/proc/thread-self/status", text, sizeof text) <= 0 || !box_parse_status(text, &status))
+        return 0;
+    return status.filters > 0 ? status.filters : 0;
+}
+
+static enum brig_code read_back(struct brig_worker *worker, int64_t filters_before, struct brig_error *reterr)
+{
+    struct brig_status *status = &worker->status;
+    enum brig_code code = brig_read_status(worker->pid, status, reterr);
+    if (code != BRIG_OK)
+        return code;
+    struct brig_error error = {.code = BRIG_READ_BACK_DIFFERS, .step = "read back", .detail = status->odd_tid};
+    if (status->filtered_thread_count != status->thread_count)
+        error.subject = "a thread without a filter";
+    else if (status->no_new_privs_count != status->thread_count)
+        error.subject = "a thread without no_new_privs";
+    else if (status->min_filters >= 0 && status->min_filters <= filters_before)
+        error.subject = "no more filters than before";
+    else if (status->sigsys_blocked)
+        error.subject = "a thread that blocks SIGSYS, where a trap kills without a report";
+    else
+        return BRIG_OK;
+    return brig_error_set(reterr, error);
+}
+
+static enum brig_code watch(struct brig_worker *worker, struct brig_error *reterr)
+{
+    struct epoll_event notify = {.events = EPOLLIN, .data.ptr = &worker->notify_source};
+    struct epoll_event death = {.events = EPOLLIN, .data.ptr = &worker->death_source};
+    const int epoll_fd = worker->supervisor->epoll_fd;
+    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, worker->notify_fd, &notify) != 0 ||
+        epoll_ctl(epoll_fd, EPOLL_CTL_ADD, worker->pid_fd, &death) != 0)
+        return failed(reterr, "epoll_ctl");
+    // The handshake may have swallowed the wake-up of a record.
+    static const uint64_t one = 1;
+    return write(worker->notify_fd, &one, sizeof one) == sizeof one ? BRIG_OK : failed(reterr, "eventfd");
+}
+
+static enum brig_code go(struct brig_worker *worker, struct brig_error *reterr)
+{
+    if (box_handshake_step(worker, BOX_PHASE_LOCKED, BOX_PHASE_GO)) {
+        box_handshake_free(worker);
+        return BRIG_OK;
+    }
+    struct brig_error error = {
+        .code = BRIG_WORKER_LIED, .step = step_launch, .subject = "a phase that changed while it was locked"};
+    return brig_error_set(reterr, error);
+}
+
+// From fork to go. On failure the process may exist.
+static enum brig_code bring_up(struct brig_worker *worker, const struct brig_worker_spec *spec, struct brig_error *reterr)
+{
+    enum brig_code code = fork_worker(worker, spec, reterr);
+    if (code == BRIG_OK)
+        code = look_in(worker, reterr);
+    if (code != BRIG_OK)
+        return code;
+    box_handshake_step(worker, BOX_PHASE_CREATED, BOX_PHASE_START);
+    const int64_t filters_before = inherited_filters();
+    code = compile(worker, reterr);
+    if (code == BRIG_OK)
+        code = box_handshake_wait(worker, handshake_ms_of(spec), reterr);
+    if (code == BRIG_OK)
+        code = read_back(worker, filters_before, reterr);
+    if (code == BRIG_OK)
+        code = watch(worker, reterr);
+    if (code == BRIG_OK)
+        code = go(worker, reterr);
+    return code;
+}
+
+// Without a pidfd there is only the number; it is ours until we wait for it.
+static void end_without_pidfd(int pid)
+{
+    kill(pid, SIGKILL);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+}
+
+static void abandon(struct brig_worker *worker)
+{
+    if (worker->pid && worker->pid_fd < 0)
+        end_without_pidfd(worker->pid);
+    box_worker_end(worker);
+    // A worker that died of a violation right after its lock has left a record, and nothing says more about why.
+    box_worker_drain(worker);
+    box_worker_free(worker);
+}
+
+enum brig_code brig_supervisor_launch(struct brig_supervisor *supervisor, const struct brig_worker_spec *spec,
+                                      struct brig_worker **ret_worker, struct brig_error *reterr)
+{
+    struct brig_worker *worker;
+    enum brig_code code = supervisor ? check_spec(spec, reterr) : bad_argument(reterr, "supervisor", 0);
+    if (code == BRIG_OK)
+        code = box_worker_new(supervisor, spec, &worker, reterr);
+    if (code != BRIG_OK)
+        return code;
+    code = bring_up(worker, spec, reterr);
+    if (code != BRIG_OK) {
+        abandon(worker);
+        return code;
+    }
+    worker->next = supervisor->workers;
+    supervisor->workers = worker;
+    if (ret_worker)
+        *ret_worker = worker;
+    return BRIG_OK;
+}

@@ -1,0 +1,156 @@
+// violation: from a slot to a report. Reads as its steps: take, judge how much to say, collect what only the living worker has,
+// answer, explain, tell.
+//
+// The worker is answered before the unwinding and the writing: a dying thread waits as short as possible, and nothing after that
+// needs it.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "sandbox/supervisor/internal.h"
+
+static const struct box_rate worker_rate = {.burst = 20, .per_second = 10}; // events of one worker
+static const struct box_rate cause_rate = {.burst = 20, .per_second = 10};  // files of one cause, over all workers
+
+static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t count)
+{
+    const unsigned char *at = bytes;
+    for (size_t i = 0; i < count; i++)
+        hash = (hash ^ at[i]) * 0x100000001b3u; // FNV-1a 64
+    return hash;
+}
+
+static uint64_t hash_number(uint64_t hash, uint64_t number)
+{
+    return hash_bytes(hash, &number, sizeof number);
+}
+
+// The same program, call, row and innermost frames.
+static uint64_t cause_key(const struct brig_violation *violation, const struct brig_stack *stack)
+{
+    enum { FRAMES = 3 };
+    uint64_t hash = hash_number(0xcbf29ce484222325u, violation->program->hash);
+    hash = hash_number(hash, (uint64_t)violation->record->audit_arch << 32 | violation->record->nr);
+    hash = hash_number(hash, violation->record->trap_id);
+    for (size_t i = 0; i < FRAMES && i < stack->frame_count; i++) {
+        hash = hash_bytes(hash, stack->frames[i].module, strlen(stack->frames[i].module));
+        hash = hash_number(hash, stack->frames[i].module_offset);
+    }
+    return hash;
+}
+
+// From our own counters and clock, never from data of the worker.
+static void name_report(const struct brig_violation *violation, char name[BOX_REPORT_NAME_BYTES])
+{
+    struct tm utc;
+    char stamp[32];
+    const time_t seconds = (time_t)(violation->time_ms / 1000);
+    strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%S", gmtime_r(&seconds, &utc));
+    snprintf(name, BOX_REPORT_NAME_BYTES, "%s-%llu-%d.json.gz", stamp, (unsigned long long)violation->sequence, violation->pid);
+}
+
+static void unwind(const struct brig_violation *violation, struct brig_stack *stack)
+{
+    stack->frame_count = 0;
+    stack->stop = BRIG_UNWIND_NO_STACK;
+    // A stack that cannot be walked is told as one without frames; the rest of the report stands.
+    if (violation->maps && brig_unwind(violation->record, violation->maps, violation->maps_bytes, stack, NULL) != BRIG_OK)
+        stack->frame_count = 0;
+}
+
+static enum brig_code write_report(struct brig_worker *worker, const struct brig_violation *violation, const char *json,
+                                   struct brig_error *reterr)
+{
+    const struct brig_supervisor *supervisor = worker->supervisor;
+    const struct box_report_place place = {
+        .dir_fd = supervisor->report_dir_fd, .name = violation->report_name, .quota_bytes = supervisor->options.report_quota_bytes};
+    return box_ledger_write(&worker->ledger, &place, json, reterr);
+}
+
+// Writes the file and calls the host. Each part may fail on its own; the event is sent in any case.
+static void tell(struct brig_worker *worker, struct brig_violation *violation, const struct brig_stack *stack, bool wants_file)
+{
+    char message[BRIG_MESSAGE_BYTES_MAX], name[BOX_REPORT_NAME_BYTES], path[BOX_PATH_BYTES];
+    char *json = NULL;
+    struct brig_error error;
+    struct brig_event event = {.kind = BRIG_EVENT_VIOLATION, .message = message};
+    name_report(violation, name);
+    violation->report_name = wants_file ? name : NULL;
+    enum brig_code code = brig_report_json(violation, stack, &json, &error);
+    if (code == BRIG_OK && wants_file)
+        code = write_report(worker, violation, json, &error);
+    if (code != BRIG_OK) {
+        event.error = &error;
+        violation->report_name = NULL;
+    } else if (wants_file) {
+        snprintf(path, sizeof path, "%s/%s", worker->supervisor->report_dir, name);
+        event.report_path = path;
+    }
+    brig_report_message(violation, stack, message);
+    event.report_json = json;
+    box_event_send(worker, event);
+    free(json);
+}
+
+static void explain(struct brig_worker *worker, const struct brig_trap_record *record, const struct box_evidence *evidence)
+{
+    struct brig_supervisor *supervisor = worker->supervisor;
+    struct brig_violation violation = {.record = record,
+                                       .program = &worker->program,
+                                       .policy = worker->policy,
+                                       .worker_name = worker->name,
+                                       .maps = evidence->maps,
+                                       .maps_bytes = evidence->maps_bytes,
+                                       .pointees = evidence->pointees,
+                                       .pointee_count = evidence->pointee_count,
+                                       .sequence = ++supervisor->sequence,
+                                       .time_ms = box_clock_ms(CLOCK_REALTIME),
+                                       .pid = worker->pid};
+    unwind(&violation, &supervisor->stack);
+    const uint64_t key = cause_key(&violation, &supervisor->stack);
+    struct box_cause *cause = box_causes_find(&supervisor->causes, key, violation.sequence);
+    violation.count = ++cause->count;
+    const bool wants_file = supervisor->report_dir && box_bucket_take(&cause->bucket, &cause_rate, box_clock_ms(CLOCK_MONOTONIC));
+    tell(worker, &violation, &supervisor->stack, wants_file);
+}
+
+static void handle_record(struct brig_worker *worker, size_t slot)
+{
+    const struct brig_trap_record *record = &worker->supervisor->record;
+    const bool is_waiting = (record->flags & BRIG_TRAP_FLAG_WAITS) != 0;
+    struct brig_error error;
+    worker->violation_count++;
+    if (!box_bucket_take(&worker->bucket, &worker_rate, box_clock_ms(CLOCK_MONOTONIC))) {
+        worker->unreported_count++;
+        box_slots_answer(&worker->slots, slot, is_waiting);
+        return;
+    }
+    if (brig_record_check(record, &error) != BRIG_OK) {
+        box_slots_answer(&worker->slots, slot, is_waiting);
+        box_event_lost(worker, &error, 1);
+        return;
+    }
+    struct box_evidence evidence;
+    box_evidence_collect(worker, record, &evidence);
+    box_slots_answer(&worker->slots, slot, is_waiting);
+    explain(worker, record, &evidence);
+    box_evidence_free(&evidence);
+}
+
+void box_worker_drain(struct brig_worker *worker)
+{
+    for (size_t i = 0; i < BRIG_TRAP_SLOT_COUNT; i++) {
+        const enum box_slot_news news = box_slots_look(&worker->slots, i, &worker->supervisor->record);
+        if (news == BOX_SLOT_RECORD)
+            handle_record(worker, i);
+        if (news == BOX_SLOT_LIE) {
+            const struct brig_error error = {
+                .code = BRIG_WORKER_LIED, .step = "read a slot", .subject = "an impossible state", .detail = (int64_t)i};
+            box_event_lost(worker, &error, 1);
+        }
+    }
+    const uint64_t lost = box_slots_newly_lost(&worker->slots);
+    if (lost && box_bucket_take(&worker->bucket, &worker_rate, box_clock_ms(CLOCK_MONOTONIC)))
+        box_event_lost(worker, NULL, lost);
+}
