@@ -1,0 +1,22 @@
+// restrict_clone: new threads, never new processes.
+//
+// The flags are exactly what pthread_create passes, so CLONE_NEWUSER and its like need no row of their own. clone3 hides its flags behind a
+// pointer and is answered ENOSYS (set newer_twins): libc then uses clone. Nothing here may trap: libc clones with all signals
+// blocked, where a trap kills without a report.
+#include "bpf_dsl/words.h"
+#include "policies/policies.h"
+
+const struct brig_dsl_row brig_policy_restrict_clone[] = {
+    WHY("pthread_create: the flags of glibc, and those of musl, which adds CLONE_DETACHED"),
+    ROW(clone, ALLOW,
+        IN(flags,
+           CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
+               CLONE_CHILD_CLEARTID,
+           CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
+               CLONE_CHILD_CLEARTID | CLONE_DETACHED)),
+    WHY("no child processes: fork, vfork, system and posix_spawn fail as they do at a process limit; a trap here would be with signals blocked"),
+    ELSE(clone, DENY(EPERM)),
+    ELSE(fork, DENY(EPERM)),
+    ELSE(vfork, DENY(EPERM)),
+    ROWS_END,
+};
