@@ -20,7 +20,8 @@ CXX17 = ["-std=c++17", "-x", "c++", "-D_GNU_SOURCE"]
 def complaint(compiler, options, include):
     """Compiles a file that has nothing but one include, twice: the guard is part of the contract."""
     source = "#include %s\n#include %s\nextern int used;\n" % (include, include)
-    run = subprocess.run([compiler] + options + WARNINGS + ["-"], input=source, cwd=tree.ROOT, capture_output=True, text=True, check=False)
+    command = [compiler] + options + WARNINGS + ["-"]
+    run = subprocess.run(command, input=source, cwd=tree.ROOT, capture_output=True, text=True, check=False)
     return None if run.returncode == 0 else "%s %s: #include %s\n%s" % (compiler, options[0], include, run.stderr)
 
 

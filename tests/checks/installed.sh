@@ -39,7 +39,8 @@ try()
 {
     local name=$1
     shift
-    gcc -std=c11 -Wall -Wextra -Werror -I "$build/include" "$folder/program.c" -o "$folder/$name" "$@" || fail "$name does not build"
+    gcc -std=c11 -Wall -Wextra -Werror -I "$build/include" "$folder/program.c" -o "$folder/$name" "$@" ||
+        fail "$name does not build"
     [ "$("$folder/$name")" = locked ] || fail "$name does not run"
 }
 

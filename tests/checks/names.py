@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The names that rooms give away: every global symbol of a room's objects starts with the room's public or internal prefix, and nobody
-invents names that start as the kernel's do.
+"""The names that rooms give away: every global symbol of a room's objects starts with the room's public or internal prefix, and
+nobody invents names that start as the kernel's do.
 
 names.py BUILD_DIR
 

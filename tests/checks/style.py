@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The numbers of the house style that can be counted: lengths of files, functions and READMEs, density of #if, and words that have no
-place in what is shipped. Layout is clang-format's business.
+"""The numbers of the house style that can be counted: lengths of files, functions and READMEs, density of #if, and words that have
+no place in what is shipped. Layout is clang-format's business.
 
 Weakness: a function is found by its layout (a brace alone in column 1 opens it, another closes it), which clang-format guarantees.
 """

@@ -3,8 +3,8 @@
 
 tidy.py BUILD_DIR [FILE...]
 
-Needs BUILD_DIR/compile_commands.json (gn gen --export-compile-commands). A file whose preprocessed text, flags and .clang-tidy have not
-changed since they were found clean is not looked at again; BUILD_DIR/tidy remembers.
+Needs BUILD_DIR/compile_commands.json (gn gen --export-compile-commands). A file whose preprocessed text, flags and .clang-tidy have
+not changed since they were found clean is not looked at again; BUILD_DIR/tidy remembers.
 """
 
 import concurrent.futures

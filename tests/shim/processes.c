@@ -1,6 +1,7 @@
 // Descriptors and processes that a test leaves behind.
 //
-// Weakness: a process that is not dumpable shows its descriptors to root alone; run by somebody else, the shim does not compare there.
+// Weakness: a process that is not dumpable shows its descriptors to root alone; run by somebody else, the shim does not compare
+// there.
 #include "tests/shim/processes.h"
 
 #include <dirent.h>

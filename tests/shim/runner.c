@@ -1,8 +1,8 @@
 // Runs one test and judges it.
 //
-// Takes a registered test; gives calls of test_driver_failure. Guarantees: when a run returns, no process of the test is alive, and each
-// thing that can go wrong (a failed check anywhere, the wrong end, a timeout, a leaked descriptor, a process left behind) has been
-// reported. Weakness: a TEST that hangs hangs the program; only a SANDBOX_TEST has a timeout.
+// Takes a registered test; gives calls of test_driver_failure. Guarantees: when a run returns, no process of the test is alive, and
+// each thing that can go wrong (a failed check anywhere, the wrong end, a timeout, a leaked descriptor, a process left behind) has
+// been reported. Weakness: a TEST that hangs hangs the program; only a SANDBOX_TEST has a timeout.
 //
 // The end of a sandboxed body, where the child may be behind any filter and the parent wants to look at it:
 //

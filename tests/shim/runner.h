@@ -1,5 +1,5 @@
-// Between the shim's two halves: runner.c runs one test and judges it; a driver (googletest.cc, or plain.c where there is no googletest)
-// chooses tests and prints.
+// Between the shim's two halves: runner.c runs one test and judges it; a driver (googletest.cc, or plain.c where there is no
+// googletest) chooses tests and prints.
 #ifndef BRIG_TESTS_SHIM_RUNNER_H
 #define BRIG_TESTS_SHIM_RUNNER_H
 

@@ -17,9 +17,9 @@
 // Rules that hold throughout:
 // - CHECK goes on after a failure, REQUIRE returns from the function that it stands in. Both work in any thread, and in any process
 //   forked from the test: failures go through shared memory, so a filter cannot swallow them.
-// - A SANDBOX_TEST runs in a child, leader of its own process group. It passes when no check failed, the child ended as expected (by default
-//   exit status 0 after the body returns) within the timeout, no descriptor was left open that was not open before, and no
-//   process was left behind. After a body that locked itself, the shim makes no call in the child but exit_group.
+// - A SANDBOX_TEST runs in a child, leader of its own process group. It passes when no check failed, the child ended as expected
+//   (by default exit status 0 after the body returns) within the timeout, no descriptor was left open that was not open before, and
+//   no process was left behind. After a body that locked itself, the shim makes no call in the child but exit_group.
 // - A TEST runs in the test program itself. Descriptors and processes left behind fail it as well.
 // - A child that a body forks ends by _exit.
 #ifndef BRIG_TESTS_SHIM_TEST_H
