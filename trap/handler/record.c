@@ -95,7 +95,7 @@ static uint32_t copy_stack(struct brig_trap_record *record, uint64_t sp, uint32_
         const uint32_t bytes = to_page_end < left ? to_page_end : left;
         if (trap_is_readable(level, from)) {
             trap_arch_copy(record->stack + done, from, bytes);
-        } else if (from + bytes <= sp) {
+        } else if (done + bytes <= sp - start) {
             zero(record->stack + done, bytes);
         } else {
             break;
