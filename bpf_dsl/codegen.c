@@ -1,0 +1,144 @@
+// codegen: steps become instructions, from the last to the first.
+//
+// Takes: steps, which only lead to steps with smaller ids. Gives: a program in which every step but RET stands once. Requires: nothing.
+// Guarantees: every conditional jump reaches its targets; deterministic. What a step becomes:
+//
+//     LOAD w     ld  [4 * w]        falls into its successor, or is followed by ja
+//     AND m      and #m             likewise
+//     JEQ k      jeq #k, yes, no    one successor stands right behind where that is possible: the kernel turns a conditional jump
+//                                   that falls through on neither side into two
+//     RET k      ret #k             as often as needed so that every jump reaches one
+//
+// Order: the successor that is emitted last stands right behind its test. It is the smaller one, so that the jump over it stays short; JSET
+// cannot be inverted by the kernel, so there it is the one for "no" where both are new. A load stands right before what it loads for, so that
+// those who have the word in A already jump past it.
+// Known weaknesses: the layout knows sizes but no frequencies; a far jump costs a ja at the first place from which it is needed.
+#include "bpf_dsl/codegen.h"
+
+#include <string.h>
+
+// What is known about one step.
+struct spot {
+    struct dsl_label label;
+    uint32_t size;    // instructions below, shared ones counted again (saturates)
+    uint32_t load;    // LOAD step that falls into this one, + 1; 0: none
+};
+
+struct codegen {
+    const struct dsl_tree *tree;
+    struct dsl_emitter *emitter;
+    struct spot *spots;
+    uint32_t *stack; // steps to emit; a step is on it once at most per parent on the path
+    uint32_t depth;
+};
+
+static const uint16_t codes[] = {
+    [DSL_STEP_LOAD] = BPF_LD | BPF_W | BPF_ABS,
+    [DSL_STEP_AND] = BPF_ALU | BPF_AND | BPF_K,
+    [DSL_STEP_JEQ] = BPF_JMP | BPF_JEQ | BPF_K,
+    [DSL_STEP_JGE] = BPF_JMP | BPF_JGE | BPF_K,
+    [DSL_STEP_JGT] = BPF_JMP | BPF_JGT | BPF_K,
+    [DSL_STEP_JSET] = BPF_JMP | BPF_JSET | BPF_K,
+};
+
+static const struct dsl_step *step_of(const struct codegen *codegen, uint32_t id)
+{
+    return dsl_step_get(codegen->tree, id);
+}
+
+// --- sizes and reachability -------------------------------------------------------------------------------------------
+
+static void measure(struct codegen *codegen, const unsigned char *marks)
+{
+    for (uint32_t id = 0; id <= codegen->tree->root; id++) {
+        const struct dsl_step *step = step_of(codegen, id);
+        uint64_t size = 1;
+        codegen->spots[id].label = (struct dsl_label){.is_return = step->kind == DSL_STEP_RET, .ret = step->k};
+        if (step->kind != DSL_STEP_RET) {
+            size += codegen->spots[step->yes].size;
+            size += dsl_step_is_test(step) ? codegen->spots[step->no].size : 0;
+        }
+        codegen->spots[id].size = (uint32_t)(size > UINT32_MAX ? UINT32_MAX : size);
+        if (marks[id] && step->kind == DSL_STEP_LOAD) {
+            codegen->spots[step->yes].load = id + 1;
+        }
+    }
+}
+
+// --- emitting ---------------------------------------------------------------------------------------------------------
+
+static void emit_step(struct codegen *codegen, uint32_t id)
+{
+    const struct dsl_step *step = step_of(codegen, id);
+    struct spot *spot = &codegen->spots[id];
+    if (dsl_step_is_test(step)) {
+        dsl_emit_test(codegen->emitter, codes[step->kind], step->k, &codegen->spots[step->yes].label,
+                      &codegen->spots[step->no].label);
+    } else {
+        dsl_emit_into(codegen->emitter, &codegen->spots[step->yes].label);
+        dsl_emit(codegen->emitter, codes[step->kind], step->kind == DSL_STEP_LOAD ? 4u * step->word : step->k);
+    }
+    spot->label = dsl_label_here(codegen->emitter);
+    if (spot->load != 0 && codegen->spots[spot->load - 1].label.origin == 0) {
+        emit_step(codegen, spot->load - 1); // once: nothing loads for a load
+    }
+}
+
+// --- order ------------------------------------------------------------------------------------------------------------
+
+static bool is_there(const struct codegen *codegen, uint32_t id)
+{
+    return codegen->spots[id].label.origin != 0 || codegen->spots[id].label.is_return;
+}
+
+// The successor to emit next, so that the one emitted last is the one to stand behind its test. Returns: false when all are there.
+static bool next_successor(const struct codegen *codegen, const struct dsl_step *step, uint32_t *ret_id)
+{
+    bool yes_there = is_there(codegen, step->yes);
+    bool no_there = !dsl_step_is_test(step) || is_there(codegen, step->no);
+    if (yes_there && no_there) {
+        return false;
+    }
+    bool yes_first = step->kind == DSL_STEP_JSET || codegen->spots[step->yes].size > codegen->spots[step->no].size;
+    *ret_id = !yes_there && (no_there || yes_first) ? step->yes : step->no;
+    return true;
+}
+
+static bool start(struct codegen *codegen)
+{
+    struct brig_dsl_arena *arena = codegen->tree->steps.arena;
+    size_t count = (size_t)codegen->tree->root + 1;
+    codegen->spots = DSL_ARENA_ARRAY(arena, struct spot, count);
+    codegen->stack = DSL_ARENA_ARRAY(arena, uint32_t, count);
+    const unsigned char *marks = dsl_tree_mark(codegen->tree);
+    if (marks == NULL || codegen->spots == NULL || codegen->stack == NULL) {
+        return false;
+    }
+    memset(codegen->spots, 0, count * sizeof *codegen->spots);
+    measure(codegen, marks);
+    return true;
+}
+
+bool dsl_codegen(const struct dsl_tree *tree, struct dsl_emitter *emitter)
+{
+    struct codegen codegen = {.tree = tree, .emitter = emitter};
+    if (!start(&codegen)) {
+        return false;
+    }
+    // The stack holds a path of steps, each with a smaller id than the one below it.
+    codegen.stack[codegen.depth++] = tree->root;
+    while (codegen.depth > 0) {
+        uint32_t id = codegen.stack[codegen.depth - 1];
+        uint32_t successor;
+        if (next_successor(&codegen, step_of(&codegen, id), &successor)) {
+            codegen.stack[codegen.depth++] = successor;
+            continue;
+        }
+        codegen.depth--;
+        if (!is_there(&codegen, id)) {
+            emit_step(&codegen, id);
+        }
+    }
+    dsl_emit_into(emitter, &codegen.spots[tree->root].label); // only where the program is one RET
+    return true;
+}

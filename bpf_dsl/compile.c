@@ -1,0 +1,185 @@
+// compile: the pipeline.
+//
+// Takes: a policy, or an evaluator. Gives: a program that was proven to decide what they say. The stages, each in a file of its own:
+//
+//     rows         const data                                              brig_dsl_resolve       resolve.c
+//     expression   one immutable, hash-consed node per call                evaluate               lower_rules.c, expr.c
+//     ranges       sorted runs of numbers, neighbours differ               dsl_ranges_build       ranges.c
+//     decisions    one graph over 32-bit words, shared across calls        dsl_ranges_decide      lower_decisions.c, decisions.c
+//     tree         a search in every switch                                dsl_tree_build         tree.c
+//     insns        sock_filter[], built from the end                       dsl_codegen            codegen.c, emit.c
+//     checked      the emitted bytes decide what the rows say              dsl_check              check.c
+//
+// Where the optimised form explodes, does not fit, or cannot be proven in its budget, the plain program (plain.c) takes its place, and is
+// checked as well.
+#include "bpf_dsl/compile.h"
+
+#include "bpf_dsl/codegen.h"
+#include "bpf_dsl/describe.h"
+#include "bpf_dsl/plain.h"
+#include "bpf_dsl/program.h"
+
+#define STEP "compile"
+
+static enum brig_code fail(struct dsl_compilation *compilation, enum brig_code code, int64_t detail)
+{
+    compilation->error = (struct brig_error){.code = code, .step = STEP, .detail = detail};
+    return code;
+}
+
+static enum brig_code out_of_arena(struct dsl_compilation *compilation)
+{
+    return fail(compilation, BRIG_OUT_OF_ARENA, (int64_t)compilation->arena->size_bytes);
+}
+
+// --- stages -----------------------------------------------------------------------------------------------------------
+
+static enum brig_code build_expressions(struct dsl_compilation *compilation)
+{
+    struct brig_dsl_arena *arena = compilation->arena;
+    compilation->builder = DSL_ARENA_NEW(arena, struct brig_dsl_builder);
+    if (compilation->builder == NULL || !dsl_builder_init(compilation->builder, arena) ||
+        !dsl_ranges_build(&compilation->evaluator, compilation->options->arch, compilation->builder, &compilation->ranges)) {
+        return out_of_arena(compilation);
+    }
+    if (compilation->builder->nodes.full) {
+        return fail(compilation, BRIG_PROGRAM_TOO_BIG, (int64_t)compilation->builder->nodes.count);
+    }
+    return compilation->builder->bad_operand ? fail(compilation, BRIG_BAD_ARGUMENT, 0) : BRIG_OK;
+}
+
+// From expressions to the optimised program. Returns: false when it explodes, does not fit, or the arena is exhausted.
+static bool emit_optimised(struct dsl_compilation *compilation)
+{
+    struct brig_dsl_arena *arena = compilation->arena;
+    compilation->graph = DSL_ARENA_NEW(arena, struct dsl_decisions);
+    compilation->tree = DSL_ARENA_NEW(arena, struct dsl_tree);
+    if (compilation->graph == NULL || compilation->tree == NULL || !dsl_decisions_init(compilation->graph, arena) ||
+        !dsl_lowering_init(&compilation->lowering, compilation->builder, compilation->graph)) {
+        return false;
+    }
+    compilation->root = dsl_ranges_decide(&compilation->ranges, compilation->evaluator.foreign_ret, &compilation->lowering);
+    if (compilation->lowering.gave_up || arena->exhausted) {
+        return false;
+    }
+    return dsl_tree_build(compilation->graph, compilation->root, &dsl_weights_even, compilation->tree) &&
+           dsl_emitter_init(&compilation->emitter, arena) && dsl_codegen(compilation->tree, &compilation->emitter) &&
+           dsl_emitted(&compilation->emitter) != NULL;
+}
+
+static bool emit_plain(struct dsl_compilation *compilation)
+{
+    compilation->is_plain = true;
+    return dsl_emitter_init(&compilation->emitter, compilation->arena) &&
+           dsl_plain(&compilation->ranges, compilation->evaluator.foreign_ret, compilation->builder, &compilation->emitter) &&
+           dsl_emitted(&compilation->emitter) != NULL;
+}
+
+static enum brig_code compile_plain(struct dsl_compilation *compilation)
+{
+    if (!emit_plain(compilation)) {
+        bool exhausted = compilation->arena->exhausted;
+        return exhausted ? out_of_arena(compilation) : fail(compilation, BRIG_PROGRAM_TOO_BIG, compilation->emitter.head);
+    }
+    return BRIG_OK;
+}
+
+enum brig_code dsl_compile(struct dsl_compilation *compilation)
+{
+    enum brig_code code = build_expressions(compilation);
+    if (code != BRIG_OK) {
+        return code;
+    }
+    if (compilation->options->plain || !emit_optimised(compilation)) {
+        return compilation->arena->exhausted ? out_of_arena(compilation) : compile_plain(compilation);
+    }
+    return BRIG_OK;
+}
+
+// --- entries ----------------------------------------------------------------------------------------------------------
+
+// FNV-1a 64 of the bytes as they are on a little-endian target, the same on any host.
+static uint64_t hash_insns(const struct sock_filter *insns, uint32_t count)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t bytes = (uint64_t)insns[i].k << 32 | (uint64_t)insns[i].jf << 24 | (uint64_t)insns[i].jt << 16 | insns[i].code;
+        for (int shift = 0; shift < 64; shift += 8) {
+            hash = (hash ^ (bytes >> shift & 0xff)) * 0x100000001b3u;
+        }
+    }
+    return hash;
+}
+
+static struct brig_dsl_program program_of(const struct dsl_compilation *compilation)
+{
+    struct brig_dsl_program program = {.insns = dsl_emitted(&compilation->emitter),
+                                       .insn_count = compilation->emitter.head,
+                                       .arch = compilation->options->arch,
+                                       .is_plain = compilation->is_plain};
+    program.hash = hash_insns(program.insns, program.insn_count);
+    if (compilation->rules != NULL) {
+        program.traps = compilation->rules->traps;
+        program.trap_count = compilation->rules->trap_count;
+        program.policy = compilation->rules->policy->name;
+    }
+    return program;
+}
+
+enum brig_code brig_dsl_compile_with(const struct brig_dsl_evaluator *evaluator, const struct brig_dsl_options *options,
+                                     struct brig_dsl_arena *arena, struct brig_dsl_program *ret_program,
+                                     struct brig_error *reterr)
+{
+    struct dsl_compilation compilation = {.options = options, .arena = arena, .evaluator = *evaluator};
+    if ((unsigned)options->arch >= BRIG_DSL_ARCH_COUNT) {
+        return brig_error_set(reterr, (struct brig_error){
+                                          .code = BRIG_BAD_ARGUMENT, .step = STEP, .subject = "arch", .detail = (int64_t)options->arch});
+    }
+    if (dsl_compile(&compilation) != BRIG_OK) {
+        return brig_error_set(reterr, compilation.error);
+    }
+    *ret_program = program_of(&compilation);
+    return BRIG_OK;
+}
+
+static enum brig_code compile_policy(const struct brig_dsl_policy *policy, struct brig_dsl_rules *rules,
+                                     struct dsl_compilation *compilation, struct brig_error *reterr)
+{
+    enum brig_code code = brig_dsl_resolve(policy, compilation->options, compilation->arena, rules, reterr);
+    if (code != BRIG_OK) {
+        return code;
+    }
+    compilation->rules = rules;
+    compilation->evaluator = dsl_rules_evaluator(rules);
+    code = dsl_compile(compilation);
+    return code == BRIG_OK ? BRIG_OK : brig_error_set(reterr, compilation->error);
+}
+
+enum brig_code brig_dsl_compile(const struct brig_dsl_policy *policy, const struct brig_dsl_options *options,
+                                struct brig_dsl_arena *arena, struct brig_dsl_program *ret_program, struct brig_error *reterr)
+{
+    struct brig_dsl_rules rules;
+    struct dsl_compilation compilation = {.options = options, .arena = arena};
+    enum brig_code code = compile_policy(policy, &rules, &compilation, reterr);
+    if (code == BRIG_OK) {
+        *ret_program = program_of(&compilation);
+    }
+    return code;
+}
+
+enum brig_code brig_dsl_dump(const struct brig_dsl_policy *policy, const struct brig_dsl_options *options, enum brig_dsl_stage stage,
+                             struct brig_dsl_arena *arena, const struct brig_dsl_sink *sink, struct brig_error *reterr)
+{
+    struct brig_dsl_rules rules;
+    struct dsl_compilation compilation = {.options = options, .arena = arena};
+    enum brig_code code = compile_policy(policy, &rules, &compilation, reterr);
+    if (code != BRIG_OK) {
+        return code;
+    }
+    if (stage == BRIG_DSL_STAGE_RULES) {
+        dsl_dump_rules(&rules, sink);
+    } else {
+        dsl_dump_stage(&compilation, stage, sink);
+    }
+    return BRIG_OK;
+}

@@ -1,0 +1,260 @@
+// decisions: building the decision graph.
+//
+// Takes: leaves and switches. Gives: nodes in one normal form, each different one once, so that equal decisions are one id and runs that
+// decide alike can be merged by comparing ids.
+// Requires: within one diagram variables appear in the graph's order, at most once on a path.
+// Guarantees: runs of a switch cover 0 .. 2^32-1, neighbours differ; a run of a masked switch starts at a value that the mask can give, and has
+// at least one; grafting visits each pair of nodes once (as long as the cache remembers).
+// Recursion goes one variable deeper each time, and a diagram has at most DSL_VARIABLES of them (lower_decisions.c).
+// Weaknesses: an order fixed beforehand can make a graph that is far bigger than another one; the step limit is the way out. Masks of
+// one word are separate variables here, facts.c finds out what they say about each other.
+#include "bpf_dsl/decisions.h"
+
+#include <string.h>
+
+enum { DSL_MEMO_SLOTS = 1024 };
+
+struct dsl_graft_memo {
+    struct {
+        uint32_t base;
+        uint32_t graft;
+        uint32_t leaf_and_stamp; // 0: free
+        uint32_t result;
+    } slots[DSL_MEMO_SLOTS];
+};
+
+// --- nodes ------------------------------------------------------------------------------------------------------------
+
+static bool same_decision(const void *node, const void *key)
+{
+    const struct dsl_decision *a = node;
+    const struct dsl_decision *b = key;
+    return a->kind == b->kind && a->word == b->word && a->mask == b->mask && a->run_count == b->run_count &&
+           (a->run_count == 0 || memcmp(a->runs, b->runs, a->run_count * sizeof *a->runs) == 0);
+}
+
+static uint32_t hash_decision(const struct dsl_decision *node)
+{
+    uint64_t hash = dsl_hash((uint64_t)node->kind << 8 | node->word, node->mask);
+    for (uint32_t i = 0; i < node->run_count; i++) {
+        hash = dsl_hash(hash, (uint64_t)node->runs[i].first << 32 | node->runs[i].child);
+    }
+    return dsl_hash_end(hash);
+}
+
+// Gives `key`, whose runs may be in the scratch stack, its id.
+static uint32_t intern(struct dsl_decisions *graph, const struct dsl_decision *key)
+{
+    uint32_t hash = hash_decision(key);
+    uint32_t id = dsl_intern_find(&graph->nodes, hash, same_decision, key);
+    if (id != DSL_INTERN_NONE) {
+        return id;
+    }
+    struct dsl_decision *node = DSL_ARENA_NEW(graph->nodes.arena, struct dsl_decision);
+    struct dsl_run *runs = DSL_ARENA_ARRAY(graph->nodes.arena, struct dsl_run, key->run_count);
+    if (node == NULL || runs == NULL) {
+        return DSL_DECISION_NO;
+    }
+    if (key->run_count != 0) {
+        memcpy(runs, key->runs, key->run_count * sizeof *runs);
+    }
+    *node = *key;
+    node->runs = runs;
+    id = dsl_intern_add(&graph->nodes, hash, node);
+    graph->exploded |= graph->nodes.full;
+    return id == DSL_INTERN_NONE ? DSL_DECISION_NO : id;
+}
+
+bool dsl_decisions_init(struct dsl_decisions *graph, struct brig_dsl_arena *arena)
+{
+    *graph = (struct dsl_decisions){.order_stamp = 1, .step_limit = UINT32_MAX};
+    graph->scratch = DSL_ARENA_ARRAY(arena, struct dsl_run, DSL_SCRATCH_RUNS);
+    graph->memo = DSL_ARENA_NEW(arena, struct dsl_graft_memo);
+    if (!dsl_intern_init(&graph->nodes, arena) || graph->memo == NULL) {
+        return false;
+    }
+    memset(graph->memo, 0, sizeof *graph->memo);
+    intern(graph, &(struct dsl_decision){.kind = DSL_DECISION_NO, .open = DSL_OPEN_NO});
+    intern(graph, &(struct dsl_decision){.kind = DSL_DECISION_YES, .open = DSL_OPEN_YES});
+    return !arena->exhausted;
+}
+
+void dsl_decisions_set_order(struct dsl_decisions *graph, const struct dsl_order *order)
+{
+    if (memcmp(&graph->order, order, sizeof *order) != 0) {
+        graph->order = *order;
+        graph->order_stamp++;
+    }
+}
+
+void dsl_decisions_set_chaining(struct dsl_decisions *graph, bool is_chaining)
+{
+    graph->order_stamp += graph->is_chaining != is_chaining;
+    graph->is_chaining = is_chaining;
+}
+
+void dsl_decisions_allow_steps(struct dsl_decisions *graph, uint32_t steps)
+{
+    graph->step_limit = graph->steps + steps;
+    graph->exploded = graph->nodes.full;
+}
+
+uint32_t dsl_decision_ret(struct dsl_decisions *graph, uint32_t ret)
+{
+    return intern(graph, &(struct dsl_decision){.kind = DSL_DECISION_RET, .mask = ret});
+}
+
+// --- switches ---------------------------------------------------------------------------------------------------------
+
+// Runs under construction, on top of the scratch stack.
+struct run_list {
+    struct dsl_run *runs;
+    uint32_t count;
+};
+
+static struct run_list begin_runs(struct dsl_decisions *graph)
+{
+    return (struct run_list){graph->scratch + graph->scratch_used, 0};
+}
+
+static void push_run(struct dsl_decisions *graph, struct run_list *list, uint32_t first, uint32_t child)
+{
+    if (list->count > 0 && list->runs[list->count - 1].child == child) {
+        return;
+    }
+    if (graph->scratch_used == DSL_SCRATCH_RUNS) {
+        graph->exploded = true;
+        return;
+    }
+    list->runs[list->count++] = (struct dsl_run){first, child};
+    graph->scratch_used++;
+}
+
+// Takes the runs off the stack again and makes a node of them.
+static uint32_t end_runs(struct dsl_decisions *graph, struct run_list *list, uint8_t word, uint32_t mask)
+{
+    graph->scratch_used -= list->count;
+    if (list->count <= 1 || graph->exploded) {
+        return list->count == 0 ? DSL_DECISION_NO : list->runs[0].child;
+    }
+    struct dsl_decision key = {
+        .kind = DSL_DECISION_SWITCH, .word = word, .mask = mask, .run_count = list->count, .runs = list->runs};
+    for (uint32_t i = 0; i < list->count; i++) {
+        key.open |= dsl_decision_get(graph, list->runs[i].child)->open;
+    }
+    graph->steps += list->count;
+    return intern(graph, &key);
+}
+
+uint32_t dsl_decision_switch(struct dsl_decisions *graph, enum dsl_word word, uint32_t mask, const struct dsl_run *runs,
+                             uint32_t count)
+{
+    struct run_list list = begin_runs(graph);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t first;
+        uint32_t last = i + 1 < count ? runs[i + 1].first - 1 : UINT32_MAX;
+        // Values that the mask cannot give belong to nobody, so a run without any other is left out.
+        if (dsl_next_in_mask(mask, runs[i].first, &first) && first <= last) {
+            push_run(graph, &list, first, runs[i].child);
+        }
+    }
+    return end_runs(graph, &list, (uint8_t)word, mask);
+}
+
+// --- grafting ---------------------------------------------------------------------------------------------------------
+
+// Where a node's variable stands in the order; leaves come after all variables.
+static uint64_t place(const struct dsl_decisions *graph, const struct dsl_decision *node)
+{
+    if (node->kind != DSL_DECISION_SWITCH) {
+        return UINT64_MAX;
+    }
+    uint64_t narrow = 32u - (unsigned)__builtin_popcount(node->mask);
+    return (uint64_t)graph->order.rank[node->word] << 40 | narrow << 32 | node->mask;
+}
+
+// Walks two switches over the same variable side by side; a leaf or a switch over a later variable is one run.
+struct walk {
+    const struct dsl_decision *node; // NULL: not a switch over this variable
+    uint32_t whole;                  // its id then
+    uint32_t run;
+};
+
+static struct walk start_walk(const struct dsl_decision *node, uint32_t id, bool is_here)
+{
+    return (struct walk){.node = is_here ? node : NULL, .whole = id};
+}
+
+static uint32_t walk_child(const struct walk *walk)
+{
+    return walk->node == NULL ? walk->whole : walk->node->runs[walk->run].child;
+}
+
+static uint32_t walk_last(const struct walk *walk)
+{
+    return walk->node == NULL ? UINT32_MAX : dsl_run_last(walk->node, walk->run);
+}
+
+static uint32_t combine(struct dsl_decisions *graph, uint32_t base_id, enum dsl_decision_kind leaf, uint32_t graft_id)
+{
+    const struct dsl_decision *base = dsl_decision_get(graph, base_id);
+    const struct dsl_decision *graft = dsl_decision_get(graph, graft_id);
+    uint64_t base_place = place(graph, base);
+    uint64_t graft_place = graph->is_chaining ? UINT64_MAX : place(graph, graft);
+    const struct dsl_decision *top = base_place <= graft_place ? base : graft;
+    struct walk in_base = start_walk(base, base_id, base_place <= graft_place);
+    struct walk in_graft = start_walk(graft, graft_id, graft_place <= base_place);
+    struct run_list list = begin_runs(graph);
+    for (uint32_t first = 0, last = 0; !graph->exploded; first = last + 1) {
+        uint32_t base_last = walk_last(&in_base);
+        uint32_t graft_last = walk_last(&in_graft);
+        last = base_last < graft_last ? base_last : graft_last;
+        push_run(graph, &list, first, dsl_decision_graft(graph, walk_child(&in_base), leaf, walk_child(&in_graft)));
+        if (last == UINT32_MAX) {
+            break;
+        }
+        in_base.run += base_last == last;
+        in_graft.run += graft_last == last;
+    }
+    return end_runs(graph, &list, top->word, top->mask);
+}
+
+uint32_t dsl_decision_graft(struct dsl_decisions *graph, uint32_t base, enum dsl_decision_kind leaf, uint32_t graft)
+{
+    if ((dsl_decision_get(graph, base)->open & (leaf == DSL_DECISION_NO ? DSL_OPEN_NO : DSL_OPEN_YES)) == 0 || graph->exploded) {
+        return base;
+    }
+    if (base == (uint32_t)leaf) {
+        return graft;
+    }
+    uint32_t key = graph->order_stamp << 1 | (leaf == DSL_DECISION_YES);
+    uint32_t at = dsl_hash_end(dsl_hash(dsl_hash(base, graft), key)) % DSL_MEMO_SLOTS;
+    if (graph->memo->slots[at].base == base && graph->memo->slots[at].graft == graft &&
+        graph->memo->slots[at].leaf_and_stamp == key) {
+        return graph->memo->slots[at].result;
+    }
+    graph->exploded |= ++graph->steps > graph->step_limit;
+    uint32_t result = combine(graph, base, leaf, graft);
+    graph->memo->slots[at].base = base;
+    graph->memo->slots[at].graft = graft;
+    graph->memo->slots[at].leaf_and_stamp = key;
+    graph->memo->slots[at].result = result;
+    return result;
+}
+
+unsigned char *dsl_decisions_mark(const struct dsl_decisions *graph, uint32_t root)
+{
+    unsigned char *marks = DSL_ARENA_ARRAY(graph->nodes.arena, unsigned char, (size_t)root + 1);
+    if (marks == NULL) {
+        return NULL;
+    }
+    memset(marks, 0, (size_t)root + 1);
+    marks[root] = 1;
+    for (uint32_t id = root + 1; id-- > 0;) {
+        const struct dsl_decision *node = dsl_decision_get(graph, id);
+        for (uint32_t i = 0; marks[id] && i < node->run_count; i++) {
+            marks[node->runs[i].child] = 1;
+        }
+    }
+    return marks;
+}

@@ -1,0 +1,118 @@
+// decisions: the one graph in which everything is decided. Internal to bpf_dsl.
+//
+// A node is a leaf, or a switch over (word & mask) whose sorted runs cover 0 .. 2^32-1 exactly once; neighbours lead to different nodes.
+// The arch, the call's number, and every half of every argument are words like any other, so one form serves them all, and equal parts
+// of different calls are one node.
+#ifndef BRIG_BPF_DSL_DECISIONS_H
+#define BRIG_BPF_DSL_DECISIONS_H
+
+#include "bpf_dsl/intern.h"
+
+// 32-bit words of struct seccomp_data by their place in it, on little-endian targets (all of ours): word w is at byte 4 * w.
+enum dsl_word {
+    DSL_WORD_NR,
+    DSL_WORD_ARCH,
+    DSL_WORD_IP_LO,
+    DSL_WORD_IP_HI,
+    DSL_WORD_ARGUMENTS, // low half of argument 0, then its high half, and so on
+    DSL_WORD_COUNT = DSL_WORD_ARGUMENTS + 12,
+};
+
+enum dsl_decision_kind {
+    DSL_DECISION_NO,  // must be node 0. A test that does not hold; no rule so far
+    DSL_DECISION_YES, // a test that holds
+    DSL_DECISION_RET,
+    DSL_DECISION_SWITCH,
+};
+
+// From `first` to before the next run's `first`, or to the end.
+struct dsl_run {
+    uint32_t first;
+    uint32_t child;
+};
+
+struct dsl_decision {
+    uint8_t kind;  // enum dsl_decision_kind
+    uint8_t word;  // enum dsl_word
+    uint8_t open;  // bit of each of NO and YES that can be reached from here
+    uint32_t mask; // RET: the value
+    uint32_t run_count;
+    const struct dsl_run *runs;
+};
+
+enum { DSL_OPEN_NO = 1, DSL_OPEN_YES = 2 };
+
+// Which variables come first. A variable is a (word, mask); those of one word are neighbours, wide masks first.
+struct dsl_order {
+    uint8_t rank[DSL_WORD_COUNT];
+};
+
+struct dsl_graft_memo;
+
+struct dsl_decisions {
+    struct dsl_intern nodes;
+    struct dsl_order order;      // in force; dsl_decisions_set_order
+    uint32_t order_stamp;        // changes with it, so that what was remembered under another order is not used
+    bool is_chaining;            // grafts keep the graft below the base, whatever the order
+    struct dsl_run *scratch;     // a stack of runs under construction
+    uint32_t scratch_used;
+    struct dsl_graft_memo *memo; // a cache that forgets
+    uint32_t steps;              // work done
+    uint32_t step_limit;
+    bool exploded;               // sticky until more steps are allowed: more work or runs than allowed, or too many nodes
+};
+
+// Runs that can be under construction at once.
+enum { DSL_SCRATCH_RUNS = 16384 };
+
+// Starts an empty graph. Returns: false when the arena is exhausted.
+bool dsl_decisions_init(struct dsl_decisions *graph, struct brig_dsl_arena *arena);
+
+// Sets the order of the words for what is built next. Whole diagrams of another order may be leaves' parents, but never be grafted.
+void dsl_decisions_set_order(struct dsl_decisions *graph, const struct dsl_order *order);
+
+// Grafts with or without sorting variables. Without, the result may test a variable again, and must not become the base of a sorted graft.
+void dsl_decisions_set_chaining(struct dsl_decisions *graph, bool is_chaining);
+
+// Allows so many steps from now on, and forgets an explosion unless the nodes themselves ran out.
+void dsl_decisions_allow_steps(struct dsl_decisions *graph, uint32_t steps);
+
+// A leaf that returns `ret`.
+uint32_t dsl_decision_ret(struct dsl_decisions *graph, uint32_t ret);
+
+// A switch over (word & mask). `runs` are sorted and start at 0; neighbours may be equal. One child alone is returned as it is.
+uint32_t dsl_decision_switch(struct dsl_decisions *graph, enum dsl_word word, uint32_t mask, const struct dsl_run *runs,
+                             uint32_t count);
+
+// `base` with `leaf` (NO or YES) replaced by `graft`. With YES this is "and", with NO it is "or", and "the first rule that matches".
+uint32_t dsl_decision_graft(struct dsl_decisions *graph, uint32_t base, enum dsl_decision_kind leaf, uint32_t graft);
+
+// Marks what `root` reaches: children have smaller ids, so one walk downwards is enough. Returns: a byte for each id up to `root`; NULL when the
+// arena is exhausted.
+unsigned char *dsl_decisions_mark(const struct dsl_decisions *graph, uint32_t root);
+
+static inline const struct dsl_decision *dsl_decision_get(const struct dsl_decisions *graph, uint32_t id)
+{
+    return (const struct dsl_decision *)dsl_intern_get(&graph->nodes, id);
+}
+
+static inline uint32_t dsl_run_last(const struct dsl_decision *node, uint32_t run)
+{
+    return run + 1 < node->run_count ? node->runs[run + 1].first - 1 : UINT32_MAX;
+}
+
+// The smallest value at or above `from` that has no bit outside `mask`. Returns: false if there is none.
+static inline bool dsl_next_in_mask(uint32_t mask, uint32_t from, uint32_t *ret_value)
+{
+    if ((from & ~mask) == 0) {
+        *ret_value = from;
+        return true;
+    }
+    // Everything below the highest bit that sticks out can be zero once the part above has been counted up within the mask.
+    uint32_t above = ~(UINT32_MAX >> __builtin_clz(from & ~mask));
+    uint32_t counted = ((from | ~mask) & above) + (above & -above);
+    *ret_value = counted & mask;
+    return counted != 0;
+}
+
+#endif

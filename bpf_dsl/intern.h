@@ -1,0 +1,57 @@
+// intern: numbers for immutable nodes, so that equal nodes are one node. Internal to bpf_dsl.
+//
+// Takes: a node's hash and a way to compare. Gives: a small dense id per different node. Ids are given in the order of creation, so whatever
+// is sorted or hashed by id comes out the same on every run, whatever the addresses are.
+// Guarantees: a node's address never changes; id 0 is the first node ever added. Weakness: nothing is ever removed.
+#ifndef BRIG_BPF_DSL_INTERN_H
+#define BRIG_BPF_DSL_INTERN_H
+
+#include "bpf_dsl/arena.h"
+
+enum { DSL_INTERN_CHUNK = 256, DSL_INTERN_CHUNKS = 256 };
+
+// More nodes than any program of 4096 instructions can need; a compile that reaches it has exploded and is given up.
+#define DSL_INTERN_LIMIT ((uint32_t)DSL_INTERN_CHUNK * DSL_INTERN_CHUNKS)
+#define DSL_INTERN_NONE UINT32_MAX
+
+struct dsl_intern_slot {
+    uint32_t hash;
+    uint32_t id_plus_one; // 0: free
+};
+
+struct dsl_intern {
+    struct brig_dsl_arena *arena;
+    struct dsl_intern_slot *slots;
+    uint32_t slot_count; // a power of two
+    uint32_t count;      // nodes, also the next id
+    bool full;           // sticky: more than DSL_INTERN_LIMIT nodes
+    const void **chunks[DSL_INTERN_CHUNKS];
+};
+
+// Starts an empty table. Returns: false when the arena is exhausted.
+bool dsl_intern_init(struct dsl_intern *intern, struct brig_dsl_arena *arena);
+
+// Finds a node for which `same(node, key)` holds among those with this hash. Returns: its id, or DSL_INTERN_NONE.
+uint32_t dsl_intern_find(const struct dsl_intern *intern, uint32_t hash, bool (*same)(const void *node, const void *key),
+                         const void *key);
+
+// Adds a node that is not there yet. Returns: its id; DSL_INTERN_NONE when the arena is exhausted or the table full (both sticky).
+uint32_t dsl_intern_add(struct dsl_intern *intern, uint32_t hash, const void *node);
+
+static inline const void *dsl_intern_get(const struct dsl_intern *intern, uint32_t id)
+{
+    return intern->chunks[id / DSL_INTERN_CHUNK][id % DSL_INTERN_CHUNK];
+}
+
+// Mixes one word into a hash (FNV-1a by words, with the high bits brought down at the end by dsl_hash_end).
+static inline uint64_t dsl_hash(uint64_t hash, uint64_t word)
+{
+    return (hash ^ word) * 0x9e3779b97f4a7c15u;
+}
+
+static inline uint32_t dsl_hash_end(uint64_t hash)
+{
+    return (uint32_t)(hash >> 32 ^ hash);
+}
+
+#endif

@@ -1,0 +1,25 @@
+// lower: from rules to expressions, and from expressions to decisions. Internal to bpf_dsl.
+#ifndef BRIG_BPF_DSL_LOWER_H
+#define BRIG_BPF_DSL_LOWER_H
+
+#include "bpf_dsl/decisions.h"
+#include "bpf_dsl/expr_nodes.h"
+#include "bpf_dsl/rules.h"
+
+// Rows as an evaluator: what brig_dsl_compile compiles. `rules` must outlive it.
+struct brig_dsl_evaluator dsl_rules_evaluator(const struct brig_dsl_rules *rules);
+
+struct dsl_lowering {
+    const struct brig_dsl_builder *builder;
+    struct dsl_decisions *graph;
+    uint32_t *decision_of; // by expression; DSL_INTERN_NONE: not lowered yet
+    bool gave_up;          // sticky: some call exploded even as a chain; its decision means nothing
+};
+
+// Starts lowering the expressions that `builder` has now. Returns: false when the arena is exhausted.
+bool dsl_lowering_init(struct dsl_lowering *lowering, const struct brig_dsl_builder *builder, struct dsl_decisions *graph);
+
+// Lowers one verdict. Returns: its decision; equal decisions are equal ids.
+uint32_t dsl_lower_verdict(struct dsl_lowering *lowering, struct brig_dsl_verdict verdict);
+
+#endif

@@ -1,0 +1,356 @@
+// lower_decisions: expressions become diagrams over 32-bit words.
+//
+// Takes: one verdict. Gives: its decision node. Requires: expressions of at most DSL_EXPR_DEPTH levels.
+// Guarantees: on every path a variable (a word under a mask) is tested at most once; two verdicts that differ only in form get the same id
+// when they order their words alike. Rules are joined pairwise, halves first, so a thousand rules cost n log n.
+//
+// How: a test is a diagram with the leaves YES and NO. "and" grafts onto YES, "or" onto NO; "not" is pushed down to the runs of the argument
+// tests. A rule is its test with the action grafted onto YES; the first match of two lists of rules is the second list grafted onto
+// the first one's NO. A 64-bit test is cut into pieces (runs of the high half) and (runs of the low half).
+//
+// The order of the words, per call: the argument tested most often first, its low half before its high half, since programs pass small
+// numbers and the high half rarely tells two of them apart.
+//
+// Where that explodes (step or variable limit), the call's rules are chained instead: the same grafts without sorting by variable, so
+// that a path may ask twice but the size is that of the rules.
+// Recursion: halves of a chain (logarithmic) times DSL_EXPR_DEPTH, and DSL_VARIABLES in the grafts (a chain is joined from its end, so that a
+// graft stays within one link).
+// Weaknesses: the order is a guess.
+#include "bpf_dsl/lower.h"
+
+#include <string.h>
+
+// Variables in one call's diagram.
+enum { DSL_VARIABLES = 64 };
+// Work on one call before its rules are chained.
+enum { DSL_STEPS_PER_CALL = 60000 };
+
+struct state {
+    struct dsl_lowering *lowering;
+    struct dsl_decisions *graph;
+    struct {
+        uint8_t word;
+        uint32_t mask;
+    } variables[DSL_VARIABLES];
+    uint32_t variable_count;
+    bool is_chaining; // verdicts are joined without sorting their variables
+};
+
+static const struct dsl_expr *expr(const struct state *state, uint32_t node)
+{
+    return dsl_expr_get(state->lowering->builder, node);
+}
+
+// --- tests of one word ------------------------------------------------------------------------------------------------
+
+static void note_variable(struct state *state, uint8_t word, uint32_t mask)
+{
+    for (uint32_t i = 0; i < state->variable_count; i++) {
+        if (state->variables[i].word == word && state->variables[i].mask == mask) {
+            return;
+        }
+    }
+    if (state->variable_count == DSL_VARIABLES) {
+        state->graph->exploded = true;
+        return;
+    }
+    state->variables[state->variable_count].word = word;
+    state->variables[state->variable_count++].mask = mask;
+}
+
+// Some runs of one half of a 64-bit (or the only half of a 32-bit) test.
+struct half {
+    const struct dsl_expr_run *runs; // the low 32 bits of first and last count
+    uint32_t count;
+    uint8_t word;
+    uint32_t mask;
+};
+
+// The part of a run that the mask can give, as a run of the whole word where the mask keeps all upper bits: comparing with a range is
+// cheaper than masking.
+static bool widen(uint32_t mask, uint32_t *first, uint32_t *last)
+{
+    if (!dsl_next_in_mask(mask, *first, first) || *first > *last) {
+        return false;
+    }
+    *last |= ~mask;
+    return true;
+}
+
+static void add_run(struct dsl_run *runs, uint32_t *count, uint32_t first, uint32_t last)
+{
+    if (runs[*count - 1].first == first) { // touches the run before, or starts at 0
+        runs[*count - 1].child = DSL_DECISION_YES;
+    } else {
+        runs[(*count)++] = (struct dsl_run){first, DSL_DECISION_YES};
+    }
+    if (last != UINT32_MAX) {
+        runs[(*count)++] = (struct dsl_run){last + 1, DSL_DECISION_NO};
+    }
+}
+
+static uint32_t test_half(struct state *state, const struct half *half)
+{
+    bool keeps_upper = (~half->mask & (~half->mask + 1)) == 0;
+    uint32_t mask = keeps_upper ? UINT32_MAX : half->mask;
+    struct dsl_run *runs = DSL_ARENA_ARRAY(state->graph->nodes.arena, struct dsl_run, 2 * (size_t)half->count + 1);
+    if (runs == NULL) {
+        return DSL_DECISION_NO;
+    }
+    uint32_t count = 1;
+    runs[0] = (struct dsl_run){0, DSL_DECISION_NO};
+    for (uint32_t i = 0; i < half->count; i++) {
+        uint32_t first = (uint32_t)half->runs[i].first;
+        uint32_t last = (uint32_t)half->runs[i].last;
+        if (!keeps_upper || widen(half->mask, &first, &last)) {
+            add_run(runs, &count, first, last);
+        }
+    }
+    note_variable(state, half->word, mask);
+    return dsl_decision_switch(state->graph, (enum dsl_word)half->word, mask, runs, count);
+}
+
+// --- tests of one argument --------------------------------------------------------------------------------------------
+
+static uint32_t high(uint64_t value)
+{
+    return (uint32_t)(value >> 32);
+}
+
+// "high half in one run and low half in these runs"
+static uint32_t test_piece(struct state *state, const struct dsl_expr *test, struct dsl_expr_run high_run,
+                           const struct dsl_expr_run *low_runs, uint32_t low_count)
+{
+    uint8_t word = (uint8_t)(DSL_WORD_ARGUMENTS + 2 * test->argument);
+    struct half lo = {.runs = low_runs, .count = low_count, .word = word, .mask = (uint32_t)test->mask};
+    struct half hi = {.runs = &high_run, .count = 1, .word = (uint8_t)(word + 1), .mask = high(test->mask)};
+    return dsl_decision_graft(state->graph, test_half(state, &lo), DSL_DECISION_YES, test_half(state, &hi));
+}
+
+// One run that crosses a border of the high half: its first part, the middle where the low half does not matter, its last part.
+static uint32_t test_crossing(struct state *state, const struct dsl_expr *test, struct dsl_expr_run run)
+{
+    static const struct dsl_expr_run any = {0, UINT32_MAX};
+    uint64_t first_high = high(run.first);
+    uint64_t last_high = high(run.last);
+    const struct dsl_expr_run first_low = {(uint32_t)run.first, UINT32_MAX};
+    const struct dsl_expr_run last_low = {0, (uint32_t)run.last};
+    uint32_t result = test_piece(state, test, (struct dsl_expr_run){first_high, first_high}, &first_low, 1);
+    if (first_high + 1 < last_high) {
+        struct dsl_expr_run middle = {first_high + 1, last_high - 1};
+        result = dsl_decision_graft(state->graph, result, DSL_DECISION_NO, test_piece(state, test, middle, &any, 1));
+    }
+    uint32_t end = test_piece(state, test, (struct dsl_expr_run){last_high, last_high}, &last_low, 1);
+    return dsl_decision_graft(state->graph, result, DSL_DECISION_NO, end);
+}
+
+static bool same_high(struct dsl_expr_run a, struct dsl_expr_run b)
+{
+    return high(a.first) == high(b.last);
+}
+
+// "or" over runs[0 .. count - 1], halves first.
+static uint32_t test_runs(struct state *state, const struct dsl_expr *test, const struct dsl_expr_run *runs, uint32_t count)
+{
+    if (same_high(runs[0], runs[count - 1])) {
+        uint64_t value = high(runs[0].first);
+        return test_piece(state, test, (struct dsl_expr_run){value, value}, runs, count);
+    }
+    if (count == 1) {
+        return test_crossing(state, test, runs[0]);
+    }
+    uint32_t left = test_runs(state, test, runs, count / 2);
+    uint32_t right = test_runs(state, test, runs + count / 2, count - count / 2);
+    return dsl_decision_graft(state->graph, left, DSL_DECISION_NO, right);
+}
+
+// What is not in a test's runs, within what its mask can give. Returns: how many runs; NULL in *ret_runs when out of arena.
+static uint32_t complement(struct state *state, const struct dsl_expr *test, const struct dsl_expr_run **ret_runs)
+{
+    struct dsl_expr_run *runs = DSL_ARENA_ARRAY(state->graph->nodes.arena, struct dsl_expr_run, (size_t)test->count + 1);
+    *ret_runs = runs;
+    uint32_t count = 0;
+    uint64_t first = 0;
+    for (uint32_t i = 0; i < test->count && runs != NULL; i++) {
+        if (test->runs[i].first > first) {
+            runs[count++] = (struct dsl_expr_run){first, test->runs[i].first - 1};
+        }
+        first = test->runs[i].last + 1;
+    }
+    // The last run ends below the highest value that the mask gives, or nothing is left above it.
+    if (runs != NULL && test->count > 0 && test->runs[test->count - 1].last < test->mask) {
+        runs[count++] = (struct dsl_expr_run){first, test->mask};
+    }
+    return count;
+}
+
+static uint32_t test_argument(struct state *state, const struct dsl_expr *test, bool holds)
+{
+    const struct dsl_expr_run *runs = test->runs;
+    uint32_t count = holds ? test->count : complement(state, test, &runs);
+    if (count == 0) {
+        return DSL_DECISION_NO;
+    }
+    if (test->bits == 64) {
+        return test_runs(state, test, runs, count);
+    }
+    uint8_t word = (uint8_t)(DSL_WORD_ARGUMENTS + 2 * test->argument);
+    return test_half(state, &(struct half){.runs = runs, .count = count, .word = word, .mask = (uint32_t)test->mask});
+}
+
+// --- tests and verdicts -----------------------------------------------------------------------------------------------
+
+static uint32_t lower_test(struct state *state, uint32_t node, bool holds);
+
+// parts[0 .. count - 1] joined by "and" (leaf YES) or "or" (leaf NO), halves first.
+static uint32_t lower_group(struct state *state, const uint32_t *parts, uint32_t count, bool holds, enum dsl_decision_kind leaf)
+{
+    if (count == 1) {
+        return lower_test(state, parts[0], holds);
+    }
+    uint32_t left = lower_group(state, parts, count / 2, holds, leaf);
+    uint32_t right = lower_group(state, parts + count / 2, count - count / 2, holds, leaf);
+    return dsl_decision_graft(state->graph, left, leaf, right);
+}
+
+// A test, or its contrary where `holds` is false: "not all" is "any not".
+static uint32_t lower_test(struct state *state, uint32_t node, bool holds)
+{
+    const struct dsl_expr *test = expr(state, node);
+    switch ((enum dsl_expr_kind)test->kind) {
+    case DSL_EXPR_ARGUMENT:
+        return test_argument(state, test, holds);
+    case DSL_EXPR_NOT:
+        return lower_test(state, test->parts[0], !holds);
+    case DSL_EXPR_ALL:
+        return lower_group(state, test->parts, test->count, holds, holds ? DSL_DECISION_YES : DSL_DECISION_NO);
+    case DSL_EXPR_ANY:
+        return lower_group(state, test->parts, test->count, holds, holds ? DSL_DECISION_NO : DSL_DECISION_YES);
+    case DSL_EXPR_TRUE:
+        return holds ? DSL_DECISION_YES : DSL_DECISION_NO;
+    case DSL_EXPR_FALSE:
+    case DSL_EXPR_RET:
+    case DSL_EXPR_IF:
+        break;
+    }
+    return holds ? DSL_DECISION_NO : DSL_DECISION_YES;
+}
+
+static uint32_t lower_chain(struct state *state, uint32_t node);
+
+static uint32_t join(struct state *state, uint32_t base, enum dsl_decision_kind leaf, uint32_t graft)
+{
+    dsl_decisions_set_chaining(state->graph, state->is_chaining);
+    uint32_t result = dsl_decision_graft(state->graph, base, leaf, graft);
+    dsl_decisions_set_chaining(state->graph, false);
+    return result;
+}
+
+// One link: its verdict where its test holds, else NO. The chain's end always matches.
+static uint32_t lower_link(struct state *state, uint32_t node)
+{
+    const struct dsl_expr *link = expr(state, node);
+    if (link->kind != DSL_EXPR_IF) {
+        return dsl_decision_ret(state->graph, (uint32_t)link->mask);
+    }
+    if (state->is_chaining) {
+        state->variable_count = 0;
+    }
+    uint32_t test = lower_test(state, link->parts[0], true);
+    return join(state, test, DSL_DECISION_YES, lower_chain(state, link->parts[1]));
+}
+
+// The first match among links[0 .. count - 1], halves first.
+static uint32_t lower_links(struct state *state, const uint32_t *links, uint32_t count)
+{
+    if (count == 1) {
+        return lower_link(state, links[0]);
+    }
+    uint32_t first = lower_links(state, links, count / 2);
+    uint32_t rest = lower_links(state, links + count / 2, count - count / 2);
+    return join(state, first, DSL_DECISION_NO, rest);
+}
+
+static uint32_t lower_chain(struct state *state, uint32_t node)
+{
+    uint32_t count = 1;
+    for (uint32_t at = node; expr(state, at)->kind == DSL_EXPR_IF; at = expr(state, at)->parts[2]) {
+        count++;
+    }
+    uint32_t *links = DSL_ARENA_ARRAY(state->graph->nodes.arena, uint32_t, count);
+    if (links == NULL) {
+        return DSL_DECISION_NO;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        links[i] = node;
+        node = i + 1 < count ? expr(state, node)->parts[2] : node;
+    }
+    if (!state->is_chaining) {
+        return lower_links(state, links, count);
+    }
+    uint32_t result = lower_link(state, links[count - 1]);
+    for (uint32_t i = count - 1; i-- > 0;) {
+        result = join(state, lower_link(state, links[i]), DSL_DECISION_NO, result);
+    }
+    return result;
+}
+
+// --- the order of words -----------------------------------------------------------------------------------------------
+
+static struct dsl_order choose_order(const struct dsl_expr *root)
+{
+    struct dsl_order order = {{0}};
+    uint8_t next = 0;
+    uint8_t arguments[DSL_EXPR_ARGUMENTS];
+    for (uint8_t i = 0; i < DSL_EXPR_ARGUMENTS; i++) {
+        uint8_t at = i;
+        for (; at > 0 && root->uses[arguments[at - 1]] < root->uses[i]; at--) {
+            arguments[at] = arguments[at - 1];
+        }
+        arguments[at] = i;
+    }
+    for (uint8_t word = 0; word < DSL_WORD_ARGUMENTS; word++) {
+        order.rank[word] = next++;
+    }
+    for (int i = 0; i < DSL_EXPR_ARGUMENTS; i++) {
+        order.rank[DSL_WORD_ARGUMENTS + 2 * arguments[i]] = next++;
+        order.rank[DSL_WORD_ARGUMENTS + 2 * arguments[i] + 1] = next++;
+    }
+    return order;
+}
+
+static uint32_t lower_root(struct dsl_lowering *lowering, uint32_t node)
+{
+    struct dsl_decisions *graph = lowering->graph;
+    struct state state = {.lowering = lowering, .graph = graph};
+    struct dsl_order order = choose_order(expr(&state, node));
+    dsl_decisions_set_order(graph, &order);
+    dsl_decisions_allow_steps(graph, DSL_STEPS_PER_CALL);
+    uint32_t result = lower_chain(&state, node);
+    if (graph->exploded) {
+        state.is_chaining = true;
+        dsl_decisions_allow_steps(graph, DSL_STEPS_PER_CALL);
+        result = lower_chain(&state, node);
+    }
+    lowering->gave_up |= graph->exploded;
+    return result;
+}
+
+bool dsl_lowering_init(struct dsl_lowering *lowering, const struct brig_dsl_builder *builder, struct dsl_decisions *graph)
+{
+    *lowering = (struct dsl_lowering){.builder = builder, .graph = graph};
+    lowering->decision_of = DSL_ARENA_ARRAY(graph->nodes.arena, uint32_t, builder->nodes.count);
+    if (lowering->decision_of != NULL) {
+        memset(lowering->decision_of, 0xff, builder->nodes.count * sizeof *lowering->decision_of);
+    }
+    return lowering->decision_of != NULL;
+}
+
+uint32_t dsl_lower_verdict(struct dsl_lowering *lowering, struct brig_dsl_verdict verdict)
+{
+    uint32_t *known = &lowering->decision_of[verdict.node];
+    if (*known == DSL_INTERN_NONE) {
+        *known = lower_root(lowering, verdict.node);
+    }
+    return *known;
+}

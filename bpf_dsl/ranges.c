@@ -1,0 +1,100 @@
+// ranges: every number from 0 to 2^32-1, once.
+//
+// Takes: an evaluator. Gives: sorted runs of numbers, neighbours with different verdicts; then the decision over them. Requires: the tables.
+// Guarantees: the runs cover everything: calls, numbers between them that are no call, the two reserved numbers, x32 numbers on
+// x86_64, and what is above. The evaluator is asked once per call.
+// Weaknesses: none known.
+#include "bpf_dsl/ranges.h"
+
+#include <linux/seccomp.h>
+
+// Numbers below this are found by looking each one up; the few above (arm's private calls) by looking through the calls.
+enum { DSL_DENSE_NRS = 1024 };
+// x32 numbers have this bit and not the one above it.
+#define DSL_X32_FIRST 0x40000000u
+#define DSL_X32_LAST 0x7fffffffu
+// Besides a run for each call: one after it, the reserved numbers and x32.
+enum { DSL_MORE_RANGES = 16 };
+
+struct range_list {
+    struct dsl_range *ranges;
+    uint32_t count;
+};
+
+static void push(struct range_list *list, uint32_t first, struct brig_dsl_verdict verdict)
+{
+    if (list->count > 0 && list->ranges[list->count - 1].first == first) { // nothing was between
+        list->count--;
+    }
+    if (list->count == 0 || list->ranges[list->count - 1].verdict.node != verdict.node) {
+        list->ranges[list->count++] = (struct dsl_range){first, verdict};
+    }
+}
+
+static void push_one(struct range_list *list, uint32_t nr, struct brig_dsl_verdict verdict, struct brig_dsl_verdict unknown)
+{
+    push(list, nr, verdict);
+    push(list, nr + 1, unknown);
+}
+
+// The smallest number at or above `from` that is a call. Returns: the call, or BRIG_SYS_NONE.
+static enum brig_dsl_call next_sparse_call(enum brig_dsl_arch arch, uint32_t from, uint32_t *ret_nr)
+{
+    enum brig_dsl_call found = BRIG_SYS_NONE;
+    for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT; call++) {
+        int32_t nr = brig_dsl_call_nr((enum brig_dsl_call)call, arch);
+        if (nr >= 0 && (uint32_t)nr >= from && (found == BRIG_SYS_NONE || (uint32_t)nr < *ret_nr)) {
+            found = (enum brig_dsl_call)call;
+            *ret_nr = (uint32_t)nr;
+        }
+    }
+    return found;
+}
+
+bool dsl_ranges_build(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_arch arch, struct brig_dsl_builder *builder,
+                      struct dsl_ranges *ret_ranges)
+{
+    struct range_list list = {DSL_ARENA_ARRAY(builder->nodes.arena, struct dsl_range, 2 * BRIG_SYS_COUNT + DSL_MORE_RANGES), 0};
+    if (list.ranges == NULL) {
+        return false;
+    }
+    struct brig_dsl_verdict unknown = evaluator->evaluate(evaluator->context, builder, BRIG_SYS_NONE, arch);
+    push(&list, 0, unknown);
+    for (uint32_t nr = 0; nr < DSL_DENSE_NRS; nr++) {
+        enum brig_dsl_call call = brig_dsl_call_by_nr(nr, arch);
+        if (call != BRIG_SYS_NONE) {
+            push_one(&list, nr, evaluator->evaluate(evaluator->context, builder, call, arch), unknown);
+        }
+    }
+    _Static_assert(BRIG_DSL_DIE_NR < BRIG_DSL_PROBE_NR && BRIG_DSL_DIE_NR >= DSL_DENSE_NRS, "pushed in order");
+    push_one(&list, BRIG_DSL_DIE_NR, brig_dsl_ret(builder, SECCOMP_RET_KILL_PROCESS), unknown);
+    push_one(&list, BRIG_DSL_PROBE_NR, brig_dsl_ret(builder, SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO), unknown);
+    uint32_t nr = 0;
+    enum brig_dsl_call call;
+    for (uint32_t from = BRIG_DSL_PROBE_NR + 1; (call = next_sparse_call(arch, from, &nr)) != BRIG_SYS_NONE; from = nr + 1) {
+        push_one(&list, nr, evaluator->evaluate(evaluator->context, builder, call, arch), unknown);
+    }
+    if (arch == BRIG_DSL_X86_64) {
+        push(&list, DSL_X32_FIRST, brig_dsl_ret(builder, evaluator->x32_ret));
+        push(&list, DSL_X32_LAST + 1, unknown);
+    }
+    *ret_ranges = (struct dsl_ranges){.arch = arch, .ranges = list.ranges, .count = list.count};
+    return !builder->nodes.arena->exhausted;
+}
+
+uint32_t dsl_ranges_decide(const struct dsl_ranges *ranges, uint32_t foreign_ret, struct dsl_lowering *lowering)
+{
+    struct dsl_decisions *graph = lowering->graph;
+    struct dsl_run *runs = DSL_ARENA_ARRAY(graph->nodes.arena, struct dsl_run, ranges->count);
+    if (runs == NULL) {
+        return DSL_DECISION_NO;
+    }
+    for (uint32_t i = 0; i < ranges->count; i++) {
+        runs[i] = (struct dsl_run){ranges->ranges[i].first, dsl_lower_verdict(lowering, ranges->ranges[i].verdict)};
+    }
+    uint32_t ours = dsl_decision_switch(graph, DSL_WORD_NR, UINT32_MAX, runs, ranges->count);
+    uint32_t foreign = dsl_decision_ret(graph, foreign_ret);
+    uint32_t audit_arch = brig_dsl_arch_audit(ranges->arch);
+    const struct dsl_run arches[] = {{0, foreign}, {audit_arch, ours}, {audit_arch + 1, foreign}};
+    return dsl_decision_switch(graph, DSL_WORD_ARCH, UINT32_MAX, arches, 3);
+}

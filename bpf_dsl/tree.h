@@ -1,0 +1,58 @@
+// tree: the decision graph as single tests, the last form before instructions. Internal to bpf_dsl.
+//
+// A step is one instruction to be: load a word, mask it, test it, return. Steps are hash-consed like decisions, so equal tails of different
+// switches are one, and what the accumulator holds is part of a step's place: a test says nothing about loads.
+#ifndef BRIG_BPF_DSL_TREE_H
+#define BRIG_BPF_DSL_TREE_H
+
+#include "bpf_dsl/decisions.h"
+
+enum dsl_step_kind {
+    DSL_STEP_RET,  // return k
+    DSL_STEP_LOAD, // A = word, go to yes
+    DSL_STEP_AND,  // A &= k, go to yes
+    DSL_STEP_JEQ,  // A == k ? yes : no
+    DSL_STEP_JGE,
+    DSL_STEP_JGT,
+    DSL_STEP_JSET, // (A & k) != 0 ? yes : no
+};
+
+struct dsl_step {
+    uint8_t kind; // enum dsl_step_kind
+    uint8_t word; // LOAD: what is loaded; others: what A was loaded from
+    uint32_t k;
+    uint32_t yes;
+    uint32_t no;
+};
+
+struct dsl_tree {
+    struct dsl_intern steps; // successors have smaller ids
+    uint32_t root;
+};
+
+// What a run of a switch costs when it is far down: calls that come by, in any unit. The seam for recorded profiles.
+struct dsl_weights {
+    uint32_t (*weight)(const void *context, const struct dsl_decisions *graph, const struct dsl_decision *node, uint32_t run);
+    const void *context;
+};
+
+// One for every run, none for what the kernel's bitmap answers (numbers allowed outright).
+extern const struct dsl_weights dsl_weights_even;
+
+// Searches for every switch that `root` reaches. Returns: false when the arena is exhausted or there are too many steps.
+bool dsl_tree_build(const struct dsl_decisions *graph, uint32_t root, const struct dsl_weights *weights, struct dsl_tree *tree);
+
+// Marks what the root reaches. Returns: a byte for each id up to the root; NULL when the arena is exhausted.
+unsigned char *dsl_tree_mark(const struct dsl_tree *tree);
+
+static inline bool dsl_step_is_test(const struct dsl_step *step)
+{
+    return step->kind >= DSL_STEP_JEQ;
+}
+
+static inline const struct dsl_step *dsl_step_get(const struct dsl_tree *tree, uint32_t id)
+{
+    return (const struct dsl_step *)dsl_intern_get(&tree->steps, id);
+}
+
+#endif
