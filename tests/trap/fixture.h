@@ -16,6 +16,12 @@
 #include "tests/shim/test.h"
 #include "trap/trap.h"
 
+// For functions whose frame is looked at: AddressSanitizer would put their variables elsewhere.
+#define ON_THE_REAL_STACK __attribute__((noinline, no_sanitize_address))
+
+// Makes the compiler keep `array` as it is on the stack, up to here.
+#define KEEP_ON_STACK(array) __asm__ volatile("" : : "r"(array) : "memory")
+
 #define FIXTURE_RULES 32
 #define ANY (-1)
 #define ALLOW_ALL ((struct brig_dsl_action){.verb = BRIG_DSL_ALLOW})

@@ -22,7 +22,8 @@ static struct brig_trap_outcome note_place(const struct brig_trap_call *call)
 static const enum brig_dsl_call no_calls[] = {BRIG_SYS_NONE};
 static const struct brig_trap_emulation noting = {.dsl = {.name = "note", .calls = no_calls}, .emulate = note_place};
 static const struct trap_rule noting_rules[] = {{SYS_getppid, ANY, 0, EMULATED_BY(noting)},
-                                                {SYS_getsid, ANY, 0, {.verb = BRIG_DSL_CRASH}}};
+                                                {SYS_getsid, ANY, 0, {.verb = BRIG_DSL_CRASH}},
+                                                {SYS_getpgid, ANY, 0, {.verb = BRIG_DSL_REPORT, .data = EPERM}}};
 
 static bool is_on(const stack_t *stack, uintptr_t address)
 {
@@ -81,6 +82,9 @@ SANDBOX_TEST(trap, threads_without_a_stack_answer_on_their_own, .expect_exit = 0
     const uintptr_t here = (uintptr_t)__builtin_frame_address(0);
     CHECK_LT(handler_ran_at, here);
     CHECK_LT(here - handler_ran_at, 65536);
+    CHECK_EQ(fixture_call(SYS_getpgid, 0, 0, 0, 0), -EPERM);
+    REQUIRE(CHECK_EQ(fixture_record_count(&fixture), 1));
+    CHECK_EQ(fixture_record(&fixture, 0)->flags & BRIG_TRAP_FLAG_ALT_STACK, 0);
     fixture_end(&fixture);
 }
 
@@ -126,20 +130,19 @@ SANDBOX_TEST(trap, stacks_have_a_guard_page, .expect_signal = SIGSEGV)
 
 // --- a stack with less room than the kernel's frame takes -------------------------------------------------------------
 
-enum { SMALL_STACK_BYTES = 262144, ROOM_BYTES = 1536 };
+enum { GUARD_BYTES = 65536, SMALL_STACK_BYTES = 262144, ROOM_BYTES = 1536 };
 static unsigned char *small_stack;
 static bool enter_first;
 static long answer_at_the_end;
 
 // Goes down until there is no room for a signal frame, with room for this function and a call left.
-__attribute__((noinline)) static long call_at_the_end(long nr)
+ON_THE_REAL_STACK static long call_at_the_end(long nr)
 {
-    volatile unsigned char step[64];
-    step[0] = 0;
-    if ((uintptr_t)step - (uintptr_t)small_stack > ROOM_BYTES) {
-        return call_at_the_end(nr) + step[0];
+    volatile long nothing = 0; // or the compiler makes a loop of this
+    if ((uintptr_t)__builtin_frame_address(0) - (uintptr_t)small_stack > ROOM_BYTES) {
+        return call_at_the_end(nr) + nothing;
     }
-    return syscall(nr) + step[0];
+    return syscall(nr) + nothing;
 }
 
 static void *use_up_the_stack(void *nr)
@@ -158,8 +161,10 @@ static void run_on_small_stack(long nr)
 {
     pthread_attr_t attributes;
     pthread_t thread;
-    small_stack = mmap(NULL, SMALL_STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    CHECK(small_stack != MAP_FAILED);
+    unsigned char *memory = mmap(NULL, GUARD_BYTES + SMALL_STACK_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(memory != MAP_FAILED);
+    small_stack = memory + GUARD_BYTES;
+    CHECK_EQ(mprotect(small_stack, SMALL_STACK_BYTES, PROT_READ | PROT_WRITE), 0);
     pthread_attr_init(&attributes);
     CHECK_EQ(pthread_attr_setstack(&attributes, small_stack, SMALL_STACK_BYTES), 0);
     CHECK_EQ(pthread_create(&thread, &attributes, use_up_the_stack, (void *)(intptr_t)nr), 0);
@@ -174,7 +179,7 @@ SANDBOX_TEST(trap, a_used_up_stack_is_answered_for, .expect_exit = 0)
     enter_first = true;
     run_on_small_stack(SYS_getppid);
     CHECK_EQ(answer_at_the_end, 1);
-    munmap(small_stack, SMALL_STACK_BYTES);
+    munmap(small_stack - GUARD_BYTES, GUARD_BYTES + SMALL_STACK_BYTES);
     fixture_end(&fixture);
 }
 

@@ -87,6 +87,7 @@ static void zero(uint8_t *to, uint32_t bytes)
 static uint32_t copy_stack(struct brig_trap_record *record, uint64_t sp, uint32_t level)
 {
     const uint64_t start = record->stack_address;
+    bool has_found = false;
     uint32_t done = 0;
     while (done < BRIG_TRAP_STACK_BYTES) {
         const uint64_t from = start + done;
@@ -95,6 +96,7 @@ static uint32_t copy_stack(struct brig_trap_record *record, uint64_t sp, uint32_
         const uint32_t bytes = to_page_end < left ? to_page_end : left;
         if (trap_is_readable(level, from)) {
             trap_arch_copy(record->stack + done, from, bytes);
+            has_found = true;
         } else if (done + bytes <= sp - start) {
             zero(record->stack + done, bytes);
         } else {
@@ -102,7 +104,7 @@ static uint32_t copy_stack(struct brig_trap_record *record, uint64_t sp, uint32_
         }
         done += bytes;
     }
-    record->stack_bytes = done;
+    record->stack_bytes = has_found ? done : 0;
     return done == BRIG_TRAP_STACK_BYTES && trap_is_readable(level, start + done) ? BRIG_TRAP_FLAG_STACK_CUT : 0u;
 }
 
