@@ -1,11 +1,11 @@
-// events: what the host is told, with a line for people. Nothing that a worker wrote gets into a line unescaped.
+// events: what the host is told, with a line for people. Nothing in the lines made here comes from a worker: names are the host's,
+// numbers the kernel's, and brig_error_format escapes. Lines about violations are made by report/.
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
-#include "sandbox/report/text.h"
 #include "sandbox/supervisor/internal.h"
+#include "sandbox/worker/proc.h"
 
 void box_event_send(struct brig_worker *worker, struct brig_event event)
 {
@@ -16,51 +16,70 @@ void box_event_send(struct brig_worker *worker, struct brig_event event)
         options->on_event(options->context, &event);
 }
 
-static void start_line(struct box_text *line, char *buffer, const struct brig_worker *worker)
+static void start(struct box_line *line, const struct brig_worker *worker)
 {
-    box_text_init(line, buffer, BRIG_MESSAGE_BYTES_MAX);
-    box_text_add(line, "brig: ");
-    box_text_add_clean(line, worker->name);
-    box_text_format(line, "[%d] ", worker->pid);
+    box_line_add(line, "brig: ");
+    box_line_add(line, worker->name);
+    box_line_add(line, "[");
+    box_line_add_number(line, worker->pid);
+    box_line_add(line, "] ");
+}
+
+static void add_count(struct box_line *line, uint64_t count, const char *one, const char *many)
+{
+    box_line_add_number(line, (int64_t)count);
+    box_line_add(line, count == 1 ? one : many);
 }
 
 void box_event_lost(struct brig_worker *worker, const struct brig_error *error, uint64_t count)
 {
     char message[BRIG_MESSAGE_BYTES_MAX], reason[BRIG_ERROR_TEXT_BYTES];
-    struct box_text line;
-    start_line(&line, message, worker);
-    if (error)
-        box_text_add_clean(&line, brig_error_format(error, reason, sizeof reason));
-    else
-        box_text_format(&line, "lost %llu violation records: all slots were taken", (unsigned long long)count);
+    struct box_line line = {message, sizeof message, 0};
+    start(&line, worker);
+    if (error) {
+        box_line_add(&line, brig_error_format(error, reason, sizeof reason));
+    } else {
+        box_line_add(&line, "lost ");
+        add_count(&line, count, " violation record: all slots were taken", " violation records: all slots were taken");
+    }
     box_event_send(worker, (struct brig_event){.kind = BRIG_EVENT_LOST, .message = message, .error = error});
 }
 
-static void add_wait_status(struct box_text *line, int wait_status)
+static void add_wait_status(struct box_line *line, int wait_status)
 {
     if (WIFEXITED(wait_status)) {
-        box_text_format(line, "exited with status %d", WEXITSTATUS(wait_status));
-    } else {
-        const char *name = sigabbrev_np(WTERMSIG(wait_status));
-        box_text_format(line, "was killed by signal %d (SIG%s)", WTERMSIG(wait_status), name ? name : "?");
+        box_line_add(line, "exited with status ");
+        box_line_add_number(line, WEXITSTATUS(wait_status));
+        return;
     }
+    const char *name = sigabbrev_np(WTERMSIG(wait_status));
+    box_line_add(line, "was killed by signal ");
+    box_line_add_number(line, WTERMSIG(wait_status));
+    box_line_add(line, name ? " (SIG" : "");
+    box_line_add(line, name ? name : "");
+    box_line_add(line, name ? ")" : "");
 }
 
 void box_event_exit(struct brig_worker *worker, const struct brig_error *error)
 {
     char message[BRIG_MESSAGE_BYTES_MAX];
-    struct box_text line;
-    start_line(&line, message, worker);
+    struct box_line line = {message, sizeof message, 0};
+    start(&line, worker);
     if (error)
-        box_text_add(&line, "ended, and somebody else has taken its status");
+        box_line_add(&line, "ended, and somebody else has taken its status");
     else
         add_wait_status(&line, worker->wait_status);
-    if (worker->violation_count)
-        box_text_format(&line, ", %llu violations", (unsigned long long)worker->violation_count);
-    if (worker->unreported_count)
-        box_text_format(&line, " (%llu beyond the limit and only counted)", (unsigned long long)worker->unreported_count);
+    if (worker->violation_count) {
+        box_line_add(&line, ", ");
+        add_count(&line, worker->violation_count, " violation", " violations");
+    }
+    if (worker->unreported_count) {
+        box_line_add(&line, ", of these only counted: ");
+        box_line_add_number(&line, (int64_t)worker->unreported_count);
+    }
     if (WIFSIGNALED(worker->wait_status) && WTERMSIG(worker->wait_status) == SIGSYS && !worker->violation_count)
-        box_text_add(&line, ", no record: a row kills without a handler, or SIGSYS was blocked; try: dmesg, or action LOG");
-    box_event_send(worker, (struct brig_event){
-                               .kind = BRIG_EVENT_EXIT, .message = message, .wait_status = worker->wait_status, .error = error});
+        box_line_add(&line, ", no record: a row kills without a handler, or SIGSYS was blocked; try: the row with CRASH");
+    const struct brig_event event = {
+        .kind = BRIG_EVENT_EXIT, .message = message, .wait_status = worker->wait_status, .error = error};
+    box_event_send(worker, event);
 }

@@ -87,42 +87,33 @@ static void collect_pointees(int memory_fd, const struct brig_trap_record *recor
     }
 }
 
-static void collect_maps(int maps_fd, struct box_evidence *evidence)
+struct box_text_file box_maps_text(int maps_fd)
 {
     size_t capacity = (size_t)32 << 10;
-    char *text = malloc(capacity);
-    size_t used = 0;
-    for (ssize_t got; text && (got = pread(maps_fd, text + used, capacity - used, (off_t)used)) > 0;) {
-        used += (size_t)got;
-        if (used == BOX_MAPS_BYTES)
+    struct box_text_file maps = {.text = maps_fd >= 0 ? malloc(capacity) : NULL};
+    for (ssize_t got; maps.text && (got = pread(maps_fd, maps.text + maps.bytes, capacity - maps.bytes, (off_t)maps.bytes)) > 0;) {
+        maps.bytes += (size_t)got;
+        if (maps.bytes == BOX_MAPS_BYTES)
             break;
-        if (used == capacity) {
-            char *bigger = realloc(text, capacity * 2);
+        if (maps.bytes == capacity) {
+            char *bigger = realloc(maps.text, capacity * 2);
             if (!bigger)
                 break; // what is there is better than nothing
-            text = bigger;
+            maps.text = bigger;
             capacity *= 2;
         }
     }
-    if (used == 0) {
-        free(text);
-        return;
-    }
-    evidence->maps = text;
-    evidence->maps_bytes = used;
+    return maps;
 }
 
 void box_evidence_collect(const struct brig_worker *worker, const struct brig_trap_record *record, struct box_evidence *evidence)
 {
-    evidence->maps = NULL;
-    evidence->maps_bytes = 0;
+    evidence->maps = box_maps_text(worker->maps_fd);
     evidence->pointee_count = 0;
-    if (worker->maps_fd >= 0)
-        collect_maps(worker->maps_fd, evidence);
     collect_pointees(worker->memory_fd, record, evidence);
 }
 
 void box_evidence_free(struct box_evidence *evidence)
 {
-    free(evidence->maps);
+    free(evidence->maps.text);
 }

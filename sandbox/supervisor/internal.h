@@ -17,6 +17,7 @@
 #define BOX_DEATH_WAIT_MS 5000
 #define BOX_HANDSHAKE_MS 10000
 #define BOX_PATH_BYTES 4096
+#define BOX_MAPS_BYTES ((size_t)1 << 20)
 
 // --- limits on how much is said ---------------------------------------------------------------------------------------
 
@@ -99,6 +100,13 @@ struct box_source {
     struct brig_worker *worker;
 };
 
+struct box_text_file { // malloced text of a /proc file
+    char *text;
+    size_t bytes;
+};
+// Reads all of an open maps file, at most BOX_MAPS_BYTES; nothing if it cannot be read or the process is gone.
+struct box_text_file box_maps_text(int maps_fd);
+
 struct brig_worker {
     struct brig_supervisor *supervisor;
     struct brig_worker *next;
@@ -109,10 +117,11 @@ struct brig_worker {
     int pid;
     int pid_fd;
     int notify_fd;
-    int channel_fd;        // ours
-    int worker_channel_fd; // theirs, closed after fork
-    int maps_fd;           // /proc/PID/maps, -1: not readable
-    int memory_fd;         // /proc/PID/mem, -1: not readable
+    int channel_fd;                      // ours
+    int worker_channel_fd;               // theirs, closed after fork
+    int maps_fd;                         // /proc/PID/maps, -1: not readable
+    int memory_fd;                       // /proc/PID/mem, -1: not readable
+    struct box_text_file maps_at_launch; // for records of a worker that is gone
 
     struct box_slots slots;
     struct box_handshake *handshake; // unmapped after launch
@@ -168,10 +177,8 @@ void box_worker_drain(struct brig_worker *worker);
 
 // evidence.c
 #define BOX_STRING_BYTES 4096
-#define BOX_MAPS_BYTES ((size_t)1 << 20)
 struct box_evidence {
-    char *maps; // malloced
-    size_t maps_bytes;
+    struct box_text_file maps;
     struct brig_pointee pointees[6];
     size_t pointee_count;
     unsigned char bytes[6][BOX_STRING_BYTES];

@@ -146,23 +146,43 @@ static int64_t inherited_filters(void)
     return status.filters > 0 ? status.filters : 0;
 }
 
+static const char *difference(const struct brig_status *status, int64_t filters_before)
+{
+    if (status->filtered_thread_count != status->thread_count)
+        return "a thread without a filter";
+    if (status->no_new_privs_count != status->thread_count)
+        return "a thread without no_new_privs";
+    if (status->min_filters >= 0 && status->min_filters <= filters_before)
+        return "no more filters than before";
+    return NULL;
+}
+
+// A thread that was just made has all signals blocked until libc has set it up (pthread_create): worth a moment, and no more than
+// that.
+static enum brig_code read_status_of_settled_threads(struct brig_worker *worker, struct brig_error *reterr)
+{
+    enum { ROUNDS = 100 };
+    const struct timespec pause = {.tv_nsec = 1000000};
+    enum brig_code code = brig_read_status(worker->pid, &worker->status, reterr);
+    for (int i = 0; code == BRIG_OK && worker->status.sigsys_blocked && i < ROUNDS; i++) {
+        nanosleep(&pause, NULL);
+        code = brig_read_status(worker->pid, &worker->status, reterr);
+    }
+    return code;
+}
+
 static enum brig_code read_back(struct brig_worker *worker, int64_t filters_before, struct brig_error *reterr)
 {
-    struct brig_status *status = &worker->status;
-    enum brig_code code = brig_read_status(worker->pid, status, reterr);
+    enum brig_code code = read_status_of_settled_threads(worker, reterr);
     if (code != BRIG_OK)
         return code;
-    struct brig_error error = {.code = BRIG_READ_BACK_DIFFERS, .step = "read back", .detail = status->odd_tid};
-    if (status->filtered_thread_count != status->thread_count)
-        error.subject = "a thread without a filter";
-    else if (status->no_new_privs_count != status->thread_count)
-        error.subject = "a thread without no_new_privs";
-    else if (status->min_filters >= 0 && status->min_filters <= filters_before)
-        error.subject = "no more filters than before";
-    else if (status->sigsys_blocked)
-        error.subject = "a thread that blocks SIGSYS, where a trap kills without a report";
-    else
+    const char *what = difference(&worker->status, filters_before);
+    if (!what && worker->status.sigsys_blocked)
+        what = "a thread that blocks SIGSYS, where a trap kills without a report";
+    if (!what)
         return BRIG_OK;
+    struct brig_error error = {
+        .code = BRIG_READ_BACK_DIFFERS, .step = "read back", .subject = what, .detail = worker->status.odd_tid};
     return brig_error_set(reterr, error);
 }
 
@@ -207,9 +227,10 @@ static enum brig_code bring_up(struct brig_worker *worker, const struct brig_wor
         code = read_back(worker, filters_before, reterr);
     if (code == BRIG_OK)
         code = watch(worker, reterr);
-    if (code == BRIG_OK)
-        code = go(worker, reterr);
-    return code;
+    if (code != BRIG_OK)
+        return code;
+    worker->maps_at_launch = box_maps_text(worker->maps_fd);
+    return go(worker, reterr);
 }
 
 // Without a pidfd there is only the number; it is ours until we wait for it.

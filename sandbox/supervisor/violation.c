@@ -96,12 +96,13 @@ static void tell(struct brig_worker *worker, struct brig_violation *violation, c
 static void explain(struct brig_worker *worker, const struct brig_trap_record *record, const struct box_evidence *evidence)
 {
     struct brig_supervisor *supervisor = worker->supervisor;
+    const struct box_text_file *maps = evidence->maps.bytes ? &evidence->maps : &worker->maps_at_launch;
     struct brig_violation violation = {.record = record,
                                        .program = &worker->program,
                                        .policy = worker->policy,
                                        .worker_name = worker->name,
-                                       .maps = evidence->maps,
-                                       .maps_bytes = evidence->maps_bytes,
+                                       .maps = maps->bytes ? maps->text : NULL,
+                                       .maps_bytes = maps->bytes,
                                        .pointees = evidence->pointees,
                                        .pointee_count = evidence->pointee_count,
                                        .sequence = ++supervisor->sequence,

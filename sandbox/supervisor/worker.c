@@ -101,6 +101,7 @@ void box_worker_free(struct brig_worker *worker)
     box_slots_free(&worker->slots);
     box_handshake_free(worker);
     box_ledger_free(&worker->ledger);
+    free(worker->maps_at_launch.text);
     if (worker->memory)
         munmap(worker->memory, BRIG_DSL_ARENA_BYTES);
     free(worker);
