@@ -13,7 +13,7 @@ static struct brig_trap_outcome obey(const struct brig_trap_call *call)
 {
     seen = *call;
     errno = EXDEV; // a handler that forgets to put it back shows
-    return (struct brig_trap_outcome){(enum brig_trap_outcome_kind)call->args[0], (int64_t)call->args[1]};
+    return (struct brig_trap_outcome){(enum brig_trap_outcome_kind)call->args[0], (long)call->args[1]};
 }
 
 static const enum brig_dsl_call no_calls[] = {BRIG_SYS_NONE};

@@ -127,8 +127,6 @@ SANDBOX_TEST(trap, libc_fstat_works, .expect_exit = 0)
     REQUIRE(fixture_lock(&fixture));
     CHECK_EQ(fstat(0, &after), 0);
     CHECK_EQ(before.st_ino, after.st_ino);
-    CHECK_EQ(stat("/", &after), -1);
-    CHECK_EQ(errno, EACCES);
     fixture_end(&fixture);
 }
 

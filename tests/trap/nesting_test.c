@@ -163,7 +163,7 @@ SANDBOX_TEST(trap, a_handler_that_is_trapped_dies_with_a_record, .expect_exit = 
         bool has_short = false;
         for (size_t j = 0; j < fixture_record_count(&fixture); j++) {
             const struct brig_trap_record *record = fixture_record(&fixture, j);
-            has_short = has_short || ((record->flags & BRIG_TRAP_FLAG_REENTERED) && record->nr == calls[i].nr);
+            has_short = has_short || ((record->flags & BRIG_TRAP_FLAG_REENTERED) && record->nr == (uint32_t)calls[i].nr);
         }
         CHECK(has_short);
         fixture_end(&fixture);

@@ -1,5 +1,6 @@
 // What a violation leaves behind: the end of the process, and a record with the call, the registers and the stack.
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -58,6 +59,7 @@ SANDBOX_TEST(trap, die_works_behind_a_filter_that_traps_the_reserved_call, .expe
 // --- facts ------------------------------------------------------------------------------------------------------------
 
 #define MARKER UINT64_C(0x6272696720747261)
+static const long arguments[6] = {11, -2, LONG_MAX, LONG_MIN, 0, 0x12345678};
 
 ON_THE_REAL_STACK static void crash_with_arguments(void)
 {
@@ -66,13 +68,12 @@ ON_THE_REAL_STACK static void crash_with_arguments(void)
         markers[i] = MARKER + i;
     }
     KEEP_ON_STACK(markers);
-    syscall(SYS_getppid, 11L, -2L, 0x123456789abcdefL, 4L, 5L, 6L);
+    syscall(SYS_getppid, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
     KEEP_ON_STACK(markers);
 }
 
 SANDBOX_TEST(trap, records_name_the_call, .expect_exit = 0)
 {
-    static const uint64_t arguments[6] = {11, (uint64_t)-2, (uint64_t)0x123456789abcdefL, 4, 5, 6};
     struct trap_fixture fixture;
     fixture_start(&fixture, crash_rules, COUNT_OF(crash_rules), ALLOW_ALL);
     memset(fixture.slots->slots, 0xee, sizeof fixture.slots->slots); // what an earlier event may have left
@@ -96,7 +97,7 @@ SANDBOX_TEST(trap, records_name_the_call, .expect_exit = 0)
     CHECK_STR_EQ(record->thread_name, "");
     for (size_t i = 0; i < 6; i++) {
         test_message("argument %zu", i);
-        CHECK_EQ(record->args[i], arguments[i]);
+        CHECK_EQ(record->args[i], (unsigned long)arguments[i]);
     }
     fixture_end(&fixture);
 }

@@ -128,7 +128,7 @@ static void wake_supervisor(uint32_t level)
 static void wait_for_verdict(struct brig_trap_slot *slot, uint32_t level)
 {
     const uint32_t wait_ms = trap_root_page.root.verdict_wait_ms;
-    const long timeout[2] = {wait_ms / 1000, wait_ms % 1000 * 1000000}; // struct timespec as SYS_futex has it on all arches
+    const long timeout[2] = {(long)(wait_ms / 1000), (long)(wait_ms % 1000 * 1000000)}; // struct timespec as SYS_futex has it on all arches
     for (int i = 0; i < VERDICT_WAITS && wait_ms; i++) {
         const uint32_t state = __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE);
         if (state != BRIG_TRAP_SLOT_READY && state != BRIG_TRAP_SLOT_TAKEN) {
