@@ -1,0 +1,129 @@
+// message: one event in one line, and the number that names its cause.
+//
+// Takes: a violation and its stack. Gives: a line for a log that ends in what to do. Guarantees: at most BRIG_MESSAGE_BYTES_MAX
+// bytes with the terminator, valid UTF-8, no byte of the worker's unescaped; what comes last has its room reserved, so that a long
+// path costs the path.
+#include <string.h>
+
+#include "sandbox/report/describe.h"
+
+enum { NAME_BYTES = 40, PLACE_BYTES = 56, FRAME_BYTES = 72, END_BYTES = 272 };
+_Static_assert(NAME_BYTES + END_BYTES + 64 < BRIG_MESSAGE_BYTES_MAX, "there is room for a call between who and where");
+
+static void add_worker(const struct brig_violation *violation, struct box_text *text)
+{
+    char name[NAME_BYTES];
+    struct box_text part;
+    box_text_init(&part, name, sizeof name);
+    box_text_add_clean(&part, violation->worker_name == NULL ? "worker" : violation->worker_name);
+    box_text_format(text, "brig: %s[%d] ", name, violation->pid);
+}
+
+// The whole call, or as much of it as leaves room for `end`.
+static void add_call(const struct brig_violation *violation, const struct box_text *end, struct box_text *text)
+{
+    static const char ellipsis[] = "...";
+    char call[BRIG_MESSAGE_BYTES_MAX];
+    struct box_text part;
+    box_text_init(&part, call, text->size_bytes - text->used_bytes - end->used_bytes - (sizeof ellipsis - 1));
+    box_describe_call(violation, &part);
+    box_text_add(text, call);
+    box_text_add(text, part.is_cut ? ellipsis : "");
+}
+
+static void add_decision(const struct brig_violation *violation, struct box_text *text)
+{
+    struct box_decision decision = box_decision_of(violation);
+    char place[PLACE_BYTES];
+    struct box_text part;
+    box_text_init(&part, place, sizeof place);
+    if (decision.trap != NULL && decision.trap->row != NULL) {
+        box_text_add_clean(&part, box_base_name(decision.trap->row->file));
+        box_text_format(&part, ":%d", decision.trap->row->line);
+    } else {
+        box_text_format(&part, "<%s>", box_origin_name(&decision));
+    }
+    box_text_format(text, "  by %s", place);
+}
+
+static void add_frame(const struct brig_stack *stack, struct box_text *text)
+{
+    char place[FRAME_BYTES];
+    struct box_text part;
+    if (stack == NULL || stack->frame_count == 0) {
+        return;
+    }
+    const struct brig_frame *frame = &stack->frames[box_interesting_frame(stack)];
+    box_text_init(&part, place, sizeof place);
+    if (frame->symbol[0] != '\0') {
+        box_text_add(&part, frame->symbol);
+        box_text_format(&part, "+0x%llx", (unsigned long long)frame->symbol_offset);
+    } else {
+        box_text_format(&part, "0x%llx", (unsigned long long)(frame->module[0] == '\0' ? frame->ip : frame->module_offset));
+    }
+    box_text_add(&part, frame->module[0] == '\0' ? "" : " (");
+    box_text_add(&part, box_base_name(frame->module));
+    box_text_add(&part, frame->module[0] == '\0' ? "" : ")");
+    box_text_format(text, "  at %s%s", place, part.is_cut ? "..." : "");
+}
+
+static void add_report(const struct brig_violation *violation, struct box_text *text)
+{
+    char command[END_BYTES];
+    struct box_text part;
+    box_text_init(&part, command, text->size_bytes - text->used_bytes);
+    box_text_add(&part, "  try: brig report ");
+    box_text_add_clean(&part, violation->report_name == NULL ? "" : violation->report_name);
+    if (violation->report_name != NULL && !part.is_cut) {
+        box_text_add(text, command); // a path cut short would name another file
+    }
+}
+
+void brig_report_message(const struct brig_violation *violation, const struct brig_stack *stack,
+                         char buffer[BRIG_MESSAGE_BYTES_MAX])
+{
+    char end_buffer[END_BYTES];
+    struct box_text text;
+    struct box_text end;
+    struct brig_error error;
+    box_text_init(&text, buffer, BRIG_MESSAGE_BYTES_MAX);
+    box_text_init(&end, end_buffer, sizeof end_buffer);
+    add_worker(violation, &text);
+    if (violation->record == NULL || brig_record_check(violation->record, &error) != BRIG_OK) {
+        box_text_format(&text, "sent a record that is none: bad %s", violation->record == NULL ? "record" : error.subject);
+        return;
+    }
+    box_text_add(&end, " -> ");
+    box_describe_outcome(violation->record, &end);
+    add_decision(violation, &end);
+    add_frame(stack, &end);
+    add_report(violation, &end);
+    add_call(violation, &end, &text);
+    box_text_add(&text, end_buffer);
+}
+
+// --- the cause --------------------------------------------------------------------------------------------------------
+
+enum { KEY_FRAMES = 3 };
+
+static uint64_t mix(uint64_t hash, const void *bytes, size_t size_bytes)
+{
+    for (size_t i = 0; i < size_bytes; i++) {
+        hash = (hash ^ ((const unsigned char *)bytes)[i]) * UINT64_C(0x100000001b3); // FNV-1a
+    }
+    return hash;
+}
+
+uint64_t brig_report_key(const struct brig_violation *violation, const struct brig_stack *stack)
+{
+    const struct brig_trap_record *record = violation->record;
+    const uint64_t facts[] = {violation->program == NULL ? 0 : violation->program->hash, record->audit_arch, record->nr,
+                              record->trap_id};
+    uint64_t hash = mix(UINT64_C(0xcbf29ce484222325), facts, sizeof facts);
+    for (size_t i = 0; stack != NULL && i < stack->frame_count && i < KEY_FRAMES; i++) {
+        const struct brig_frame *frame = &stack->frames[i];
+        hash = mix(hash, frame->module, strlen(frame->module));
+        hash = mix(hash, &frame->module_offset, frame->module[0] == '\0' ? 0 : sizeof frame->module_offset);
+    }
+    return hash;
+}
