@@ -67,13 +67,15 @@ static enum brig_code find_place(struct dsl_resolver *resolver, const char *name
     enum brig_dsl_arch arch = resolver->options->arch;
     int low = brig_dsl_call_argument_index(resolver->call, arch, name, strlen(name));
     int high = -1;
-    if (low < 0) {
+    // On 64-bit arches preadv and its like have such a pair too, but there the low one is the whole number.
+    bool may_be_split = low < 0 && !brig_dsl_arch_is_64bit(arch);
+    if (may_be_split) {
         low = find_half(resolver, name, "_lo");
         high = find_half(resolver, name, "_hi");
-        if (low < 0 || high < 0) {
-            return dsl_resolve_fail(
-                resolver, (struct brig_error){.code = BRIG_NO_SUCH_ARGUMENT, .subject = name, .detail = (int64_t)resolver->call});
-        }
+    }
+    if (low < 0 || (may_be_split && high < 0)) {
+        return dsl_resolve_fail(
+            resolver, (struct brig_error){.code = BRIG_NO_SUCH_ARGUMENT, .subject = name, .detail = (int64_t)resolver->call});
     }
     const struct brig_dsl_argument *argument = brig_dsl_call_argument(resolver->call, arch, low);
     // A long has 64 bits only where registers do; pointers are longs.
@@ -228,7 +230,8 @@ static enum brig_code resolve_condition(struct dsl_resolver *resolver, const str
     struct brig_dsl_rule_condition rule = {.op = (uint8_t)(condition->op == BRIG_DSL_IN_SET ? BRIG_DSL_IN : condition->op),
                                            .argument = (uint8_t)place->low_register,
                                            .bits = condition->low32 ? 32 : place->bits,
-                                           .is_signed = place->argument->is_signed,
+                                           // What is split is a file offset or length, and those are signed.
+                                           .is_signed = place->argument->is_signed || place->high_register >= 0,
                                            .source = condition};
     if (!operators[condition->op].is_for_pointers) {
         enum brig_code code = read_text(resolver, condition, &rule);

@@ -11,7 +11,8 @@
 
 #include "bpf_dsl/bpf_dsl.h"
 
-// clang-format off: each word is an initializer of one line, which clang-format takes for a block.
+// Each word is an initializer of one line, which clang-format takes for a block.
+// clang-format off
 
 // Rows. In the place of a call SET(name) names a struct brig_dsl_set in scope.
 #define WHY(text_) {.kind = BRIG_DSL_ROW_WHY, .why = text_, .file = __FILE__, .line = __LINE__}
