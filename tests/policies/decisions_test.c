@@ -1,0 +1,197 @@
+// Decisions of every policy, as a table: a call, and what each policy says. All arches that have the call must agree. A row of a policy that no
+// line here reaches is a failure: every row is a claim, and every claim has a test.
+#include <stdio.h>
+#include <string.h>
+
+#include "policies/policies.h"
+#include "tests/policies/decide.h"
+#include "tests/shim/test.h"
+
+enum { BASELINE = 1, RENDERER = 2, NETWORK = 4, ALL = 7, WORKERS = RENDERER | NETWORK };
+
+static const struct policy_bit {
+    unsigned bit;
+    const struct brig_dsl_policy *policy;
+} policies[] = {{BASELINE, &brig_policy_baseline}, {RENDERER, &brig_policy_renderer}, {NETWORK, &brig_policy_network}};
+
+static const struct decision {
+    const char *call;
+    unsigned policies;
+    const char *expected;
+} decisions[] = {
+#include "tests/policies/decisions.def"
+};
+
+// Rows that were reached, by file and line.
+struct reached {
+    const struct brig_dsl_row *rows[600];
+    size_t count;
+};
+
+static bool is_reached(const struct reached *reached, const struct brig_dsl_row *row)
+{
+    for (size_t i = 0; i < reached->count; i++) {
+        if (reached->rows[i] == row) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_decision(const struct decided_policy *policy, const struct decision *decision, struct reached *reached, bool *ret_existed)
+{
+    struct brig_dsl_data data;
+    char text[80];
+    if (decide_read(decision->call, policy->arch, &data) != DECIDE_READ) {
+        return;
+    }
+    test_message("%s under %s on %s", decision->call, policy->policy->name, brig_dsl_arch_name(policy->arch));
+    const struct brig_dsl_row *row = decide(policy, &data, text, sizeof text);
+    CHECK_STR_EQ(text, decision->expected);
+    if (row && reached && !is_reached(reached, row) && reached->count < COUNT_OF(reached->rows)) {
+        reached->rows[reached->count++] = row;
+    }
+    *ret_existed = true;
+}
+
+// Runs all decisions on all arches.
+static void run_decisions(struct reached *reached)
+{
+    bool existed[COUNT_OF(decisions)] = {false};
+    for (size_t p = 0; p < COUNT_OF(policies); p++) {
+        for (int arch = 0; arch < BRIG_DSL_ARCH_COUNT; arch++) {
+            struct decided_policy policy;
+            REQUIRE(decide_start(policies[p].policy, (enum brig_dsl_arch)arch, &policy));
+            for (size_t i = 0; i < COUNT_OF(decisions); i++) {
+                if (decisions[i].policies & policies[p].bit) {
+                    check_decision(&policy, &decisions[i], reached, &existed[i]);
+                }
+            }
+            decide_end(&policy);
+        }
+    }
+    for (size_t i = 0; i < COUNT_OF(decisions); i++) {
+        test_message("%s", decisions[i].call);
+        CHECK(existed[i]);
+    }
+    test_message("%s", "");
+}
+
+TEST(policies, calls_are_decided_as_the_tables_say)
+{
+    run_decisions(NULL);
+}
+
+static void check_reached(const struct brig_dsl_row *rows, const struct reached *reached)
+{
+    for (const struct brig_dsl_row *row = rows; row->kind != BRIG_DSL_ROW_END; row++) {
+        if (row->kind == BRIG_DSL_ROW_USE) {
+            check_reached(row->table, reached);
+        } else if (row->kind != BRIG_DSL_ROW_WHY) {
+            test_message("no decision reaches %s:%d", row->file, row->line);
+            CHECK(is_reached(reached, row));
+        }
+    }
+}
+
+TEST(policies, every_row_is_reached_by_a_decision)
+{
+    static struct reached reached;
+    reached.count = 0;
+    run_decisions(&reached);
+    for (size_t i = 0; i < COUNT_OF(policies); i++) {
+        check_reached(policies[i].policy->rows, &reached);
+    }
+    test_message("%s", "");
+}
+
+// --- what does not depend on rows -------------------------------------------------------------------------------------
+
+TEST(policies, foreign_arches_and_x32_crash_and_unknown_numbers_do_not_exist)
+{
+    static const struct {
+        const char *what;
+        uint32_t nr;
+        uint32_t audit_arch;
+        const char *expected;
+    } rows[] = {
+        {"i386 dup2", 63, 0x40000003, "CRASH"},
+        {"i386 read, which is also a number of x86_64", 3, 0x40000003, "CRASH"},
+        {"aarch64 getpid", 172, 0xc00000b7, "CRASH"},
+        {"x32 read", 0x40000000, 0xc000003e, "CRASH"},
+        {"x32 dup2", 0x40000021, 0xc000003e, "CRASH"},
+        {"no call", 1000, 0xc000003e, "ENOSYS"},
+        {"no call, far", 0x3fffffff, 0xc000003e, "ENOSYS"},
+    };
+    for (size_t p = 0; p < COUNT_OF(policies); p++) {
+        struct decided_policy policy;
+        REQUIRE(decide_start(policies[p].policy, BRIG_DSL_X86_64, &policy));
+        for (size_t i = 0; i < COUNT_OF(rows); i++) {
+            struct brig_dsl_data data = {.nr = rows[i].nr, .audit_arch = rows[i].audit_arch};
+            char text[80];
+            test_message("%s under %s", rows[i].what, policies[p].policy->name);
+            decide(&policy, &data, text, sizeof text);
+            CHECK_STR_EQ(text, rows[i].expected);
+        }
+        decide_end(&policy);
+    }
+    test_message("%s", "");
+}
+
+TEST(policies, every_row_and_set_has_a_reason)
+{
+    for (size_t p = 0; p < COUNT_OF(policies); p++) {
+        struct decided_policy policy;
+        REQUIRE(decide_start(policies[p].policy, BRIG_DSL_X86_64, &policy));
+        for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT; call++) {
+            const struct brig_dsl_call_rules *rules = &policy.rules.calls[call];
+            for (uint32_t i = 0; i < rules->rule_count; i++) {
+                test_message("%s: %s, rule %u", policies[p].policy->name, brig_dsl_call_name((enum brig_dsl_call)call), i);
+                CHECK(rules->rules[i]->why && strlen(rules->rules[i]->why) > 10);
+            }
+        }
+        decide_end(&policy);
+    }
+    for (size_t i = 0; brig_policy_all_sets[i]; i++) {
+        test_message("set %s", brig_policy_all_sets[i]->name);
+        CHECK(strlen(brig_policy_all_sets[i]->why) > 10);
+    }
+    test_message("%s", "");
+}
+
+// What libc calls with all signals blocked kills without a report where it traps: it must be let through or refused by errno.
+TEST(policies, nothing_that_libc_calls_with_signals_blocked_traps)
+{
+    static const char *const calls[] = {
+        "clone()", "clone3()", "clone(flags=SIGCHLD)", "clone(flags=CLONE_VM|CLONE_VFORK|SIGCHLD)", "rseq()", "set_robust_list()",
+        "set_tid_address()", "madvise(advice=MADV_DONTNEED)", "madvise(advice=102)", "madvise(advice=9999)", "munmap()",
+        "futex(op=FUTEX_WAKE)", "futex(op=FUTEX_LOCK_PI)", "rt_sigprocmask()", "exit()", "tkill(tid=1)", "sched_setscheduler(pid=77)",
+        "sched_setaffinity(pid=77)", "sched_setparam(pid=77)", "membarrier(cmd=99)", "tgkill(tgid=SELF, tid=77, sig=6)",
+        "rt_sigaction(sig=SIGABRT)", "fork()", "vfork()",
+    };
+    for (size_t p = 0; p < COUNT_OF(policies); p++) {
+        struct decided_policy policy;
+        REQUIRE(decide_start(policies[p].policy, BRIG_DSL_X86_64, &policy));
+        for (size_t i = 0; i < COUNT_OF(calls); i++) {
+            struct brig_dsl_data data;
+            char text[80];
+            REQUIRE(decide_read(calls[i], BRIG_DSL_X86_64, &data) == DECIDE_READ);
+            decide(&policy, &data, text, sizeof text);
+            test_message("%s under %s: %s", calls[i], policies[p].policy->name, text);
+            CHECK(strcmp(text, "ALLOW") == 0 || text[0] == 'E');
+            CHECK(strncmp(text, "EMULATE", 7) != 0);
+        }
+        decide_end(&policy);
+    }
+    test_message("%s", "");
+}
+
+TEST(policies, policies_are_found_by_name)
+{
+    CHECK(brig_policy_by_name("renderer") == &brig_policy_renderer);
+    CHECK(brig_policy_by_name("rendere") == NULL);
+    CHECK(brig_policy_by_name("") == NULL);
+    CHECK(brig_policy_for_this_build("no such policy") == NULL);
+    const struct brig_dsl_policy *ours = brig_policy_for_this_build("renderer");
+    CHECK(ours == &brig_policy_renderer || strcmp(ours->name, "renderer+debug") == 0);
+}

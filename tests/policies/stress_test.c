@@ -1,0 +1,103 @@
+// The stress program under the renderer policy, unchanged: on glibc and musl, dynamic and static.
+//
+// Each mode must end as it does without a sandbox; SIGSYS would mean that libc made a call that nobody listed. Exceptions to that are written down
+// here, with their reason in policies/restrict_kill.c.
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "tests/policies/run_program.h"
+#include "tests/shim/test.h"
+
+enum { GLIBC = 1, MUSL = 2, ANY = 3 };
+
+static const struct build {
+    const char *program;
+    int libc;
+} builds[] = {
+    {"@stress", GLIBC},
+    {"@stress_static", GLIBC},
+    {"@musl/stress", MUSL},
+    {"@musl_static/stress", MUSL},
+};
+
+static const struct expectation {
+    const char *mode;
+    int libc;
+    int exit_status;
+    int signal; // 0: exits
+    const char *says;
+} expectations[] = {
+    {"pool", ANY, 0, 0, "pool done"},
+    {"exceptions", ANY, 0, 0, ""},
+    {"abort", ANY, 0, SIGABRT, ""},
+    {"assert", ANY, 0, SIGABRT, "the panic message"},
+    {"abort-thread", GLIBC, 0, SIGABRT, ""},
+    {"abort-thread", MUSL, 0, SIGSEGV, ""}, // tkill of a thread that a filter cannot know
+    {"panic", ANY, 0, SIGABRT, "panic: thread main"},
+    {"panic-cold", ANY, 0, SIGABRT, "panic: thread main"},
+    {"double-free", GLIBC, 0, SIGABRT, "double free detected"},
+    {"double-free", MUSL, 0, SIGSEGV, ""}, // an instruction that traps
+    {"fork", ANY, 0, 0, ""},
+    {"probe", ANY, 0, 0, ""},
+    {"isatty", ANY, 0, 0, ""},
+};
+
+static void check_end(const struct expectation *expectation, const struct run_result *result)
+{
+    CHECK(!result->is_late);
+    if (expectation->signal) {
+        CHECK(WIFSIGNALED(result->wait_status));
+        CHECK_EQ(WIFSIGNALED(result->wait_status) ? WTERMSIG(result->wait_status) : 0, expectation->signal);
+    } else {
+        CHECK_EQ(result->wait_status, expectation->exit_status << 8);
+    }
+    CHECK_CONTAINS(result->output, expectation->says);
+}
+
+static void run_build(const struct build *build)
+{
+    for (size_t i = 0; i < COUNT_OF(expectations); i++) {
+        if (!(expectations[i].libc & build->libc)) {
+            continue;
+        }
+        const char *const argv[] = {build->program, expectations[i].mode, NULL};
+        struct run_result result;
+        test_message("%s %s", build->program, expectations[i].mode);
+        REQUIRE(run_program(argv, 60000, &result));
+        check_end(&expectations[i], &result);
+        free(result.output);
+    }
+    test_message("%s", "");
+}
+
+// Instrumented builds have the first alone, and run it under renderer+debug.
+static void run_if_built(const struct build *build)
+{
+    if (run_program_exists(build->program + 1)) {
+        run_build(build);
+    } else {
+        test_skip("%s is not part of this build", build->program + 1);
+    }
+}
+
+TEST(policies, threads_and_last_words_on_glibc)
+{
+    run_if_built(&builds[0]);
+}
+
+TEST(policies, threads_and_last_words_on_static_glibc)
+{
+    run_if_built(&builds[1]);
+}
+
+TEST(policies, threads_and_last_words_on_musl)
+{
+    run_if_built(&builds[2]);
+}
+
+TEST(policies, threads_and_last_words_on_static_musl)
+{
+    run_if_built(&builds[3]);
+}
