@@ -36,8 +36,9 @@ const struct brig_dsl_set brig_policy_signals =
           pause);
 
 const struct brig_dsl_set brig_policy_panic =
-    CALLS(panic, "say why and die: assert, abort, malloc's own checks and C++ terminate write one message to stderr",
-          write, writev, rt_sigprocmask, getpid, tgkill, exit);
+    CALLS(panic, "say why and die: assert, abort, malloc's own checks and C++ terminate write one message to stderr (and kill themselves, "
+          "for which see restrict_kill)",
+          write, writev, rt_sigprocmask, getpid, exit);
 
 const struct brig_dsl_set brig_policy_time =
     CALLS(time, "the time: the vDSO answers without a call until the clock source changes, then these are real calls",
