@@ -1,0 +1,125 @@
+// brig as its users meet it: each row is a command line with what it must print and how it must exit.
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/shim/test.h"
+
+#define OUTPUT_BYTES_MAX 262144
+
+struct outcome {
+    int exit_status; // -1: did not exit
+    size_t bytes;
+    char text[OUTPUT_BYTES_MAX]; // standard output and standard error, as they came
+};
+
+// Runs a shell command line with $brig naming the program that was built beside this test.
+static bool run(const char *command_line, struct outcome *ret_outcome)
+{
+    char directory[4096];
+    char command[8192];
+    ssize_t length = readlink("/proc/self/exe", directory, sizeof directory - 1);
+    if (length < 0) {
+        return false;
+    }
+    directory[length] = '\0';
+    *strrchr(directory, '/') = '\0';
+    snprintf(command, sizeof command, "PATH='%s':\"$PATH\"; { %s; } 2>&1", directory, command_line);
+    FILE *pipe = popen(command, "re");
+    if (pipe == NULL) {
+        return false;
+    }
+    ret_outcome->bytes = fread(ret_outcome->text, 1, sizeof ret_outcome->text - 1, pipe);
+    ret_outcome->text[ret_outcome->bytes] = '\0';
+    int status = pclose(pipe);
+    ret_outcome->exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return true;
+}
+
+static const struct {
+    const char *command;
+    int exit_status;
+    const char *says[4];
+} rows[] = {
+    // The frame.
+    {"brig", 2, {"usage: brig VERB", "explain", "Exit status"}},
+    {"brig --help", 0, {"usage: brig VERB", "doctor"}},
+    {"brig explian renderer", 2, {"there is no verb 'explian'; did you mean 'explain'?"}},
+    {"brig compile --help", 0, {"usage: brig compile", "--arch=ARCH", "-o, --output=FILE"}},
+    {"brig compile --frmat=raw renderer", 2, {"'--frmat=raw' is not known"}},
+    {"brig compile renderer --format", 2, {"option '--format' needs a value"}},
+    {"brig compile -a vax renderer", 2, {"arch 'vax' is not known", "riscv64"}},
+    {"brig compile --kernel=six renderer", 2, {"'six' is not a kernel version"}},
+    {"brig compile rendrer", 2, {"there is no policy 'rendrer'; did you mean 'renderer'?"}},
+    {"brig compile", 2, {"give one policy"}},
+    {"brig compile renderer -o /no/such/directory/file", 2, {"cannot write '/no/such/directory/file': No such file"}},
+    {"brig compile renderer --format=raw > /dev/full", 2, {"No space left on device"}},
+    // compile.
+    {"brig compile renderer", 0, {"ld [4]", "ret "}},
+    {"brig compile renderer --format=c", 0, {"// policy renderer for ", "{0x20,   0,   0, 0x00000004}, //    0: ld [4]"}},
+    {"brig compile renderer --json", 0, {"\"schema\": \"brig-compile-1\"", "\"policy\": \"renderer\"", "\"insns\": ["}},
+    {"brig compile renderer --stats", 0, {"cached_allow", "max_executed", "compile_us"}},
+    {"brig compile renderer --stats --json", 0, {"\"ebpf_insns\":", "\"expected_executed\":", "\"hash\":", "\"cached_allow\":"}},
+    {"brig compile renderer -a aarch64 --stats --json", 0, {"\"arch\": \"aarch64\""}},
+    {"brig compile renderer --format=raw | wc -c | grep -E '^[1-9][0-9]*$'", 0, {""}},
+    {"test \"$(brig compile renderer --format=raw | sha256sum)\" = \"$(brig compile renderer -o - --format=raw | sha256sum)\"", 0, {""}},
+    // dump.
+    {"brig dump renderer --stage=ranges", 0, {""}},
+    {"brig dump renderer", 0, {"# rules", "# expr", "# ranges", "# decisions", "# tree", "# insns"}},
+    {"brig dump renderer --stage=insn", 2, {"there is no stage 'insn'; did you mean 'insns'?"}},
+    {"brig dump renderer --stage=insns -a x86_64 -a aarch64", 0, {"## x86_64", "## aarch64"}},
+    // disasm.
+    {"brig disasm renderer", 0, {"ld [4]", "ret "}},
+    {"brig compile renderer --format=raw | brig disasm -", 0, {"ld [4]"}},
+    {"printf 'rubbish' | brig disasm -", 2, {"'-' is not an array of 8-byte instructions: it has 7 bytes"}},
+    {"printf 'rubbish!' | brig disasm -", 2, {"'-': the kernel would refuse instruction 0"}},
+    {"brig disasm /no/such/file.bpf", 2, {"cannot read '/no/such/file.bpf': No such file"}},
+    // explain.
+    {"brig explain renderer", 0, {"renderer (x86_64, baseline Linux ", "ALLOW ", "<fallback>", "other architectures, x32: CRASH"}},
+    {"brig explain renderer fcntl", 0, {"fcntl when cmd in {", "policies/"}},
+    {"brig explain renderer fcntl --json", 0, {"\"schema\": \"brig-explain-1\"", "\"when\": \"cmd in {"}},
+    {"brig explain renderer opnat", 2, {"no system call has the name 'opnat'; did you mean 'openat'?"}},
+    {"brig explain renderer open -a aarch64", 2, {"aarch64 has no call 'open'"}},
+    {"brig explain filter.bpf", 2, {"a raw program has no rows"}},
+    // emu.
+    {"brig emu -q renderer read 0 0 0", 0, {"ALLOW\n"}},
+    {"brig emu -q renderer 0xB169", 0, {"KILL_PROCESS\n"}},
+    {"brig emu -q renderer clone3", 0, {"ERRNO(38)\n"}},
+    {"brig emu renderer read 0 0 0", 0, {"> ", "ALLOW  ", "answered by the kernel's bitmap", "policies/"}},
+    {"brig emu renderer --json read 0 0 0", 0, {"\"verdict\": \"ALLOW\"", "\"cached\": true"}},
+    {"brig emu -q renderer fcntl 3 F_GETFL", 0, {"ALLOW\n"}},
+    {"brig emu -q renderer kill -1 9", 0, {"TRAP("}},
+    {"brig emu renderer openat AT_FDCWD '\"x\"' O_CLOSEXEC", 2, {"no constant has this name", "O_CLOSEXEC", "O_CLOEXEC"}},
+    {"brig emu renderer read 1 2 3 4 5 6 7", 2, {"at most six arguments"}},
+    {"echo 'c000003e 0 0 0 0 0 0 0 0' | brig emu --batch renderer", 0, {"ALLOW "}},
+    {"echo '40000003 0 0 0 0 0 0 0 0' | brig emu --batch renderer", 0, {"TRAP("}},
+    {"echo 'c000003e zero' | brig emu --batch renderer", 2, {"line 1: not `arch nr ip"}},
+    {"brig compile renderer --format=raw | brig emu - read 0 0 0", 0, {"ALLOW  "}},
+    // doctor.
+    {"brig doctor", 0, {"yes "}},
+    {"brig doctor --json", 0, {"\"schema\": \"brig-doctor-1\"", "\"present\": true"}},
+    {"brig doctor tsnc", 2, {"there is no feature 'tsnc'; did you mean 'tsync'?"}},
+    {"brig doctor tsync", 0, {"tsync"}},
+    {"brig doctor --color=always tsync", 0, {"\033[32myes "}},
+    {"brig doctor --color=sometimes", 2, {"--color is auto, always or never"}},
+};
+
+TEST(tools, command_lines_do_what_they_say)
+{
+    struct outcome *outcome = malloc(sizeof *outcome);
+    REQUIRE(outcome != NULL);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        test_message("%s", rows[i].command);
+        if (!CHECK(run(rows[i].command, outcome))) {
+            continue;
+        }
+        CHECK_EQ(outcome->exit_status, rows[i].exit_status);
+        for (size_t j = 0; j < COUNT_OF(rows[i].says) && rows[i].says[j] != NULL; j++) {
+            CHECK_CONTAINS(outcome->text, rows[i].says[j]);
+        }
+    }
+    free(outcome);
+}
