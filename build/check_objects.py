@@ -22,8 +22,7 @@ COMPILER = re.compile(r"_GLOBAL_OFFSET_TABLE_$|__x86\.get_pc_thunk\.|__stack_chk
 INSTRUMENTED = {
     "none": r"$^",
     "coverage": r"__gcov_",
-    "address,undefined": r"__(asan|ubsan|sanitizer)_",
-    "thread": r"__tsan_",
+    "sanitizer": r"__(asan|ubsan|tsan|sanitizer|sancov)_|__(start|stop)___sancov_",
 }
 WRITABLE = "dDbBCsSgG"
 
@@ -98,7 +97,8 @@ def main():
     if problems:
         for problem in problems:
             name = problem.split("`")[1]
-            print("%s: %s (%s)" % (options.name, problem, ", ".join(users(options, name))), file=sys.stderr)
+            places = users(options, name)
+            print("%s: %s (%s)" % (options.name, problem, ", ".join(places[:3] + ["..."] * (len(places) > 3))), file=sys.stderr)
         sys.exit(1)
 
     with open(options.depfile, "w", encoding="utf-8") as file:

@@ -48,8 +48,9 @@ try shared -L "$build" -lbrig -Wl,-rpath,"$build"
 try static "$build/libbrig.a"
 try all_static -static "$build/libbrig.a"
 
-needed=$(readelf -d "$build/libbrig.so" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
-[ "$needed" = libc.so.6 ] || fail "libbrig.so needs more than libc: $needed"
+# libc is two files: thread-local variables are the loader's.
+needed=$(readelf -d "$build/libbrig.so" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -v -e '^libc\.so' -e '^ld-linux' || true)
+[ -z "$needed" ] || fail "libbrig.so needs more than libc: $needed"
 
 foreign=$(nm -D --defined-only --format=posix "$build/libbrig.so" | cut -d' ' -f1 | grep -v '^brig_' || true)
 [ -z "$foreign" ] || fail "libbrig.so exports more than brig_*: $foreign"
