@@ -14,7 +14,7 @@ enum { FEATURE_MAX = 64 };
 
 static const struct brig_feature *find_feature(const struct brig_feature *features, size_t count, const char *name)
 {
-    const char *names[FEATURE_MAX];
+    const char *names[FEATURE_MAX] = {NULL};
     for (size_t i = 0; i < count; i++) {
         if (strcmp(features[i].name, name) == 0) {
             return &features[i];

@@ -23,7 +23,7 @@ static const struct tool_option disasm_options[] = {
 // Returns: a stage, BRIG_DSL_STAGE_COUNT for all of them, or -1 after having complained.
 static int find_stage(const char *name)
 {
-    const char *names[BRIG_DSL_STAGE_COUNT];
+    const char *names[BRIG_DSL_STAGE_COUNT] = {NULL};
     if (name == NULL) {
         return BRIG_DSL_STAGE_COUNT;
     }

@@ -28,7 +28,7 @@ static void print_help(FILE *out)
 
 static int complain_about_verb(const char *name)
 {
-    const char *names[16];
+    const char *names[16] = {NULL};
     size_t count = 0;
     for (const struct tool_verb *verb = tool_verbs; verb->name != NULL; verb++) {
         names[count++] = verb->name;

@@ -13,7 +13,7 @@ enum { SHOWN_PID = 4242, SHOWN_NOTIFY_FD = 3 };
 
 const struct brig_dsl_policy *tool_find_policy(const char *verb, const char *name)
 {
-    const char *names[64];
+    const char *names[64] = {NULL};
     size_t count = 0;
     for (; brig_policy_all[count] != NULL && count < sizeof names / sizeof names[0]; count++) {
         names[count] = brig_policy_all[count]->name;

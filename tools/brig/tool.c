@@ -99,7 +99,7 @@ static void print_usage(const char *verb, const struct tool_option *options)
 
 static int complain_about_option(const char *verb, const struct tool_option *options, const char *given)
 {
-    const char *names[TOOL_OPTION_MAX];
+    const char *names[TOOL_OPTION_MAX] = {NULL};
     size_t count = 0;
     for (const struct tool_option *option = options; option->name != NULL; option++) {
         names[count++] = option->name;
