@@ -1,8 +1,8 @@
 // alternate_stack: a signal stack for each thread that asks, so that a trap can be answered when the thread's own stack is used up.
 //
-// Gives a mapping [guard page][stack] per thread, remembered in the thread's own storage (ordinary code only: the handler has no such thing). A stack
-// that somebody else gave the thread (a sanitizer, a language runtime) stays. Weakness: a thread that ends without
-// brig_trap_thread_leave leaves its stack mapped.
+// Gives a mapping [guard page][stack] per thread, remembered in the thread's own storage (ordinary code only: the handler has no
+// such thing). A stack that somebody else gave the thread (a sanitizer, a language runtime) stays. Weakness: a thread that ends
+// without brig_trap_thread_leave leaves its stack mapped.
 
 #include <errno.h>
 #include <signal.h>
@@ -59,7 +59,6 @@ static bool map_stack(struct own_stack *ret_stack)
 enum brig_code brig_trap_thread_enter(struct brig_error *reterr)
 {
     struct brig_error error = {.code = BRIG_KERNEL_REFUSED, .step = "give thread a signal stack", .subject = "sigaltstack"};
-    struct own_stack stack;
     stack_t now;
     if (sigaltstack(NULL, &now) != 0) {
         error.sys_errno = errno;
@@ -68,17 +67,15 @@ enum brig_code brig_trap_thread_enter(struct brig_error *reterr)
     if (!(now.ss_flags & SS_DISABLE)) {
         return BRIG_OK;
     }
-    if (!map_stack(&stack)) {
+    if (!own_stack.memory && !map_stack(&own_stack)) {
         error = (struct brig_error){.code = BRIG_OUT_OF_MEMORY, .step = "map signal stack", .sys_errno = errno};
         return brig_error_set(reterr, error);
     }
-    const stack_t wanted = {.ss_sp = stack.memory + page_bytes(), .ss_size = stack.bytes - page_bytes()};
+    const stack_t wanted = {.ss_sp = own_stack.memory + page_bytes(), .ss_size = own_stack.bytes - page_bytes()};
     if (sigaltstack(&wanted, NULL) != 0) {
-        error.sys_errno = errno;
-        munmap(stack.memory, stack.bytes);
+        error.sys_errno = errno; // the mapping stays for the next attempt, or for brig_trap_thread_leave
         return brig_error_set(reterr, error);
     }
-    own_stack = stack;
     return BRIG_OK;
 }
 
@@ -86,14 +83,13 @@ void brig_trap_thread_leave(void)
 {
     stack_t now;
     const stack_t none = {.ss_flags = SS_DISABLE};
-    const struct own_stack stack = own_stack;
-    if (!stack.memory || sigaltstack(NULL, &now) != 0) {
+    if (!own_stack.memory || sigaltstack(NULL, &now) != 0) {
         return;
     }
-    const bool is_ours = now.ss_sp == stack.memory + page_bytes();
-    if (is_ours && sigaltstack(&none, NULL) != 0) {
+    const bool is_in_use = now.ss_sp == own_stack.memory + page_bytes();
+    if (is_in_use && sigaltstack(&none, NULL) != 0) {
         return; // the thread is on it just now
     }
+    munmap(own_stack.memory, own_stack.bytes);
     own_stack = (struct own_stack){NULL, 0};
-    munmap(stack.memory, stack.bytes);
 }

@@ -1,8 +1,9 @@
 // arm: puts the trap layer in place: tables, this thread's signal stack, the signal handler.
 //
-// Order matters. The handler is installed last but one and the tables are sealed last, because sealing cannot be undone and everything before can; the
-// filter comes after all of it, so no trap can arrive in between. Calls for signals go to the kernel directly: a sanitizer's sigaction would put
-// its own handler in front of ours, and libc's leaves libc's own signals out of the mask.
+// Order matters. The handler is installed last but one and the tables are sealed last, because sealing cannot be undone and
+// everything before can; the filter comes after all of it, so no trap can arrive in between. Calls for signals go to the kernel
+// directly: a sanitizer's sigaction would put its own handler in front of ours, and libc's leaves libc's own signals out of the
+// mask.
 
 #include <errno.h>
 #include <signal.h>
@@ -30,8 +31,8 @@ static enum brig_code refused(const char *call, struct brig_error *reterr)
 
 static enum brig_code bad_argument(const char *name, int64_t value, struct brig_error *reterr)
 {
-    return brig_error_set(
-        reterr, (struct brig_error){.code = BRIG_BAD_ARGUMENT, .step = "arm traps", .subject = name, .detail = value});
+    return brig_error_set(reterr,
+                          (struct brig_error){.code = BRIG_BAD_ARGUMENT, .step = "arm traps", .subject = name, .detail = value});
 }
 
 static bool is_slots(const struct brig_trap_slots *slots)

@@ -1,12 +1,15 @@
 // record: what the SIGSYS handler writes down about one event, and the shared memory in which the supervisor finds it.
 //
-// The layout is a wire format between a hostile writer and a careful reader: fixed sizes, no pointers, no padding, versioned. The reader copies a slot once
-// into private memory, then checks it, then uses it. Everything in a record is a claim of the worker.
+// The layout is a wire format between a hostile writer and a careful reader: fixed sizes, no pointers, no padding, versioned. The
+// reader copies a slot once into private memory, then checks it, then uses it. Everything in a record is a claim of the worker.
 //
 // A slot belongs to an event, not to a thread:
-//   FREE -> (worker, compare-and-swap) WRITING -> (worker) READY -> (supervisor) TAKEN -> (supervisor, verdict written, futex wake) DONE -> (worker) FREE
-// A worker that does not wait (REPORT) lets the supervisor free the slot: READY -> TAKEN -> FREE. The supervisor frees slots of dead workers.
-// An event that finds no FREE slot is only counted.
+//
+//   FREE -> (worker, compare-and-swap) WRITING -> (worker) READY -> (supervisor) TAKEN
+//        -> (supervisor, verdict written, futex wake) DONE -> (worker) FREE
+//
+// A worker that does not wait (REPORT) lets the supervisor free the slot: READY -> TAKEN -> FREE. The supervisor frees slots of
+// dead workers. An event that finds no FREE slot is only counted.
 #ifndef BRIG_TRAP_RECORD_H
 #define BRIG_TRAP_RECORD_H
 
@@ -31,11 +34,11 @@ enum brig_trap_slot_state {
 };
 
 enum brig_trap_record_flags {
-    BRIG_TRAP_FLAG_WAITS = 1,        // the thread waits for a verdict
-    BRIG_TRAP_FLAG_REENTERED = 2,    // a trap inside the handler: short record
-    BRIG_TRAP_FLAG_FOREIGN = 4,      // the id does not fit number and arch: another filter's trap
-    BRIG_TRAP_FLAG_ALT_STACK = 8,    // the handler ran on an alternate stack
-    BRIG_TRAP_FLAG_STACK_CUT = 16,   // the stack goes on beyond what was copied
+    BRIG_TRAP_FLAG_WAITS = 1,          // the thread waits for a verdict
+    BRIG_TRAP_FLAG_REENTERED = 2,      // a trap inside the handler: short record
+    BRIG_TRAP_FLAG_FOREIGN = 4,        // the id does not fit number and arch: another filter's trap
+    BRIG_TRAP_FLAG_ALT_STACK = 8,      // the handler ran on an alternate stack
+    BRIG_TRAP_FLAG_STACK_CUT = 16,     // the stack goes on beyond what was copied
     BRIG_TRAP_FLAG_ASYNC_BLOCKED = 32, // the interrupted code had signals other than SIGSYS blocked
 };
 
@@ -47,9 +50,9 @@ struct brig_trap_record {
     uint32_t nr;
     uint32_t audit_arch;
     uint32_t trap_id;
-    uint32_t verb;    // what the handler does: BRIG_DSL_CRASH (also for an emulation that found a violation) or BRIG_DSL_REPORT
-    uint32_t data;    // REPORT: its errno, else 0
-    uint32_t flags;   // enum brig_trap_record_flags
+    uint32_t verb;  // what the handler does: BRIG_DSL_CRASH (also for an emulation that found a violation) or BRIG_DSL_REPORT
+    uint32_t data;  // REPORT: its errno, else 0
+    uint32_t flags; // enum brig_trap_record_flags
     uint64_t call_address; // si_call_addr: after the instruction
     uint64_t args[6];
     // DWARF numbering of the arch that the worker was built for, whatever audit_arch is; the rest 0.
@@ -58,7 +61,7 @@ struct brig_trap_record {
     uint64_t stack_address; // of stack[0]: sp - 128 rounded down to 16
     uint32_t stack_bytes;   // valid bytes in stack[]; what lies below sp on a page that does not exist is 0
     uint32_t reserved;
-    char thread_name[16];   // empty when unknown, which is always so in records of this version's handler
+    char thread_name[16]; // empty when unknown, which is always so in records of this version's handler
     uint8_t stack[BRIG_TRAP_STACK_BYTES];
 };
 
@@ -74,12 +77,12 @@ struct brig_trap_slots {
     uint32_t version;
     uint32_t slot_count;
     uint32_t reserved;
-    uint64_t events;     // traps handled, emulations included
-    uint64_t reported;   // records written
-    uint64_t lost;       // records that found no free slot
-    uint64_t forged;     // SIGSYS that no filter sent
-    uint64_t reentered;  // traps inside the handler
-    uint64_t emulated;   // calls answered by an emulation
+    uint64_t events;    // traps handled, emulations included
+    uint64_t reported;  // records written
+    uint64_t lost;      // records that found no free slot
+    uint64_t forged;    // SIGSYS that no filter sent
+    uint64_t reentered; // traps inside the handler
+    uint64_t emulated;  // calls answered by an emulation
     struct brig_trap_slot slots[BRIG_TRAP_SLOT_COUNT];
 };
 

@@ -1,8 +1,9 @@
 // registry: from a program's traps to tables that only the handler needs and nobody can change.
 //
-// Takes struct brig_dsl_program, which points into an arena and a policy; gives one mapping with all entries and the numbers of calls, and the root
-// in the handler's own page. Both are read-only afterwards, so that a stray write of the program ends in a fault instead of another
-// policy. Weakness: code that runs in the worker can still map other pages over them on kernels without mseal.
+// Takes struct brig_dsl_program, which points into an arena and a policy; gives one mapping with all entries and the numbers of
+// calls, and the root in the handler's own page. Both are read-only afterwards, so that a stray write of the program ends in a
+// fault instead of another policy. Weakness: code that runs in the worker can still map other pages over them on kernels without
+// mseal.
 
 #include "trap/registry.h"
 
@@ -50,7 +51,8 @@ enum brig_code trap_registry_make(const struct brig_dsl_program *program, const 
     const size_t bytes = table_bytes(program->trap_count);
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
-        return brig_error_set(reterr, (struct brig_error){.code = BRIG_OUT_OF_MEMORY, .step = "map trap tables", .sys_errno = errno});
+        return brig_error_set(reterr,
+                              (struct brig_error){.code = BRIG_OUT_OF_MEMORY, .step = "map trap tables", .sys_errno = errno});
     }
     struct trap_entry *entries = memory;
     uint16_t *call_of_nr = (uint16_t *)(void *)(entries + program->trap_count);
@@ -68,8 +70,9 @@ enum brig_code trap_registry_make(const struct brig_dsl_program *program, const 
     for (uint32_t id = 1; id < program->trap_count; id++) {
         if (!fill_entry(&entries[id], &program->traps[id])) {
             trap_registry_drop(&root);
-            return brig_error_set(reterr, (struct brig_error){.code = BRIG_BAD_ARGUMENT, .step = "fill trap tables",
-                                                              .subject = "handler", .detail = id});
+            return brig_error_set(
+                reterr,
+                (struct brig_error){.code = BRIG_BAD_ARGUMENT, .step = "fill trap tables", .subject = "handler", .detail = id});
         }
     }
     fill_calls(call_of_nr, program->arch);
@@ -100,8 +103,9 @@ enum brig_code trap_registry_seal(const struct trap_root *root, struct brig_erro
     if (!protect(root->entries, bytes, PROT_READ) || !protect(&trap_root_page, sizeof trap_root_page, PROT_READ)) {
         const int error = errno;
         memset(&trap_root_page, 0, sizeof trap_root_page);
-        return brig_error_set(reterr, (struct brig_error){.code = BRIG_KERNEL_REFUSED, .step = "seal trap tables",
-                                                          .subject = "mprotect", .sys_errno = error});
+        return brig_error_set(
+            reterr, (struct brig_error){
+                        .code = BRIG_KERNEL_REFUSED, .step = "seal trap tables", .subject = "mprotect", .sys_errno = error});
     }
     seal_mapping(root->entries, bytes);
     seal_mapping(&trap_root_page, sizeof trap_root_page);

@@ -5,10 +5,10 @@
 //   brig_install(&program, 0, &error);              // sandbox/: the filter last
 //
 // Rules that hold throughout:
-// - The trap is not a wall: nothing that the filter denies becomes possible because of what a handler decides. After a compromise everything
-//   in the worker's memory, this layer's state included, belongs to the attacker.
-// - Emulations and everything they call run inside a signal handler: no allocation, no locks, no libc but memcpy and its like. For ours the
-//   build proves it (trap/handler/symbols.allow).
+// - The trap is not a wall: nothing that the filter denies becomes possible because of what a handler decides. After a compromise
+//   everything in the worker's memory, this layer's state included, belongs to the attacker.
+// - Emulations and everything they call run inside a signal handler: no allocation, no locks, no libc but memcpy and its like. For
+//   ours the build proves it (trap/handler/symbols.allow).
 // - An outcome is typed: an errno is an answer to the program, a violation is a message to the supervisor.
 #ifndef BRIG_TRAP_TRAP_H
 #define BRIG_TRAP_TRAP_H
@@ -45,26 +45,26 @@ struct brig_trap_outcome {
 
 // One emulation. Policies name it: EMULATE(fstatat_empty_path) is &brig_trap_emulate_fstatat_empty_path.dsl.
 struct brig_trap_emulation {
-    struct brig_dsl_handler dsl; // must stay first
+    struct brig_dsl_handler dsl;                                            // must stay first
     struct brig_trap_outcome (*emulate)(const struct brig_trap_call *call); // context: signal handler
 };
 
-// newfstatat(fd, "", buf, AT_EMPTY_PATH) and i386's fstatat64 become fstat(fd, buf), as libc's fstat means it. A path that is not empty, and the
-// working directory (AT_FDCWD), answer EACCES; a path that cannot be read EFAULT.
+// newfstatat(fd, "", buf, AT_EMPTY_PATH) and i386's fstatat64 become fstat(fd, buf), as libc's fstat means it. A path that is not
+// empty, and the working directory (AT_FDCWD), answer EACCES; a path that cannot be read EFAULT.
 extern const struct brig_trap_emulation brig_trap_emulate_fstatat_empty_path;
-// sched_{get,set}{param,scheduler,affinity} and sched_rr_get_interval on the caller's own thread id become the same call on pid 0, which the
-// policy must let through (a trap of pid 0 itself is a violation); another thread answers EPERM.
+// sched_{get,set}{param,scheduler,affinity} and sched_rr_get_interval on the caller's own thread id become the same call on pid 0,
+// which the policy must let through (a trap of pid 0 itself is a violation); another thread answers EPERM.
 extern const struct brig_trap_emulation brig_trap_emulate_sched_own_thread;
 
-// Makes a system call for an emulation. Use nothing else: a call made in this way may be trapped and emulated in turn, four levels deep; a trap
-// that an emulation causes in any other way is a violation.
+// Makes a system call for an emulation. Use nothing else: a call made in this way may be trapped and emulated in turn, four levels
+// deep; a trap that an emulation causes in any other way is a violation.
 //
 // Returns: what the kernel or the nested emulation answers, -errno included.
 // Context: signal handler, inside an emulation.
 int64_t brig_trap_syscall(const struct brig_trap_call *call, uint32_t nr, const uint64_t args[6]);
 
-// Asks the kernel whether the byte at `address` can be read now. Another thread may unmap it a moment later: then reading it is a true fault of
-// the program.
+// Asks the kernel whether the byte at `address` can be read now. Another thread may unmap it a moment later: then reading it is a
+// true fault of the program.
 //
 // Returns: false where it cannot, and always below 4096. Costs one system call.
 // Context: signal handler, inside an emulation.
@@ -89,16 +89,17 @@ struct brig_trap_setup {
     uint32_t verdict_wait_ms;      // how long a dying thread waits to be looked at, and again to be done with; 0: does not wait
 };
 
-// Prepares this process for the traps of `program`: copies its table to pages of its own and seals them read-only (and against unmapping where
-// the kernel has mseal(2), 6.10), gives this thread an alternate stack, installs the SIGSYS handler and unblocks SIGSYS in this thread. A handler
-// that the program had for SIGSYS is gone.
+// Prepares this process for the traps of `program`: copies its table to pages of its own and seals them read-only (and against
+// unmapping where the kernel has mseal(2), 6.10), gives this thread an alternate stack, installs the SIGSYS handler and unblocks
+// SIGSYS in this thread. A handler that the program had for SIGSYS is gone.
 //
-// Call before the filter is installed, and before other threads exist or while others do not trap yet. A program without traps needs
-// nothing: OK, and nothing is done. The same program again: only what belongs to the calling thread is done.
-// Returns: OK; BAD_ARGUMENT (program, setup, arch: not this process's; handler: an emulation without a function; slots: not what record.h
-// describes); KERNEL_REFUSED (subject: the call that failed); OUT_OF_MEMORY; ALREADY_LOCKED when armed before with another program. After a
-// failure the process is as before, but may have an alternate stack.
-// Owns: copies what it needs; `program` may go, its emulations stay. `setup->slots` must stay mapped. A library that armed cannot be unloaded.
+// Call before the filter is installed, and before other threads exist or while others do not trap yet. A program without traps
+// needs nothing: OK, and nothing is done. The same program again: only what belongs to the calling thread is done.
+// Returns: OK; BAD_ARGUMENT (program, setup, arch: not this process's; handler: an emulation without a function; slots: not what
+// record.h describes); KERNEL_REFUSED (subject: the call that failed); OUT_OF_MEMORY; ALREADY_LOCKED when armed before with another
+// program. After a failure the process is as before, but may have an alternate stack.
+// Owns: copies what it needs; `program` may go, its emulations stay. `setup->slots` must stay mapped. A library that armed stays
+// loaded.
 // Context: single-threaded setup, after fork.
 // Source: sigaction(2), sigaltstack(2), seccomp(2).
 BRIG_MUST_CHECK enum brig_code brig_trap_arm(const struct brig_dsl_program *program, const struct brig_trap_setup *setup,
@@ -106,8 +107,8 @@ BRIG_MUST_CHECK enum brig_code brig_trap_arm(const struct brig_dsl_program *prog
 
 // Gives the calling thread an alternate signal stack, if it has none. Threads without one run the handler on their own stack.
 //
-// Call first in a thread's start function. The stack has room for five nested traps (each AT_MINSIGSTKSZ and 4 KiB for the handler; at least 32 KiB
-// in all) above a guard page.
+// Call first in a thread's start function. The stack has room for five nested traps (each AT_MINSIGSTKSZ and 4 KiB for the handler;
+// at least 32 KiB in all) above a guard page.
 // Returns: OK, also when there was one already; KERNEL_REFUSED; OUT_OF_MEMORY.
 // Owns: the stack; brig_trap_thread_leave unmaps it.
 // Context: normal.
@@ -115,7 +116,8 @@ BRIG_MUST_CHECK enum brig_code brig_trap_thread_enter(struct brig_error *reterr)
 // Takes away and unmaps a stack that brig_trap_thread_enter gave this thread; does nothing to any other. Context: normal.
 void brig_trap_thread_leave(void);
 
-// Ends the process by the reserved call: with a filter on, its status is a true SIGSYS; without one, exit status 159. Does not return.
+// Ends the process by the reserved call: with a filter on, its status is a true SIGSYS; without one, exit status 159. Does not
+// return.
 // Context: signal handler.
 __attribute__((noreturn)) void brig_trap_die(void);
 

@@ -25,8 +25,8 @@ static const struct {
     long value;
     long expected;
 } outcomes[] = {
-    {BRIG_TRAP_RESULT, 0, 0},       {BRIG_TRAP_RESULT, 1, 1},           {BRIG_TRAP_RESULT, 0x7fffffff, 0x7fffffff},
-    {BRIG_TRAP_RESULT, -4096, -4096}, {BRIG_TRAP_ERRNO, 1, -1},         {BRIG_TRAP_ERRNO, ENOENT, -ENOENT},
+    {BRIG_TRAP_RESULT, 0, 0},         {BRIG_TRAP_RESULT, 1, 1}, {BRIG_TRAP_RESULT, 0x7fffffff, 0x7fffffff},
+    {BRIG_TRAP_RESULT, -4096, -4096}, {BRIG_TRAP_ERRNO, 1, -1}, {BRIG_TRAP_ERRNO, ENOENT, -ENOENT},
     {BRIG_TRAP_ERRNO, 4095, -4095},
 };
 

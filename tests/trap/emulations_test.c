@@ -1,5 +1,5 @@
-// The shipped emulations side by side with the real calls: the same arguments, once trapped and once not, must answer the same, except where the
-// emulation says that it differs.
+// The shipped emulations side by side with the real calls: the same arguments, once trapped and once not, must answer the same,
+// except where the emulation says that it differs.
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -132,10 +132,14 @@ SANDBOX_TEST(trap, libc_fstat_works, .expect_exit = 0)
 
 // --- sched ------------------------------------------------------------------------------------------------------------
 
-#define ZERO_OR_EMULATE(nr) {nr, 0, 0, {.verb = BRIG_DSL_ALLOW}}, {nr, ANY, 0, EMULATED_BY(brig_trap_emulate_sched_own_thread)}
+#define ZERO_OR_EMULATE(nr) \
+    {nr, 0, 0, {.verb = BRIG_DSL_ALLOW}}, \
+    { \
+        nr, ANY, 0, EMULATED_BY(brig_trap_emulate_sched_own_thread) \
+    }
 static const struct trap_rule sched_rules[] = {
-    ZERO_OR_EMULATE(SYS_sched_getparam),     ZERO_OR_EMULATE(SYS_sched_setparam),       ZERO_OR_EMULATE(SYS_sched_getscheduler),
-    ZERO_OR_EMULATE(SYS_sched_setscheduler), ZERO_OR_EMULATE(SYS_sched_getaffinity),    ZERO_OR_EMULATE(SYS_sched_setaffinity),
+    ZERO_OR_EMULATE(SYS_sched_getparam),        ZERO_OR_EMULATE(SYS_sched_setparam),    ZERO_OR_EMULATE(SYS_sched_getscheduler),
+    ZERO_OR_EMULATE(SYS_sched_setscheduler),    ZERO_OR_EMULATE(SYS_sched_getaffinity), ZERO_OR_EMULATE(SYS_sched_setaffinity),
     ZERO_OR_EMULATE(SYS_sched_rr_get_interval),
 };
 

@@ -95,8 +95,8 @@ static void build(struct trap_fixture *fixture, const struct trap_rule *rules, s
     traps[FIXTURE_FOREIGN_ID] = (struct brig_dsl_trap){.origin = BRIG_DSL_ORIGIN_FOREIGN_ARCH, .action = crash};
     traps[FIXTURE_X32_ID] = (struct brig_dsl_trap){.origin = BRIG_DSL_ORIGIN_X32, .action = crash};
     const bool traps_others = return_of(&fallback, FIXTURE_FALLBACK_ID) == (SECCOMP_RET_TRAP | FIXTURE_FALLBACK_ID);
-    traps[FIXTURE_FALLBACK_ID] =
-        (struct brig_dsl_trap){.origin = BRIG_DSL_ORIGIN_FALLBACK, .action = traps_others ? fallback : crash, .other_nrs = traps_others};
+    traps[FIXTURE_FALLBACK_ID] = (struct brig_dsl_trap){
+        .origin = BRIG_DSL_ORIGIN_FALLBACK, .action = traps_others ? fallback : crash, .other_nrs = traps_others};
     memset(traps[FIXTURE_FALLBACK_ID].nr_set, traps_others ? 0xff : 0, sizeof traps->nr_set);
     emit_checks(fixture);
     uint32_t id = FIXTURE_FIRST_RULE_ID;
@@ -139,7 +139,7 @@ void fixture_end(struct trap_fixture *fixture)
 bool fixture_install(const struct trap_fixture *fixture)
 {
     const struct sock_fprog program = {.len = (unsigned short)fixture->program.insn_count,
-                                       .filter = (struct sock_filter *)(uintptr_t)fixture->insns};
+                                       .filter = (struct sock_filter *)(uintptr_t)fixture->program.insns};
     return CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0) &&
            CHECK_EQ(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program), 0);
 }

@@ -25,12 +25,15 @@
 #define FIXTURE_RULES 32
 #define ANY (-1)
 #define ALLOW_ALL ((struct brig_dsl_action){.verb = BRIG_DSL_ALLOW})
-#define EMULATED_BY(emulation) {.verb = BRIG_DSL_EMULATE, .handler = &(emulation).dsl}
+#define EMULATED_BY(emulation) \
+    { \
+        .verb = BRIG_DSL_EMULATE, .handler = &(emulation).dsl \
+    }
 
 // Rules are ordered, the first match wins.
 struct trap_rule {
     long nr;
-    int argument;   // index of a register whose low word must be `value`, or ANY
+    int argument; // index of a register whose low word must be `value`, or ANY
     uint32_t value;
     struct brig_dsl_action action;
 };
@@ -49,7 +52,8 @@ enum { FIXTURE_FOREIGN_ID = 1, FIXTURE_X32_ID, FIXTURE_FALLBACK_ID, FIXTURE_FIRS
 void fixture_start(struct trap_fixture *fixture, const struct trap_rule *rules, size_t rule_count, struct brig_dsl_action fallback);
 void fixture_end(struct trap_fixture *fixture);
 
-// Arms the trap layer and installs the filter, in this process. Returns: whether both worked; a failed check has been recorded if not.
+// Arms the trap layer and installs the filter, in this process. Returns: whether both worked; a failed check has been recorded if
+// not.
 bool fixture_lock(struct trap_fixture *fixture);
 // The second half alone. Context: a process that may set no_new_privs.
 bool fixture_install(const struct trap_fixture *fixture);

@@ -86,10 +86,8 @@ static const struct brig_trap_emulation past_us = {.dsl = {.name = "past_us", .c
 static const struct brig_trap_emulation endless = {.dsl = {.name = "endless", .calls = no_calls}, .emulate = loop_directly};
 
 static const struct trap_rule nested_rules[] = {
-    {SYS_getppid, ANY, 0, EMULATED_BY(through_us)},
-    {SYS_umask, ANY, 0, EMULATED_BY(past_us)},
-    {SYS_getpgid, ANY, 0, EMULATED_BY(endless)},
-    {SYS_getsid, 0, 1, {.verb = BRIG_DSL_REPORT, .data = EDOM}},
+    {SYS_getppid, ANY, 0, EMULATED_BY(through_us)}, {SYS_umask, ANY, 0, EMULATED_BY(past_us)},
+    {SYS_getpgid, ANY, 0, EMULATED_BY(endless)},    {SYS_getsid, 0, 1, {.verb = BRIG_DSL_REPORT, .data = EDOM}},
     {SYS_getsid, ANY, 0, {.verb = BRIG_DSL_CRASH}},
 };
 
@@ -152,7 +150,8 @@ SANDBOX_TEST(trap, a_handler_that_is_trapped_dies_with_a_record, .expect_exit = 
         {"write: both records are there before they are announced", SYS_write, 2, 3},
     };
     for (size_t i = 0; i < COUNT_OF(calls); i++) {
-        const struct trap_rule rules[] = {{SYS_getppid, ANY, 0, {.verb = BRIG_DSL_CRASH}}, {calls[i].nr, ANY, 0, {.verb = BRIG_DSL_CRASH}}};
+        const struct trap_rule rules[] = {{SYS_getppid, ANY, 0, {.verb = BRIG_DSL_CRASH}},
+                                          {calls[i].nr, ANY, 0, {.verb = BRIG_DSL_CRASH}}};
         struct trap_fixture fixture;
         test_message("%s", calls[i].what);
         fixture_start(&fixture, rules, COUNT_OF(rules), ALLOW_ALL);
@@ -172,9 +171,10 @@ SANDBOX_TEST(trap, a_handler_that_is_trapped_dies_with_a_record, .expect_exit = 
 
 SANDBOX_TEST(trap, a_handler_that_is_refused_still_records, .expect_exit = 0)
 {
-    const struct trap_rule rules[] = {
-        {SYS_getppid, ANY, 0, {.verb = BRIG_DSL_CRASH}}, {SYS_gettid, ANY, 0, {.verb = BRIG_DSL_DENY, .data = EPERM}},
-        {SYS_futex, ANY, 0, {.verb = BRIG_DSL_DENY, .data = EPERM}}, {SYS_write, ANY, 0, {.verb = BRIG_DSL_REPORT, .data = EPERM}}};
+    const struct trap_rule rules[] = {{SYS_getppid, ANY, 0, {.verb = BRIG_DSL_CRASH}},
+                                      {SYS_gettid, ANY, 0, {.verb = BRIG_DSL_DENY, .data = EPERM}},
+                                      {SYS_futex, ANY, 0, {.verb = BRIG_DSL_DENY, .data = EPERM}},
+                                      {SYS_write, ANY, 0, {.verb = BRIG_DSL_REPORT, .data = EPERM}}};
     struct trap_fixture fixture;
     fixture_start(&fixture, rules, COUNT_OF(rules), ALLOW_ALL);
     fixture.setup.verdict_wait_ms = 60000; // a wait that the filter refuses is no wait
@@ -190,7 +190,8 @@ SANDBOX_TEST(trap, a_handler_that_is_refused_still_records, .expect_exit = 0)
 
 static struct brig_trap_outcome probe_and_call(const struct brig_trap_call *call)
 {
-    const bool is_right = brig_trap_is_readable(call, call->args[0]) && !brig_trap_is_readable(call, 0) && !brig_trap_is_readable(call, ~UINT64_C(0));
+    const bool is_right =
+        brig_trap_is_readable(call, call->args[0]) && !brig_trap_is_readable(call, 0) && !brig_trap_is_readable(call, ~UINT64_C(0));
     return (struct brig_trap_outcome){BRIG_TRAP_RESULT, is_right};
 }
 

@@ -42,9 +42,10 @@ SANDBOX_TEST(trap, die_exits_without_a_filter, .expect_exit = 128 + SIGSYS)
 
 SANDBOX_TEST(trap, die_works_behind_a_filter_that_traps_the_reserved_call, .expect_exit = 128 + SIGSYS)
 {
-    // Such a filter is not ours: ours kills. Rules come after the fixture's own kill, so another filter has to trap it: in one that is
-    // stacked on top, KILL_PROCESS would win, so here it is alone.
-    static const struct trap_rule rules[] = {{BRIG_DSL_DIE_NR, ANY, 0, {.verb = BRIG_DSL_CRASH}}, {SYS_getppid, ANY, 0, {.verb = BRIG_DSL_CRASH}}};
+    // Such a filter is not ours: ours kills. Rules come after the fixture's own kill, so another filter has to trap it: in one that
+    // is stacked on top, KILL_PROCESS would win, so here it is alone.
+    static const struct trap_rule rules[] = {{BRIG_DSL_DIE_NR, ANY, 0, {.verb = BRIG_DSL_CRASH}},
+                                             {SYS_getppid, ANY, 0, {.verb = BRIG_DSL_CRASH}}};
     struct trap_fixture fixture;
     fixture_start(&fixture, rules, COUNT_OF(rules), ALLOW_ALL);
     for (uint32_t i = 0; i < fixture.program.insn_count; i++) {

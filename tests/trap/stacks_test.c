@@ -9,7 +9,6 @@
 
 #include "tests/trap/fixture.h"
 
-
 static uintptr_t handler_ran_at;
 
 static struct brig_trap_outcome note_place(const struct brig_trap_call *call)

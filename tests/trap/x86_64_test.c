@@ -20,7 +20,8 @@ __attribute__((noinline)) static long int_0x80(uint32_t nr)
                      "int $0x80\n\t"
                      "pop %%rbp"
                      : "=a"(result)
-                     : "a"((uint64_t)nr), "b"(0x9900000101), "c"(0x9900000102), "d"(0x9900000103), "S"(0x9900000104), "D"(0x9900000105)
+                     : "a"((uint64_t)nr), "b"(0x9900000101), "c"(0x9900000102), "d"(0x9900000103), "S"(0x9900000104),
+                       "D"(0x9900000105)
                      : "memory", "r8", "r9", "r10", "r11");
     return result;
 }
@@ -171,7 +172,8 @@ static void crash_without_a_stack(void)
 
 SANDBOX_TEST(trap, wild_stack_pointers_are_recorded, .expect_exit = 0)
 {
-    static const uint64_t pointers[] = {0, 8, 64, 0x1000, 0xdead0000, 0x7ffffffff000, 0x8000000000000000, UINT64_MAX, UINT64_MAX - 64};
+    static const uint64_t pointers[] = {
+        0, 8, 64, 0x1000, 0xdead0000, 0x7ffffffff000, 0x8000000000000000, UINT64_MAX, UINT64_MAX - 64};
     for (size_t i = 0; i < COUNT_OF(pointers); i++) {
         struct trap_fixture fixture;
         test_message("stack pointer %#lx", (unsigned long)pointers[i]);

@@ -1,6 +1,7 @@
 // dispatch: one trap, one answer. Context of everything here: signal handler.
 //
-// Takes an event whose entry, if it has one, fits its number and arch. Gives back a context with the result register written, or does not return.
+// Takes an event whose entry, if it has one, fits its number and arch. Gives back a context with the result register written, or
+// does not return.
 
 #include <errno.h>
 

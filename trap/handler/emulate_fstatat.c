@@ -1,8 +1,9 @@
-// emulate_fstatat: libc's fstat(fd) is newfstatat(fd, "", buf, AT_EMPTY_PATH) since glibc 2.33, and a filter cannot tell "" from a path. Context of
-// everything here: signal handler.
+// emulate_fstatat: libc's fstat(fd) is newfstatat(fd, "", buf, AT_EMPTY_PATH) since glibc 2.33, and a filter cannot tell "" from a
+// path. Context of everything here: signal handler.
 //
-// Takes newfstatat (i386: fstatat64), gives fstat on the descriptor. The path is looked at once and never handed to the kernel, so nobody can change
-// it in between. Answers other than the kernel's: a path is EACCES whatever it names, and so is the working directory (AT_FDCWD).
+// Takes newfstatat (i386: fstatat64), gives fstat on the descriptor. The path is looked at once and never handed to the kernel, so
+// nobody can change it in between. Answers other than the kernel's: a path is EACCES whatever it names, and so is the working
+// directory (AT_FDCWD).
 
 #include <errno.h>
 #include <fcntl.h>

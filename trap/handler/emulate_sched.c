@@ -1,9 +1,10 @@
-// emulate_sched: thread libraries ask for and set the scheduling of the calling thread by its thread id, which no filter can know (it differs per
-// thread, and one program serves all). Context of everything here: signal handler.
+// emulate_sched: thread libraries ask for and set the scheduling of the calling thread by its thread id, which no filter can know
+// (it differs per thread, and one program serves all). Context of everything here: signal handler.
 //
-// Takes any call whose first argument is a thread id and for which 0 means "the caller", gives the same call on 0. So the policy's row for it has to
-// let pid 0 through: ROW(sched_getparam, ALLOW, IN(pid, 0)), ELSE(sched_getparam, EMULATE(sched_own_thread)). That row's absence shows as a
-// violation: a call on 0 arrives here. Answers other than the kernel's: another thread is EPERM, whether it exists or not.
+// Takes any call whose first argument is a thread id and for which 0 means "the caller", gives the same call on 0. So the policy's
+// row for it has to let pid 0 through: ROW(sched_getparam, ALLOW, IN(pid, 0)), ELSE(sched_getparam, EMULATE(sched_own_thread)).
+// That row's absence shows as a violation: a call on 0 arrives here. Answers other than the kernel's: another thread is EPERM,
+// whether it exists or not.
 
 #include <errno.h>
 

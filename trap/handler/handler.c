@@ -1,9 +1,9 @@
 // handler: the SIGSYS handler. Context of everything here: signal handler.
 //
-// Takes what the kernel put on the stack, and believes of it only what agrees: a SIGSYS is a filter's if its si_code says so, its call address is
-// where the thread stands, and its number is in the thread's registers. Everything else (kill, sigqueue, a driver) is counted and ignored. Of a
-// filter's SIGSYS the id is ours if number and arch are among those that our program gives this id for; ids of a filter that was
-// inherited mean something else, and the newest filter's id is the one that arrives.
+// Takes what the kernel put on the stack, and believes of it only what agrees: a SIGSYS is a filter's if its si_code says so, its
+// call address is where the thread stands, and its number is in the thread's registers. Everything else (kill, sigqueue, a driver)
+// is counted and ignored. Of a filter's SIGSYS the id is ours if number and arch are among those that our program gives this id
+// for; ids of a filter that was inherited mean something else, and the newest filter's id is the one that arrives.
 //
 // Weakness: a thread can send itself a siginfo in which all of this agrees. It gets the answer to a call that it did not make.
 
@@ -11,7 +11,7 @@
 
 #include "trap/handler/handler.h"
 
-#define SI_CODE_SECCOMP 1       // include/uapi/asm-generic/siginfo.h:SYS_SECCOMP, which glibc's headers lack
+#define SI_CODE_SECCOMP 1        // include/uapi/asm-generic/siginfo.h:SYS_SECCOMP, which glibc's headers lack
 #define X32_CALL_BIT 0x40000000u // arch/x86/include/uapi/asm/unistd.h:__X32_SYSCALL_BIT
 
 // Filled and sealed by set-up (trap/registry.c) before the handler is ever called.
@@ -58,8 +58,8 @@ static const struct trap_entry *find_entry(uint32_t id, uint32_t nr, uint32_t au
     return fits(&root->entries[id], nr, audit_arch) ? &root->entries[id] : NULL;
 }
 
-// The level of the handler that was interrupted, 0 if it was ordinary code. Handler code that called past trap_arch_syscall does not know its
-// level: it is taken to be as deep as is allowed.
+// The level of the handler that was interrupted, 0 if it was ordinary code. Handler code that called past trap_arch_syscall does
+// not know its level: it is taken to be as deep as is allowed.
 static uint32_t interrupted_level(const ucontext_t *context)
 {
     if (trap_arch_pc(context) == (uintptr_t)trap_arch_syscall_done) {

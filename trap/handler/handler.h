@@ -1,11 +1,13 @@
-// handler: what the files of the handler share with each other, and with the set-up half that fills the sealed pages. Internal to trap/.
+// handler: what the files of the handler share with each other, and with the set-up half that fills the sealed pages. Internal to
+// trap/.
 //
-// The handler reads three kinds of memory: the sealed pages (trap_root and what it points to), its own stack, and the slots that it shares with the
-// supervisor, which it takes for scratch. It has no other state: how deep traps are nested is told by the interrupted registers.
+// The handler reads three kinds of memory: the sealed pages (trap_root and what it points to), its own stack, and the slots that it
+// shares with the supervisor, which it takes for scratch. It has no other state: how deep traps are nested is told by the
+// interrupted registers.
 //
-// Nesting. All calls of the handler go through trap_arch_syscall, which keeps a *level* where the handler of a trap that interrupts it
-// finds it: the depth (1 in the trap of ordinary code), and what the interrupted handler was doing. A trap of handler code from anywhere else (an
-// emulation that did not use brig_trap_syscall) is known by the signal mask, which no other code has.
+// Nesting. All calls of the handler go through trap_arch_syscall, which keeps a *level* where the handler of a trap that interrupts
+// it finds it: the depth (1 in the trap of ordinary code), and what the interrupted handler was doing. A trap of handler code from
+// anywhere else (an emulation that did not use brig_trap_syscall) is known by the signal mask, which no other code has.
 #ifndef BRIG_TRAP_HANDLER_HANDLER_H
 #define BRIG_TRAP_HANDLER_HANDLER_H
 
@@ -78,10 +80,11 @@ static inline uint32_t trap_level_stage(uint32_t level)
 #define TRAP_SIGNAL_BIT(signal_nr) (1ull << ((signal_nr)-1))
 
 // What sa_mask leaves open: SIGSYS, because handlers nest, and faults, which would kill silently if they were blocked.
-#define TRAP_OPEN_SIGNALS                                                                                                                  \
-    (TRAP_SIGNAL_BIT(SIGSYS) | TRAP_SIGNAL_BIT(SIGSEGV) | TRAP_SIGNAL_BIT(SIGBUS) | TRAP_SIGNAL_BIT(SIGFPE) | TRAP_SIGNAL_BIT(SIGILL) |    \
-     TRAP_SIGNAL_BIT(SIGTRAP) | TRAP_SIGNAL_BIT(SIGABRT))
-// The mask of handler code. libc's own signals are in it, which programs cannot block through libc: so no ordinary code has this mask.
+#define TRAP_OPEN_SIGNALS \
+    (TRAP_SIGNAL_BIT(SIGSYS) | TRAP_SIGNAL_BIT(SIGSEGV) | TRAP_SIGNAL_BIT(SIGBUS) | TRAP_SIGNAL_BIT(SIGFPE) | \
+     TRAP_SIGNAL_BIT(SIGILL) | TRAP_SIGNAL_BIT(SIGTRAP) | TRAP_SIGNAL_BIT(SIGABRT))
+// The mask of handler code. libc's own signals are in it, which programs cannot block through libc: so no ordinary code has this
+// mask.
 #define TRAP_HANDLER_MASK (~(TRAP_OPEN_SIGNALS | TRAP_SIGNAL_BIT(SIGKILL) | TRAP_SIGNAL_BIT(SIGSTOP)))
 
 // --- one trap ---------------------------------------------------------------------------------------------------------
@@ -115,8 +118,8 @@ void trap_handler(int signal_nr, siginfo_t *info, void *context);
 // Answers one trap: emulates, or records and answers, or records and dies.
 void trap_dispatch(const struct trap_event *event);
 
-// Writes a record of `event`, in short where the event interrupted a handler, and wakes the supervisor. With BRIG_TRAP_FLAG_WAITS in `flags` it
-// waits, for a bounded time, until the supervisor is done with it.
+// Writes a record of `event`, in short where the event interrupted a handler, and wakes the supervisor. With BRIG_TRAP_FLAG_WAITS
+// in `flags` it waits, for a bounded time, until the supervisor is done with it.
 void trap_record(const struct trap_event *event, enum brig_dsl_verb verb, uint32_t flags);
 
 __attribute__((noreturn)) void trap_die(void);

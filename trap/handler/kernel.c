@@ -1,7 +1,7 @@
 // kernel: the calls that the handler makes, and the end. Context of everything here: signal handler.
 //
-// What is called: gettid, futex (FUTEX_WAIT), write, exit_group and the reserved number. They are the mandatory rows of every policy
-// (bpf_dsl/handler_rows.c), and a test runs the handler under a filter that has no others.
+// What is called: gettid, futex (FUTEX_WAIT), write, exit_group and the reserved number. They are the mandatory rows of every
+// policy (bpf_dsl/handler_rows.c), and a test runs the handler under a filter that has no others.
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -13,9 +13,9 @@ int64_t trap_syscall(uint32_t level, uint32_t nr, const uint64_t args[6])
     return trap_arch_syscall(args, nr, level);
 }
 
-// A futex call that cannot wait, because its word has another value, is made to read `address` as its timeout: EFAULT if it cannot, EINVAL or
-// EAGAIN if it can. Sixteen bytes are read; aligned, they are on one page. Any other answer comes from a filter and proves nothing.
-// Source: kernel/futex/syscalls.c:SYSCALL_DEFINE6(futex): the timeout is copied before anything else is looked at.
+// A futex call that cannot wait, because its word has another value, is made to read `address` as its timeout: EFAULT if it cannot,
+// EINVAL or EAGAIN if it can. Sixteen bytes are read; aligned, they are on one page. Any other answer comes from a filter and
+// proves nothing. Source: kernel/futex/syscalls.c:SYSCALL_DEFINE6(futex): the timeout is copied before anything else is looked at.
 bool trap_is_readable(uint32_t level, uint64_t address)
 {
     const uint32_t word = 0;

@@ -1,11 +1,11 @@
 // record: writes an event into a slot of the shared memory. Context of everything here: signal handler.
 //
-// Takes an event, gives a READY slot and a woken supervisor. Never faults on the interrupted stack, whose end is not known: every page is
-// asked for before it is read. Weakness: another thread can unmap a page between question and copy; then the worker dies by SIGSEGV instead of
-// SIGSYS, which is no more than it could do without us.
+// Takes an event, gives a READY slot and a woken supervisor. Never faults on the interrupted stack, whose end is not known: every
+// page is asked for before it is read. Weakness: another thread can unmap a page between question and copy; then the worker dies by
+// SIGSEGV instead of SIGSYS, which is no more than it could do without us.
 //
-// A trap that interrupts a handler is recorded in short: without thread id and stack, because those take calls, and one of these may be what
-// is trapped.
+// A trap that interrupts a handler is recorded in short: without thread id and stack, because those take calls, and one of these
+// may be what is trapped.
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -81,9 +81,8 @@ static void zero(uint8_t *to, uint32_t bytes)
     }
 }
 
-// Copies up to the first page that cannot be read. The red zone of a thread whose sp is at the very end of its stack is on a page that does not
-// exist: it is zeros.
-// Returns: BRIG_TRAP_FLAG_STACK_CUT if there is more.
+// Copies up to the first page that cannot be read. The red zone of a thread whose sp is at the very end of its stack is on a page
+// that does not exist: it is zeros. Returns: BRIG_TRAP_FLAG_STACK_CUT if there is more.
 static uint32_t copy_stack(struct brig_trap_record *record, uint64_t sp, uint32_t level)
 {
     const uint64_t start = record->stack_address;
@@ -123,12 +122,13 @@ static void wake_supervisor(uint32_t level)
     }
 }
 
-// The supervisor may be slow, gone, or not there at all, and other threads of a hijacked worker may wake us for nothing: the number of waits is
-// bounded, and so is each.
+// The supervisor may be slow, gone, or not there at all, and other threads of a hijacked worker may wake us for nothing: the number
+// of waits is bounded, and so is each.
 static void wait_for_verdict(struct brig_trap_slot *slot, uint32_t level)
 {
     const uint32_t wait_ms = trap_root_page.root.verdict_wait_ms;
-    const long timeout[2] = {(long)(wait_ms / 1000), (long)(wait_ms % 1000 * 1000000)}; // struct timespec as SYS_futex has it on all arches
+    const long timeout[2] = {(long)(wait_ms / 1000),
+                             (long)(wait_ms % 1000 * 1000000)}; // struct timespec as SYS_futex has it on all arches
     for (int i = 0; i < VERDICT_WAITS && wait_ms; i++) {
         const uint32_t state = __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE);
         if (state != BRIG_TRAP_SLOT_READY && state != BRIG_TRAP_SLOT_TAKEN) {

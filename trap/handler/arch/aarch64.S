@@ -4,8 +4,8 @@
 
 // int64_t trap_arch_syscall(const uint64_t args[6], uint32_t nr, uint32_t level)
 //
-// x19 holds the level while the kernel has the thread: a trapped call is interrupted at trap_arch_syscall_done, where the handler that
-// runs then reads it.
+// x19 holds the level while the kernel has the thread: a trapped call is interrupted at trap_arch_syscall_done, where the handler
+// that runs then reads it.
     .globl trap_arch_syscall, trap_arch_syscall_done
     .hidden trap_arch_syscall, trap_arch_syscall_done
     .type trap_arch_syscall, %function

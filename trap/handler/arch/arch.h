@@ -1,4 +1,4 @@
-// arch: the one place where the handler asks what it is compiled for. Each file gives the same names; README.md of this folder's room lists them.
+// arch: the one place where the handler asks what it is compiled for. Each file gives the same names; x86_64.h is the one to read.
 #ifndef BRIG_TRAP_HANDLER_ARCH_ARCH_H
 #define BRIG_TRAP_HANDLER_ARCH_ARCH_H
 
@@ -14,7 +14,8 @@
 
 #pragma GCC visibility push(hidden)
 
-// In arch/ARCH.S. Makes one system call, with `level` kept where trap_arch_level finds it if the call is trapped. Returns: what the kernel returns.
+// In arch/ARCH.S. Makes one system call, with `level` kept where trap_arch_level finds it if the call is trapped. Returns: what the
+// kernel returns.
 int64_t trap_arch_syscall(const uint64_t args[6], uint32_t nr, uint32_t level);
 // The address after its system call instruction.
 extern const char trap_arch_syscall_done[];

@@ -38,14 +38,16 @@ static inline void trap_arch_set_result(ucontext_t *context, int64_t result)
     context->uc_mcontext.gregs[REG_EAX] = (greg_t)result;
 }
 
-// The level that an interrupted trap_arch_syscall was given: all registers are taken by a call with six arguments, so it is on the stack.
+// The level that an interrupted trap_arch_syscall was given: all registers are taken by a call with six arguments, so it is on the
+// stack.
 static inline uint32_t trap_arch_level(const ucontext_t *context)
 {
     return *(const uint32_t *)(uintptr_t)trap_arch_sp(context);
 }
 
-// Whether the registers are those of a thread that made call `nr`: the kernel puts the number back into eax before it sends the signal. A number
-// that reads as one of its restart codes (-516 to -512) it takes for a result and changes: arch/x86/kernel/signal.c:handle_signal.
+// Whether the registers are those of a thread that made call `nr`: the kernel puts the number back into eax before it sends the
+// signal. A number that reads as one of its restart codes (-516 to -512) it takes for a result and changes:
+// arch/x86/kernel/signal.c:handle_signal.
 static inline bool trap_arch_made_call(const ucontext_t *context, uint32_t nr, uint32_t audit_arch)
 {
     const bool is_restart_code = nr - (uint32_t)-516 <= 4;

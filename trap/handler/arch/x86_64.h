@@ -1,4 +1,5 @@
-// x86_64: registers of an interrupted thread. A process of this arch also makes i386 calls, by int 0x80: their arguments are elsewhere.
+// x86_64: registers of an interrupted thread. A process of this arch also makes i386 calls, by int 0x80: their arguments are
+// elsewhere.
 #ifndef BRIG_TRAP_HANDLER_ARCH_X86_64_H
 #define BRIG_TRAP_HANDLER_ARCH_X86_64_H
 
@@ -44,8 +45,9 @@ static inline uint32_t trap_arch_level(const ucontext_t *context)
     return (uint32_t)context->uc_mcontext.gregs[REG_RBX];
 }
 
-// Whether the registers are those of a thread that made call `nr`: the kernel puts the number back into rax before it sends the signal. A number
-// that reads as one of its restart codes (-516 to -512) it takes for a result and changes: arch/x86/kernel/signal.c:handle_signal.
+// Whether the registers are those of a thread that made call `nr`: the kernel puts the number back into rax before it sends the
+// signal. A number that reads as one of its restart codes (-516 to -512) it takes for a result and changes:
+// arch/x86/kernel/signal.c:handle_signal.
 static inline bool trap_arch_made_call(const ucontext_t *context, uint32_t nr, uint32_t audit_arch)
 {
     const bool is_restart_code = nr - (uint32_t)-516 <= 4;
