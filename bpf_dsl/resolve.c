@@ -70,7 +70,7 @@ static enum brig_code count_traps(struct dsl_resolver *resolver, const struct br
     uint32_t count = 0;
     dsl_rows_start(&cursor, policy);
     for (uint32_t rows = 0; dsl_rows_next(&cursor, &entry); rows++) {
-        if (rows > UINT16_MAX) {
+        if (rows == UINT16_MAX - DSL_OWN_TRAP_IDS) {
             return dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_TOO_MANY_ROWS, .detail = (int64_t)rows});
         }
         count += (unsigned)entry.row->action.verb < BRIG_DSL_VERB_COUNT && dsl_action_traps(&entry.row->action);

@@ -13,6 +13,9 @@
 #include "bpf_dsl/rows.h"
 #include "bpf_dsl/rules.h"
 
+// Ids that are no row's: the unused 0, foreign arch, x32, fallback.
+enum { DSL_OWN_TRAP_IDS = 4 };
+
 struct dsl_rule_link {
     const struct brig_dsl_rule *rule;
     struct dsl_rule_link *next;

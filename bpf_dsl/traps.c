@@ -73,11 +73,7 @@ uint32_t dsl_trap_for_row(struct dsl_resolver *resolver)
 enum brig_code dsl_traps_start(struct dsl_resolver *resolver, uint32_t row_count)
 {
     static const struct brig_dsl_action crash = {.verb = BRIG_DSL_CRASH};
-    enum { OWN_IDS = 4 }; // the unused 0, foreign arch, x32, fallback
-    if (row_count > UINT16_MAX - OWN_IDS) {
-        return dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_TOO_MANY_ROWS, .detail = (int64_t)row_count});
-    }
-    resolver->traps = DSL_ARENA_ARRAY(resolver->arena, struct brig_dsl_trap, row_count + OWN_IDS);
+    resolver->traps = DSL_ARENA_ARRAY(resolver->arena, struct brig_dsl_trap, row_count + DSL_OWN_TRAP_IDS);
     if (!resolver->traps) {
         return dsl_resolve_exhausted(resolver);
     }
