@@ -7,8 +7,8 @@
 #include "tests/shim/codes.h"
 #include "tests/shim/test.h"
 
-// Allows everything (sanitizers need much) but: uname and openat of a path crash, getpriority and sethostname report and answer
-// EACCES, setpriority is killed without a handler.
+// Allows everything (sanitizers need much) but: uname, connect and openat with O_NOATIME crash, getpriority and sethostname report
+// and answer EACCES, setpriority is killed without a handler.
 extern const struct brig_dsl_policy fixture_policy;
 // As above, and uname reports instead: another type of worker.
 extern const struct brig_dsl_policy fixture_other_policy;

@@ -62,7 +62,7 @@ static int open_far_away(void *data, int channel_fd)
 {
     (void)data;
     (void)channel_fd;
-    return open("/nonexistent/brig-test-path", O_RDONLY | O_DIRECTORY);
+    return open("/nonexistent/brig-test-path", O_RDONLY | O_NOATIME);
 }
 
 static int connect_somewhere(void *data, int channel_fd)
@@ -81,7 +81,7 @@ static int open_at_the_edge(void *data, int channel_fd)
     (void)channel_fd;
     munmap(pages + 4096, 4096);
     memcpy(pages + 4096 - 8, "brigedge", 8);
-    return (int)syscall(SYS_openat, AT_FDCWD, pages + 4096 - 8, O_DIRECTORY);
+    return (int)syscall(SYS_openat, AT_FDCWD, pages + 4096 - 8, O_NOATIME);
 }
 
 SANDBOX_TEST(sandbox, what_pointers_pointed_to_is_in_the_report, .expect_exit = 0)
