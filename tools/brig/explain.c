@@ -16,7 +16,8 @@ enum { ARCH, KERNEL, JSON };
 // One line of the listing: a rule and the calls that it is the same rule for.
 struct line {
     const struct brig_dsl_rule *rule;
-    uint32_t rank; // position of the row in the policy, base after derived
+    uint32_t rank;     // position of the row in the policy, base after derived
+    bool is_otherwise; // all of its calls have rules before this one
     uint32_t call_count;
     enum brig_dsl_call calls[BRIG_SYS_COUNT];
 };
@@ -61,7 +62,7 @@ static bool same_meaning(const struct brig_dsl_rule *a, const struct brig_dsl_ru
            (a->row != NULL || a->condition_count == 0);
 }
 
-static void add_rule(struct listing *listing, const struct brig_dsl_rule *rule, enum brig_dsl_call call)
+static void add_rule(struct listing *listing, const struct brig_dsl_rule *rule, enum brig_dsl_call call, bool is_first)
 {
     struct line *line = NULL;
     for (size_t i = 0; i < listing->line_count && line == NULL; i++) {
@@ -73,8 +74,10 @@ static void add_rule(struct listing *listing, const struct brig_dsl_rule *rule, 
         line = &listing->lines[listing->line_count++];
         line->rule = rule;
         line->call_count = 0;
+        line->is_otherwise = true;
         line->rank = rank_row(listing->subject->policy, rule->row);
     }
+    line->is_otherwise = line->is_otherwise && !is_first;
     line->calls[line->call_count++] = call;
 }
 
@@ -102,7 +105,7 @@ static void collect(struct listing *listing, const bool *wanted)
     for (int call = 1; call < BRIG_SYS_COUNT; call++) {
         const struct brig_dsl_call_rules *rules = &listing->subject->rules.calls[call];
         for (uint32_t i = 0; (wanted == NULL || wanted[call]) && i < rules->rule_count; i++) {
-            add_rule(listing, rules->rules[i], (enum brig_dsl_call)call);
+            add_rule(listing, rules->rules[i], (enum brig_dsl_call)call, i == 0);
         }
     }
     qsort(listing->lines, listing->line_count, sizeof *listing->lines, compare_lines);
@@ -159,6 +162,8 @@ static char *describe_line(const struct line *line, enum brig_dsl_arch arch)
         struct brig_dsl_sink sink = tool_sink(text.stream);
         fputs(" when ", text.stream);
         brig_dsl_describe_rule(line->rule, line->calls[0], arch, &sink);
+    } else if (line->is_otherwise) {
+        fputs(" otherwise", text.stream);
     }
     fclose(text.stream);
     return text.bytes;
@@ -166,8 +171,8 @@ static char *describe_line(const struct line *line, enum brig_dsl_arch arch)
 
 enum { ACTION_COLUMNS = 27, WHAT_COLUMNS = 64 };
 
-// Prints `what` in lines of at most WHAT_COLUMNS, broken after spaces; the row and its reason stand on the first.
-static void print_wrapped(const char *action, const char *what, const struct brig_dsl_rule *rule)
+// Prints `what` in lines of at most WHAT_COLUMNS, broken after spaces; the row stands on the first, with its reason if that is `why`.
+static void print_wrapped(const char *action, const char *what, const struct brig_dsl_rule *rule, const char *why)
 {
     bool first = true;
     while (first || *what != '\0') {
@@ -181,7 +186,7 @@ static void print_wrapped(const char *action, const char *what, const struct bri
         }
         printf("  %-*s %-*.*s", ACTION_COLUMNS, first ? action : "", first ? WHAT_COLUMNS : 0, (int)bytes, what);
         if (first && rule->row != NULL) {
-            printf("  %s:%d%s%s", rule->row->file, rule->row->line, rule->why == NULL ? "" : "  ", rule->why == NULL ? "" : rule->why);
+            printf("  %s:%d%s%s", rule->row->file, rule->row->line, why == NULL ? "" : "  ", why == NULL ? "" : why);
         } else if (first) {
             printf("  the signal handler's own calls");
         }
@@ -195,13 +200,16 @@ static void print_text(const struct listing *listing, bool whole_policy)
 {
     const struct tool_subject *subject = listing->subject;
     const struct brig_dsl_rules *rules = &subject->rules;
+    const char *said = NULL; // a reason that holds for several rows is said once
     char action[64];
     printf("%s (%s, baseline Linux %u.%u%s%s)\n", subject->name, brig_dsl_arch_name(rules->arch), rules->kernel >> 8,
            rules->kernel & 0xffu, subject->policy->libc == NULL ? "" : " / ", subject->policy->libc == NULL ? "" : subject->policy->libc);
     for (size_t i = 0; i < listing->line_count; i++) {
         char *what = describe_line(&listing->lines[i], rules->arch);
         format_action(&listing->lines[i].rule->action, rules->arch, action, sizeof action);
-        print_wrapped(action, what == NULL ? "(out of memory)" : what, listing->lines[i].rule);
+        const char *why = listing->lines[i].rule->why;
+        print_wrapped(action, what == NULL ? "(out of memory)" : what, listing->lines[i].rule, why == said ? NULL : why);
+        said = why;
         free(what);
     }
     if (whole_policy) {
