@@ -42,7 +42,10 @@ def parameter_count(heading):
     match = re.search(r"\(([^()]*(?:\([^()]*\)[^()]*)*)\)\s*$", heading)
     if not match or match.group(1).strip() in ("", "void"):
         return 0
-    inside, depth, count = match.group(1), 0, 1
+    if "unw_" in match.group(1):
+        return 0  # libunwind's own signature
+    # Every function that can fail has the error as well; it does not count.
+    inside, depth, count = re.sub(r",\s*struct brig_error \*reterr$", "", match.group(1)), 0, 1
     for char in inside:
         depth += char == "("
         depth -= char == ")"
