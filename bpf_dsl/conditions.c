@@ -62,7 +62,8 @@ static int find_half(const struct dsl_resolver *resolver, const char *name, cons
     return brig_dsl_call_argument_index(resolver->call, resolver->options->arch, text, name_bytes + 3);
 }
 
-static enum brig_code find_place(struct dsl_resolver *resolver, const char *name, struct place *ret_place)
+// Returns: false after a failure.
+static bool find_place(struct dsl_resolver *resolver, const char *name, struct place *ret_place)
 {
     enum brig_dsl_arch arch = resolver->options->arch;
     int low = brig_dsl_call_argument_index(resolver->call, arch, name, strlen(name));
@@ -74,15 +75,16 @@ static enum brig_code find_place(struct dsl_resolver *resolver, const char *name
         high = find_half(resolver, name, "_hi");
     }
     if (low < 0 || (may_be_split && high < 0)) {
-        return dsl_resolve_fail(
-            resolver, (struct brig_error){.code = BRIG_NO_SUCH_ARGUMENT, .subject = name, .detail = (int64_t)resolver->call});
+        dsl_resolve_fail(resolver,
+                         (struct brig_error){.code = BRIG_NO_SUCH_ARGUMENT, .subject = name, .detail = (int64_t)resolver->call});
+        return false;
     }
     const struct brig_dsl_argument *argument = brig_dsl_call_argument(resolver->call, arch, low);
     // A long has 64 bits only where registers do; pointers are longs.
     bool is_long = argument->width == BRIG_DSL_WIDTH_64 || argument->is_pointer;
     bool is_wide = high >= 0 || (is_long && brig_dsl_arch_is_64bit(arch));
     *ret_place = (struct place){.argument = argument, .low_register = low, .high_register = high, .bits = is_wide ? 64 : 32};
-    return BRIG_OK;
+    return true;
 }
 
 // Whether the operator may stand on this kind of argument at all.
@@ -258,15 +260,14 @@ static enum brig_code resolve_all(struct dsl_resolver *resolver, const struct br
     const char *union_argument = NULL;
     bool has_selector = false;
     for (const struct brig_dsl_condition *condition = conditions; condition->op != BRIG_DSL_END; condition++) {
-        struct place place = {.high_register = -1};
-        enum brig_code code = find_place(resolver, condition->argument, &place);
-        if (code != BRIG_OK) {
-            return code;
+        struct place place;
+        if (!find_place(resolver, condition->argument, &place)) {
+            return resolver->error.code;
         }
         if (!is_allowed(condition, &place)) {
             return fail_argument(resolver, BRIG_BAD_CONDITION, condition->argument);
         }
-        code = resolve_condition(resolver, condition, &place, ret_rules + *ret_count, ret_count);
+        enum brig_code code = resolve_condition(resolver, condition, &place, ret_rules + *ret_count, ret_count);
         if (code != BRIG_OK) {
             return code;
         }

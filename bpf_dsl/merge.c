@@ -53,17 +53,21 @@ struct shared {
     const struct brig_dsl_rule *unconditional;
 };
 
-static enum brig_code new_rule(struct dsl_resolver *resolver, struct shared *shared, const struct brig_dsl_rule **ret_rule)
+// Makes the rule of the row at work for the call at work. Returns: NULL after a failure.
+static const struct brig_dsl_rule *rule_of_row(struct dsl_resolver *resolver, struct shared *shared)
 {
+    if (shared->unconditional) {
+        return shared->unconditional;
+    }
     const struct brig_dsl_row *row = resolver->entry.row;
     struct brig_dsl_rule *rule = DSL_ARENA_NEW(resolver->arena, struct brig_dsl_rule);
     if (!rule) {
-        return dsl_resolve_exhausted(resolver);
+        dsl_resolve_exhausted(resolver);
+        return NULL;
     }
     *rule = (struct brig_dsl_rule){.row = row, .why = resolver->entry.why, .action = row->action};
-    enum brig_code code = dsl_resolve_conditions(resolver, rule);
-    if (code != BRIG_OK) {
-        return code;
+    if (dsl_resolve_conditions(resolver, rule) != BRIG_OK) {
+        return NULL;
     }
     // Only now, so that rows that reach no call of the target take no id.
     if (!shared->is_known) {
@@ -75,8 +79,7 @@ static enum brig_code new_rule(struct dsl_resolver *resolver, struct shared *sha
     if (rule->condition_count == 0) {
         shared->unconditional = rule;
     }
-    *ret_rule = rule;
-    return BRIG_OK;
+    return rule;
 }
 
 static enum brig_code append_rowless(struct dsl_resolver *resolver, const struct brig_dsl_action *action, uint32_t ret,
@@ -129,12 +132,9 @@ static enum brig_code add_call(struct dsl_resolver *resolver, enum brig_dsl_call
     if (code == BRIG_OK) {
         code = check_blocked(resolver, action);
     }
-    const struct brig_dsl_rule *rule = shared->unconditional;
-    if (code == BRIG_OK && !rule) {
-        code = new_rule(resolver, shared, &rule);
-    }
     if (code == BRIG_OK) {
-        code = append(resolver, rule);
+        const struct brig_dsl_rule *rule = rule_of_row(resolver, shared);
+        code = rule ? append(resolver, rule) : resolver->error.code;
     }
     if (code == BRIG_SLOT_UNSET && resolver->entry.is_handler) {
         // Without a supervisor there is nobody to tell.
