@@ -144,7 +144,7 @@ static void read_all(struct reading *reading)
     png_set_read_status_fn(reading->png, on_row);
     png_set_chunk_malloc_max(reading->png, CHUNK_BYTES_MAX);
     png_read_info(reading->png, reading->info);
-    reading->source->channels = png_get_channels(reading->png, reading->info);
+    reading->source->colour_type = png_get_color_type(reading->png, reading->info);
     read_exploit(reading);
     check_size(reading);
     ask_for_rgba(reading->png, reading->info);

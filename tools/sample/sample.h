@@ -47,7 +47,7 @@ struct sample_answer {
     uint32_t status; // enum sample_status
     uint32_t width;  // of the image
     uint32_t height;
-    uint32_t channels;
+    uint32_t colour_type; // as in the file's header
     uint32_t thumbnail_width;
     uint32_t thumbnail_height;
     uint64_t bytes;                  // written to the output

@@ -71,7 +71,7 @@ static enum sample_status make_thumbnail(struct picture_source *source, uint32_t
     }
     answer->width = big.width;
     answer->height = big.height;
-    answer->channels = source->channels;
+    answer->colour_type = source->colour_type;
     status = write_thumbnail(&big, edge, output_fd, answer);
     free(big.pixels);
     return status;
