@@ -14,9 +14,13 @@ const struct brig_dsl_row brig_policy_restrict_clone[] = {
                CLONE_CHILD_CLEARTID,
            CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
                CLONE_CHILD_CLEARTID | CLONE_DETACHED)),
-    WHY("no child processes: fork, vfork, system and posix_spawn fail as they do at a process limit; a trap here would be with signals blocked"),
+    WHY("no child processes: fork, vfork, system and posix_spawn fail as they do at a process limit; libc blocks signals around all of these, "
+        "so a trap would kill without a report"),
     ELSE(clone, DENY(EPERM)),
     ELSE(fork, DENY(EPERM)),
     ELSE(vfork, DENY(EPERM)),
+    WHY("musl's posix_spawn makes a pipe before it clones, with signals blocked; and pipe buffers are what heap exploits are built from"),
+    ELSE(pipe, DENY(EPERM)),
+    ELSE(pipe2, DENY(EPERM)),
     ROWS_END,
 };
