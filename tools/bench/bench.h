@@ -60,6 +60,7 @@ uint64_t bench_now_ns(void);
 void bench_print(const struct bench_table *table);
 
 // One per file, in the order in which main calls them.
+void bench_sandbox(struct bench_table *table);
 void bench_trap(struct bench_table *table);
 
 #endif
