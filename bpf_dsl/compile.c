@@ -14,6 +14,7 @@
 // checked as well.
 #include "bpf_dsl/compile.h"
 
+#include "bpf_dsl/check.h"
 #include "bpf_dsl/codegen.h"
 #include "bpf_dsl/describe.h"
 #include "bpf_dsl/plain.h"
@@ -75,13 +76,26 @@ static bool emit_plain(struct dsl_compilation *compilation)
            dsl_emitted(&compilation->emitter) != NULL;
 }
 
+static enum dsl_checked check(struct dsl_compilation *compilation, uint32_t *ret_nr)
+{
+    const struct dsl_check_input input = {.rules = compilation->rules,
+                                          .evaluator = &compilation->evaluator,
+                                          .builder = compilation->builder,
+                                          .arch = compilation->options->arch,
+                                          .insns = dsl_emitted(&compilation->emitter),
+                                          .insn_count = compilation->emitter.head};
+    return dsl_check(&input, compilation->arena, ret_nr);
+}
+
 static enum brig_code compile_plain(struct dsl_compilation *compilation)
 {
+    uint32_t nr;
     if (!emit_plain(compilation)) {
         bool exhausted = compilation->arena->exhausted;
         return exhausted ? out_of_arena(compilation) : fail(compilation, BRIG_PROGRAM_TOO_BIG, compilation->emitter.head);
     }
-    return BRIG_OK;
+    // Undecided is as far as it goes: there is no simpler program to fall back to.
+    return check(compilation, &nr) == DSL_CHECKED_DIFFERENT ? fail(compilation, BRIG_BUG_CHECK_FAILED, nr) : BRIG_OK;
 }
 
 enum brig_code dsl_compile(struct dsl_compilation *compilation)
@@ -93,7 +107,16 @@ enum brig_code dsl_compile(struct dsl_compilation *compilation)
     if (compilation->options->plain || !emit_optimised(compilation)) {
         return compilation->arena->exhausted ? out_of_arena(compilation) : compile_plain(compilation);
     }
-    return BRIG_OK;
+    uint32_t nr;
+    switch (check(compilation, &nr)) {
+    case DSL_CHECKED_EQUAL:
+        return BRIG_OK;
+    case DSL_CHECKED_DIFFERENT:
+        return fail(compilation, BRIG_BUG_CHECK_FAILED, nr);
+    case DSL_CHECKED_UNDECIDED:
+        break;
+    }
+    return compile_plain(compilation);
 }
 
 // --- entries ----------------------------------------------------------------------------------------------------------

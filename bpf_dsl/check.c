@@ -1,0 +1,174 @@
+// check: proves that the bytes of a program decide what the rules say, for every arch, number and argument.
+//
+// Takes: a program, and the rules (or the evaluator) that it was made from. Gives: equal, different, or undecided. Guarantees: "equal" is a
+// proof over all inputs: each number that is a call is compared by itself, all numbers that are no call in bulk. Production code: it runs
+// in every compile.
+// Known weaknesses: it trusts the tables (number of each call) and the resolved rules; its budget ends before some programs that test many
+// masks of one word, or whose rules overlap in many arguments at once.
+#include "bpf_dsl/check.h"
+
+#include <linux/seccomp.h>
+#include <string.h>
+
+#include "bpf_dsl/check_parts.h"
+
+enum { CHECK_DENSE_NRS = 1024 };
+
+// --- what must be said about each number ------------------------------------------------------------------------------
+
+struct reader {
+    const struct dsl_check_input *input;
+    struct brig_dsl_arena *arena;
+    struct check_subjects subjects;
+    const struct check_subject *unknown;
+    struct check_numbers *numbers;
+    uint32_t count;
+    bool is_short; // the arena ran out
+};
+
+static const struct check_subject *constant(struct reader *reader, uint32_t ret)
+{
+    struct check_subject *subject = DSL_ARENA_NEW(reader->arena, struct check_subject);
+    if (subject != NULL) {
+        *subject = (struct check_subject){.ret = ret};
+    }
+    return subject;
+}
+
+// What the rules, or the evaluator, say about `call`; BRIG_SYS_NONE stands for every number that is none.
+static const struct check_subject *read_call(struct reader *reader, enum brig_dsl_call call)
+{
+    const struct brig_dsl_rules *rules = reader->input->rules;
+    struct check_subject *subject = DSL_ARENA_NEW(reader->arena, struct check_subject);
+    bool done = false;
+    if (subject == NULL) {
+        reader->is_short = true;
+    } else if (rules == NULL) {
+        const struct brig_dsl_evaluator *evaluator = reader->input->evaluator;
+        struct brig_dsl_verdict verdict =
+            evaluator->evaluate(evaluator->context, reader->input->builder, call, reader->input->arch);
+        done = check_read_verdict(&reader->subjects, verdict, reader->arena, subject);
+    } else if (call != BRIG_SYS_NONE && rules->calls[call].rule_count > 0) {
+        done = check_read_rules(&rules->calls[call], reader->arena, subject);
+    } else {
+        bool is_new = call == BRIG_SYS_NONE || brig_dsl_call_since(call) > rules->kernel;
+        *subject = (struct check_subject){.ret = is_new ? rules->unknown_ret : rules->fallback_ret};
+        done = true;
+    }
+    reader->is_short |= !done;
+    return subject;
+}
+
+static bool says_constantly(const struct check_subject *subject)
+{
+    return subject->rule_count == 0 && subject->verdict == NULL;
+}
+
+// Adds the numbers from where the last ones ended up to `last`.
+static void add_numbers(struct reader *reader, uint32_t last, const struct check_subject *subject)
+{
+    struct check_numbers *before = reader->count > 0 ? &reader->numbers[reader->count - 1] : NULL;
+    if (subject == NULL || (before != NULL && before->last >= last)) {
+        return;
+    }
+    if (before != NULL && says_constantly(subject) && says_constantly(before->subject) && before->subject->ret == subject->ret) {
+        before->last = last;
+        return;
+    }
+    reader->numbers[reader->count++] =
+        (struct check_numbers){.first = before != NULL ? before->last + 1 : 0, .last = last, .subject = subject};
+}
+
+static void add_number(struct reader *reader, uint32_t nr, const struct check_subject *subject)
+{
+    if (nr > 0) {
+        add_numbers(reader, nr - 1, reader->unknown);
+    }
+    add_numbers(reader, nr, subject);
+}
+
+// Calls with numbers from `from` on: few, so they are looked for one after the other.
+static void add_sparse_calls(struct reader *reader, uint32_t from)
+{
+    for (;;) {
+        enum brig_dsl_call next = BRIG_SYS_NONE;
+        uint32_t next_nr = UINT32_MAX;
+        for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT; call++) {
+            int32_t nr = brig_dsl_call_nr((enum brig_dsl_call)call, reader->input->arch);
+            if (nr >= 0 && (uint32_t)nr >= from && (uint32_t)nr < next_nr) {
+                next = (enum brig_dsl_call)call;
+                next_nr = (uint32_t)nr;
+            }
+        }
+        if (next == BRIG_SYS_NONE) {
+            return;
+        }
+        add_number(reader, next_nr, read_call(reader, next));
+        from = next_nr + 1;
+    }
+}
+
+static void read_numbers(struct reader *reader)
+{
+    const struct dsl_check_input *input = reader->input;
+    for (uint32_t nr = 0; nr < CHECK_DENSE_NRS; nr++) {
+        enum brig_dsl_call call = brig_dsl_call_by_nr(nr, input->arch);
+        if (call != BRIG_SYS_NONE) {
+            add_number(reader, nr, read_call(reader, call));
+        }
+    }
+    add_number(reader, BRIG_DSL_DIE_NR, constant(reader, SECCOMP_RET_KILL_PROCESS));
+    add_number(reader, BRIG_DSL_PROBE_NR, constant(reader, SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO));
+    add_sparse_calls(reader, BRIG_DSL_PROBE_NR + 1);
+    if (input->arch == BRIG_DSL_X86_64) {
+        add_numbers(reader, 0x3fffffff, reader->unknown);
+        add_numbers(reader, 0x7fffffff, constant(reader, input->rules != NULL ? input->rules->x32_ret : input->evaluator->x32_ret));
+    }
+    add_numbers(reader, UINT32_MAX, reader->unknown);
+}
+
+// An evaluator is asked again, so its conditions are read by node. All nodes that there will be are there already.
+static bool start_expressions(struct reader *reader)
+{
+    size_t count = reader->input->builder->nodes.count;
+    reader->subjects.builder = reader->input->builder;
+    reader->subjects.of_expression = DSL_ARENA_ARRAY(reader->arena, const struct check_condition *, count);
+    reader->subjects.needed = DSL_ARENA_ARRAY(reader->arena, bool, count);
+    if (reader->subjects.of_expression == NULL || reader->subjects.needed == NULL) {
+        return false;
+    }
+    memset(reader->subjects.of_expression, 0, count * sizeof *reader->subjects.of_expression);
+    return true;
+}
+
+enum dsl_checked dsl_check(const struct dsl_check_input *input, struct brig_dsl_arena *arena, uint32_t *ret_nr)
+{
+    struct reader reader = {.input = input, .arena = arena};
+    // Each call gives a run of its own and one after it; then the reserved numbers, x32, and the end.
+    reader.numbers = DSL_ARENA_ARRAY(arena, struct check_numbers, 2 * BRIG_SYS_COUNT + 8);
+    if (reader.numbers == NULL || (input->rules == NULL && !start_expressions(&reader))) {
+        return DSL_CHECKED_UNDECIDED;
+    }
+    reader.unknown = read_call(&reader, BRIG_SYS_NONE);
+    if (reader.unknown != NULL) {
+        read_numbers(&reader);
+    }
+    struct check_walk *walk = DSL_ARENA_NEW(arena, struct check_walk);
+    if (arena->exhausted || reader.is_short || walk == NULL) {
+        return DSL_CHECKED_UNDECIDED;
+    }
+    *walk = (struct check_walk){.insns = input->insns,
+                                .insn_count = input->insn_count,
+                                .subjects = &reader.subjects,
+                                .numbers = reader.numbers,
+                                .number_count = reader.count,
+                                .audit_arch = brig_dsl_arch_audit(input->arch),
+                                .foreign = constant(&reader, input->rules != NULL ? input->rules->foreign_ret
+                                                                                  : input->evaluator->foreign_ret)};
+    if (walk->foreign == NULL) {
+        return DSL_CHECKED_UNDECIDED;
+    }
+    enum dsl_checked checked = check_walk(walk, arena);
+    *ret_nr = walk->nr;
+    return checked;
+}

@@ -1,0 +1,35 @@
+// check: proves that a program decides what the rules say. Internal to bpf_dsl.
+//
+//   check_conditions.c   conditions of rules as sets of numbers
+//   check_facts.c        what a path has found out about each word, and what a condition is worth under that
+//   check_subjects.c     what the rules say about a number, compared with one return value
+//   check_walk.c         all paths of the program
+//   check.c              the whole
+//
+// Nothing here is shared with expressions' lowering, decisions, tree or codegen: the operators are read from the rules once more, sets are
+// built once more, and the walk sees only the bytes that will reach the kernel.
+#ifndef BRIG_BPF_DSL_CHECK_H
+#define BRIG_BPF_DSL_CHECK_H
+
+#include "bpf_dsl/expr_nodes.h"
+#include "bpf_dsl/rules.h"
+
+enum dsl_checked {
+    DSL_CHECKED_EQUAL,
+    DSL_CHECKED_DIFFERENT, // a call exists for which the program returns something else
+    DSL_CHECKED_UNDECIDED, // out of budget or arena, or the program does what the walk does not follow
+};
+
+struct dsl_check_input {
+    const struct brig_dsl_rules *rules; // what the program must say; NULL: what `evaluator` says, asked again
+    const struct brig_dsl_evaluator *evaluator;
+    struct brig_dsl_builder *builder; // with `evaluator` only
+    enum brig_dsl_arch arch;
+    const struct sock_filter *insns; // valid
+    uint32_t insn_count;
+};
+
+// Compares a program with the rules for all numbers, arches and arguments. *ret_nr is a number that is decided differently.
+enum dsl_checked dsl_check(const struct dsl_check_input *input, struct brig_dsl_arena *arena, uint32_t *ret_nr);
+
+#endif

@@ -1,0 +1,181 @@
+// check_parts: what the files of the check share. Internal to the check.
+#ifndef BRIG_BPF_DSL_CHECK_PARTS_H
+#define BRIG_BPF_DSL_CHECK_PARTS_H
+
+#include "bpf_dsl/arena.h"
+#include "bpf_dsl/check.h"
+
+// Words of struct seccomp_data, by offset / 4.
+enum { CHECK_NR, CHECK_ARCH, CHECK_ARGUMENTS = 4, CHECK_WORDS = 16 };
+
+// --- conditions -------------------------------------------------------------------------------------------------------
+
+// Inclusive.
+struct check_span {
+    uint64_t first;
+    uint64_t last;
+};
+
+// (argument & mask) is in one of the spans, which are sorted and do not overlap.
+struct check_condition {
+    const struct check_span *spans;
+    uint32_t count;
+    uint8_t argument;
+    bool is_wide;      // 64 bits: high half * 2^32 + low half
+    bool has_one_high; // all spans have the same high half
+    uint64_t mask;
+};
+
+// Reads one condition of a rule. Returns: false when the arena is exhausted.
+bool check_read_condition(const struct brig_dsl_rule_condition *source, struct brig_dsl_arena *arena,
+                          struct check_condition *ret_condition);
+
+// Makes a condition of spans in any order, which are the arena's. `is_wide` may turn out to be unnecessary.
+struct check_condition check_make_condition(uint8_t argument, bool is_wide, uint64_t mask, struct check_span *spans, uint32_t count);
+
+// Whether two conditions ask about the same bits of the same argument.
+bool check_same_place(const struct check_condition *a, const struct check_condition *b);
+bool check_same_condition(const struct check_condition *a, const struct check_condition *b);
+
+// --- facts ------------------------------------------------------------------------------------------------------------
+
+// Values of (word & mask): from lo to hi without the holes. Which mask is said where the range is kept.
+struct check_range {
+    uint32_t lo;
+    uint32_t hi;
+    uint32_t hole; // first of a list of nodes, + 1; 0: none
+    uint32_t hole_count;
+};
+
+// What is known about one word. `masked` lists what was found out through masks; the first node of a mask is the one that counts.
+struct check_word {
+    struct check_range whole;
+    uint32_t masked; // node + 1; 0: none
+};
+
+struct check_node {
+    uint32_t number; // the value left out, or the mask
+    uint32_t next;   // node + 1
+    struct check_range range;
+};
+
+struct check_undo {
+    uint32_t word;
+    struct check_word was;
+};
+
+// Everything that a path knows. Nodes and undo records are stacks: going back to an earlier state is cutting them.
+struct check_facts {
+    struct check_word words[CHECK_WORDS];
+    struct check_node *nodes;
+    uint32_t node_count;
+    uint32_t node_limit;
+    struct check_undo *undo;
+    uint32_t undo_count;
+    uint32_t undo_limit;
+    uint32_t steps; // work done
+    bool overflowed; // sticky: a stack was too small
+};
+
+struct check_mark {
+    uint32_t nodes;
+    uint32_t undo;
+};
+
+// What a condition can be for the calls that the facts leave. 0: there is no such call.
+enum { CHECK_CAN_HOLD = 1, CHECK_CAN_FAIL = 2 };
+
+bool check_facts_init(struct check_facts *facts, struct brig_dsl_arena *arena, uint32_t depth);
+struct check_mark check_mark(const struct check_facts *facts);
+void check_rewind(struct check_facts *facts, struct check_mark mark);
+
+struct check_range check_range_of(const struct check_facts *facts, uint32_t word, uint32_t mask);
+// Replaces what is known of (word & mask).
+void check_learn(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range range);
+// Adds a hole to a range: at an end by moving the end.
+struct check_range check_without(struct check_facts *facts, struct check_range range, uint32_t value);
+// Whether a range of (word & mask), all by itself, has a value in [lo, hi].
+bool check_range_meets(struct check_facts *facts, struct check_range range, uint32_t mask, uint32_t lo, uint32_t hi);
+// Whether nothing at all was learned about a word.
+bool check_is_untouched(const struct check_facts *facts, uint32_t word);
+// Whether a call exists that has all facts. Exact.
+bool check_is_possible(struct check_facts *facts);
+// Exact for conditions on 32 bits and on 64.
+unsigned check_condition_can(struct check_facts *facts, const struct check_condition *condition);
+// Where to cut a condition that can both hold and fail: (word & mask) below `border`, and not below.
+struct check_cut {
+    uint32_t word;
+    uint32_t mask;
+    uint32_t border;
+};
+bool check_find_cut(struct check_facts *facts, const struct check_condition *condition, struct check_cut *ret_cut);
+
+// --- subjects ---------------------------------------------------------------------------------------------------------
+
+// A rule: conditions[0 .. count - 1] all hold.
+struct check_rule {
+    struct check_condition *conditions;
+    uint32_t count;
+    uint32_t ret;
+};
+
+// What is said about a run of numbers: a constant, rules, or an expression.
+struct check_subject {
+    uint32_t ret; // where it is a constant
+    const struct check_rule *rules;
+    uint32_t rule_count; // 0: a constant or an expression
+    const struct check_condition *const *conditions; // all of them, where there are any
+    uint32_t condition_count;
+    const struct dsl_expr *verdict; // NULL: not an expression
+};
+
+struct check_subjects {
+    const struct brig_dsl_builder *builder;       // for expressions
+    const struct check_condition **of_expression; // by node; NULL: not read yet
+    bool *needed;                                 // by node, scratch
+};
+
+bool check_read_rules(const struct brig_dsl_call_rules *source, struct brig_dsl_arena *arena, struct check_subject *ret_subject);
+bool check_read_verdict(struct check_subjects *subjects, struct brig_dsl_verdict verdict, struct brig_dsl_arena *arena,
+                        struct check_subject *ret_subject);
+// Compares `ret` with what the subject says under the facts; cuts them further where that is undecided.
+enum dsl_checked check_subject_says(const struct check_subjects *subjects, const struct check_subject *subject, uint32_t ret,
+                                    struct check_facts *facts);
+
+// --- the walk ---------------------------------------------------------------------------------------------------------
+
+// Numbers first .. last.
+struct check_numbers {
+    uint32_t first;
+    uint32_t last;
+    const struct check_subject *subject;
+};
+
+// What was found out about the program as text: who is jumped to, what is read.
+struct check_insn {
+    uint16_t words; // bit per word that may be loaded from here on
+    uint16_t depth; // most instructions to a return
+    bool is_join;   // more than one way leads here
+};
+
+struct check_walk {
+    const struct sock_filter *insns;
+    uint32_t insn_count;
+    const struct check_subjects *subjects;
+    const struct check_numbers *numbers; // cover 0 .. 2^32-1
+    uint32_t number_count;
+    uint32_t audit_arch;
+    const struct check_subject *foreign;
+    struct check_facts facts;
+    uint32_t nr; // where the program differs
+
+    const struct check_insn *about; // by instruction
+    struct check_fork *forks;       // the other sides of tests, still to be walked
+    uint32_t fork_limit;
+    struct check_memo *memo;
+};
+
+// Prepares and walks. Returns: as dsl_check.
+enum dsl_checked check_walk(struct check_walk *walk, struct brig_dsl_arena *arena);
+
+#endif

@@ -1,0 +1,388 @@
+// check_subjects: what the rules say about a number, compared with one value that the program returns.
+//
+// Takes: the rules of a call (or an expression), a return value, and the facts of the path that returns it. Gives: equal if the rules say
+// that value for every call with these facts. Guarantees: exact. Rules are gone through in order, as they are written; a rule that may or may
+// not match is passed over if it says the same value, and otherwise the facts are cut in two at a border of one of its conditions, and
+// both halves are looked at.
+// Recursion: each cut halves the borders of one condition; CHECK_CUTS levels, then undecided.
+// Weaknesses: the number of cuts is the product over the conditions in the worst case; steps are counted, and the budget is the walk's.
+#include "bpf_dsl/check_parts.h"
+
+#include <string.h>
+
+enum { CHECK_CUTS = 96, CHECK_STEPS = 2000000 };
+
+// --- reading rules ----------------------------------------------------------------------------------------------------
+
+static bool is_same_but_one(const struct check_rule *a, const struct check_rule *b, uint32_t *ret_different)
+{
+    uint32_t differences = 0;
+    if (a->ret != b->ret || a->count != b->count) {
+        return false;
+    }
+    for (uint32_t i = 0; i < a->count && differences < 2; i++) {
+        if (!check_same_condition(&a->conditions[i], &b->conditions[i])) {
+            if (!check_same_place(&a->conditions[i], &b->conditions[i])) {
+                return false;
+            }
+            differences++;
+            *ret_different = i;
+        }
+    }
+    return differences == 1;
+}
+
+// A growing "or" of single rules: how policies made from lists of values look.
+struct joining {
+    struct check_rule *rule;       // NULL: none
+    struct check_condition *place; // its condition that differs from rule to rule
+    struct check_span *spans;      // room for `limit`
+    uint32_t count;
+    uint32_t limit;
+};
+
+static void finish_joining(struct joining *joining)
+{
+    if (joining->rule != NULL) {
+        const struct check_condition *place = joining->place;
+        *joining->place = check_make_condition(place->argument, place->is_wide, place->mask, joining->spans, joining->count);
+    }
+    joining->rule = NULL;
+}
+
+static bool add_spans(struct joining *joining, const struct check_condition *condition, struct brig_dsl_arena *arena)
+{
+    if (joining->count + condition->count > joining->limit) {
+        uint32_t limit = 2 * (joining->count + condition->count) + 16;
+        struct check_span *spans = DSL_ARENA_ARRAY(arena, struct check_span, limit);
+        if (spans == NULL) {
+            return false;
+        }
+        if (joining->count > 0) {
+            memcpy(spans, joining->spans, joining->count * sizeof *spans);
+        }
+        joining->spans = spans;
+        joining->limit = limit;
+    }
+    if (condition->count > 0) {
+        memcpy(joining->spans + joining->count, condition->spans, condition->count * sizeof *condition->spans);
+    }
+    joining->count += condition->count;
+    return true;
+}
+
+// Joins `rule` to the one before it where they say the same but for one condition. Returns: false when the arena is exhausted.
+static bool try_join(struct joining *joining, struct check_rule *before, const struct check_rule *rule, bool *ret_joined,
+                     struct brig_dsl_arena *arena)
+{
+    uint32_t different = 0;
+    *ret_joined = false;
+    if (before == NULL || rule->count == 0 || !is_same_but_one(before, rule, &different)) {
+        return true;
+    }
+    struct check_condition *place = &before->conditions[different];
+    if (joining->rule != NULL && joining->place != place) {
+        return true;
+    }
+    if (joining->rule == NULL) {
+        *joining = (struct joining){.rule = before, .place = place};
+        if (!add_spans(joining, place, arena)) {
+            return false;
+        }
+    }
+    *ret_joined = true;
+    return add_spans(joining, &rule->conditions[different], arena);
+}
+
+static bool read_rule(const struct brig_dsl_rule *source, struct brig_dsl_arena *arena, struct check_rule *ret_rule)
+{
+    struct check_condition *conditions = DSL_ARENA_ARRAY(arena, struct check_condition, source->condition_count);
+    for (uint32_t i = 0; i < source->condition_count && conditions != NULL; i++) {
+        if (!check_read_condition(&source->conditions[i], arena, &conditions[i])) {
+            return false;
+        }
+    }
+    *ret_rule = (struct check_rule){.conditions = conditions, .count = source->condition_count, .ret = source->ret};
+    return conditions != NULL;
+}
+
+// Lists all conditions of a subject's rules.
+static bool list_conditions(struct check_subject *subject, struct brig_dsl_arena *arena)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < subject->rule_count; i++) {
+        count += subject->rules[i].count;
+    }
+    const struct check_condition **list = DSL_ARENA_ARRAY(arena, const struct check_condition *, count);
+    if (list == NULL) {
+        return false;
+    }
+    subject->condition_count = 0;
+    subject->conditions = list;
+    for (uint32_t i = 0; i < subject->rule_count; i++) {
+        for (uint32_t k = 0; k < subject->rules[i].count; k++) {
+            list[subject->condition_count++] = &subject->rules[i].conditions[k];
+        }
+    }
+    return true;
+}
+
+bool check_read_rules(const struct brig_dsl_call_rules *source, struct brig_dsl_arena *arena, struct check_subject *ret_subject)
+{
+    *ret_subject = (struct check_subject){.ret = source->rules[0]->ret};
+    if (source->rule_count == 1) {
+        return true;
+    }
+    struct check_rule *rules = DSL_ARENA_ARRAY(arena, struct check_rule, source->rule_count);
+    struct joining joining = {.rule = NULL};
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < source->rule_count && rules != NULL; i++) {
+        bool joined = false;
+        if (!read_rule(source->rules[i], arena, &rules[count]) ||
+            !try_join(&joining, count > 0 ? &rules[count - 1] : NULL, &rules[count], &joined, arena)) {
+            return false;
+        }
+        if (!joined) {
+            finish_joining(&joining);
+            count++;
+        }
+    }
+    finish_joining(&joining);
+    ret_subject->rules = rules;
+    ret_subject->rule_count = count;
+    return rules != NULL && list_conditions(ret_subject, arena);
+}
+
+// --- reading expressions ----------------------------------------------------------------------------------------------
+
+// An expression's test of an argument is a condition already; only its mask may be written another way.
+static const struct check_condition *condition_of(struct check_subjects *subjects, uint32_t id, struct brig_dsl_arena *arena)
+{
+    const struct dsl_expr *node = dsl_expr_get(subjects->builder, id);
+    struct check_condition *condition = DSL_ARENA_NEW(arena, struct check_condition);
+    struct check_span *spans = DSL_ARENA_ARRAY(arena, struct check_span, node->count);
+    if (condition == NULL || spans == NULL) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < node->count; i++) {
+        spans[i] = (struct check_span){node->runs[i].first, node->runs[i].last};
+    }
+    *condition = check_make_condition(node->argument, node->bits == 64, node->mask, spans, node->count);
+    return condition;
+}
+
+// Lists the conditions among the nodes that are needed.
+static bool list_needed(struct check_subjects *subjects, uint32_t last, struct brig_dsl_arena *arena, struct check_subject *subject)
+{
+    const struct check_condition **list = DSL_ARENA_ARRAY(arena, const struct check_condition *, subject->condition_count);
+    uint32_t count = 0;
+    for (uint32_t id = 0; id <= last && list != NULL; id++) {
+        if (subjects->needed[id] && dsl_expr_get(subjects->builder, id)->kind == DSL_EXPR_ARGUMENT) {
+            if (subjects->of_expression[id] == NULL) {
+                subjects->of_expression[id] = condition_of(subjects, id, arena);
+            }
+            list[count++] = subjects->of_expression[id];
+        }
+    }
+    subject->conditions = list;
+    return !arena->exhausted;
+}
+
+bool check_read_verdict(struct check_subjects *subjects, struct brig_dsl_verdict verdict, struct brig_dsl_arena *arena,
+                        struct check_subject *ret_subject)
+{
+    const struct dsl_expr *root = dsl_expr_get(subjects->builder, verdict.node);
+    *ret_subject = (struct check_subject){.ret = (uint32_t)root->mask};
+    if (root->kind == DSL_EXPR_RET) {
+        return true;
+    }
+    memset(subjects->needed, 0, ((size_t)verdict.node + 1) * sizeof *subjects->needed);
+    subjects->needed[verdict.node] = true;
+    ret_subject->verdict = root;
+    for (uint32_t id = verdict.node + 1; id-- > 0;) { // parts have smaller numbers
+        const struct dsl_expr *node = dsl_expr_get(subjects->builder, id);
+        for (uint32_t i = 0; subjects->needed[id] && node->kind != DSL_EXPR_ARGUMENT && i < node->count; i++) {
+            subjects->needed[node->parts[i]] = true;
+        }
+        ret_subject->condition_count += subjects->needed[id] && node->kind == DSL_EXPR_ARGUMENT;
+    }
+    return list_needed(subjects, verdict.node, arena, ret_subject);
+}
+
+// --- asking -----------------------------------------------------------------------------------------------------------
+
+struct asking {
+    const struct check_subjects *subjects;
+    const struct check_subject *subject;
+    uint32_t ret;
+    struct check_facts *facts;
+    const struct check_condition *open; // a condition that would have to be known; NULL: none
+    bool is_empty;                      // no call has these facts
+};
+
+static unsigned can_of(struct asking *asking, const struct check_condition *condition)
+{
+    unsigned can = check_condition_can(asking->facts, condition);
+    asking->is_empty |= can == 0;
+    if (can == (CHECK_CAN_HOLD | CHECK_CAN_FAIL) && asking->open == NULL) {
+        asking->open = condition;
+    }
+    return can;
+}
+
+// Whether all conditions of a rule hold. A bit each for "they can" and "they can fail"; a call that has all facts may still not exist.
+static unsigned rule_can(struct asking *asking, const struct check_rule *rule)
+{
+    unsigned can = CHECK_CAN_HOLD;
+    for (uint32_t i = 0; i < rule->count && (can & CHECK_CAN_HOLD) != 0; i++) {
+        unsigned one = can_of(asking, &rule->conditions[i]);
+        can = (can | (one & CHECK_CAN_FAIL)) & (one | CHECK_CAN_FAIL);
+    }
+    return can;
+}
+
+// The test of an expression. Recursion: DSL_EXPR_DEPTH levels.
+static unsigned test_can(struct asking *asking, uint32_t id)
+{
+    const struct dsl_expr *node = dsl_expr_get(asking->subjects->builder, id);
+    unsigned can;
+    switch ((enum dsl_expr_kind)node->kind) {
+    case DSL_EXPR_TRUE:
+        return CHECK_CAN_HOLD;
+    case DSL_EXPR_ARGUMENT:
+        return can_of(asking, asking->subjects->of_expression[id]);
+    case DSL_EXPR_NOT:
+        can = test_can(asking, node->parts[0]);
+        return (can & CHECK_CAN_HOLD ? CHECK_CAN_FAIL : 0u) | (can & CHECK_CAN_FAIL ? CHECK_CAN_HOLD : 0u);
+    case DSL_EXPR_ALL:
+        can = CHECK_CAN_HOLD;
+        for (uint32_t i = 0; i < node->count && (can & CHECK_CAN_HOLD) != 0; i++) {
+            unsigned one = test_can(asking, node->parts[i]);
+            can = (can | (one & CHECK_CAN_FAIL)) & (one | CHECK_CAN_FAIL);
+        }
+        return can;
+    case DSL_EXPR_ANY:
+        can = CHECK_CAN_FAIL;
+        for (uint32_t i = 0; i < node->count && (can & CHECK_CAN_FAIL) != 0; i++) {
+            unsigned one = test_can(asking, node->parts[i]);
+            can = (can | (one & CHECK_CAN_HOLD)) & (one | CHECK_CAN_HOLD);
+        }
+        return can;
+    case DSL_EXPR_FALSE:
+    case DSL_EXPR_RET:
+    case DSL_EXPR_IF:
+        break;
+    }
+    return CHECK_CAN_FAIL;
+}
+
+// What one link of a list of rules comes to.
+enum link { LINK_EQUAL, LINK_DIFFERENT, LINK_NEXT, LINK_OPEN };
+
+static enum link judge_link(unsigned can, bool same)
+{
+    if ((can & CHECK_CAN_HOLD) == 0) {
+        return LINK_NEXT;
+    }
+    if ((can & CHECK_CAN_FAIL) == 0) {
+        return same ? LINK_EQUAL : LINK_DIFFERENT;
+    }
+    return same ? LINK_NEXT : LINK_OPEN;
+}
+
+static enum link ask_rules(struct asking *asking)
+{
+    for (uint32_t i = 0; i < asking->subject->rule_count; i++) {
+        const struct check_rule *rule = &asking->subject->rules[i];
+        const struct check_condition *open = asking->open;
+        unsigned can = rule_can(asking, rule);
+        if ((can & CHECK_CAN_HOLD) == 0) {
+            asking->open = open; // what was open in a rule that does not match does not matter
+        }
+        enum link link = judge_link(can, rule->ret == asking->ret);
+        if (link != LINK_NEXT) {
+            return link;
+        }
+    }
+    return LINK_DIFFERENT; // the last rule is unconditional, so this is not reached
+}
+
+static enum link ask_expression(struct asking *asking)
+{
+    const struct dsl_expr *node = asking->subject->verdict;
+    while (node->kind == DSL_EXPR_IF) {
+        const struct dsl_expr *then = dsl_expr_get(asking->subjects->builder, node->parts[1]);
+        unsigned can = test_can(asking, node->parts[0]);
+        if (can == CHECK_CAN_HOLD) {
+            node = then;
+            continue;
+        }
+        if (can != CHECK_CAN_FAIL && (then->kind != DSL_EXPR_RET || (uint32_t)then->mask != asking->ret)) {
+            return LINK_OPEN;
+        }
+        node = dsl_expr_get(asking->subjects->builder, node->parts[2]);
+    }
+    return (uint32_t)node->mask == asking->ret ? LINK_EQUAL : LINK_DIFFERENT;
+}
+
+static enum dsl_checked ask(struct asking *asking, uint32_t cuts);
+
+// Looks at both halves of what a cut leaves.
+static enum dsl_checked ask_halves(struct asking *asking, uint32_t cuts)
+{
+    struct check_facts *facts = asking->facts;
+    struct check_cut cut;
+    if (cuts == CHECK_CUTS || facts->steps > CHECK_STEPS || facts->overflowed ||
+        !check_find_cut(facts, asking->open, &cut)) {
+        return DSL_CHECKED_UNDECIDED;
+    }
+    struct check_mark mark = check_mark(facts);
+    struct check_range below = check_range_of(facts, cut.word, cut.mask);
+    struct check_range above = below;
+    below.hi = cut.border - 1;
+    above.lo = cut.border;
+    check_learn(facts, cut.word, cut.mask, below);
+    enum dsl_checked checked = ask(asking, cuts + 1);
+    check_rewind(facts, mark);
+    if (checked != DSL_CHECKED_EQUAL) {
+        return checked;
+    }
+    check_learn(facts, cut.word, cut.mask, above);
+    checked = ask(asking, cuts + 1);
+    check_rewind(facts, mark);
+    return checked;
+}
+
+static enum dsl_checked ask(struct asking *asking, uint32_t cuts)
+{
+    asking->open = NULL;
+    enum link link = asking->subject->verdict != NULL ? ask_expression(asking) : ask_rules(asking);
+    if (asking->is_empty) {
+        asking->is_empty = false;
+        return DSL_CHECKED_EQUAL;
+    }
+    switch (link) {
+    case LINK_EQUAL:
+        return DSL_CHECKED_EQUAL;
+    case LINK_DIFFERENT:
+        if (asking->open == NULL) {
+            return check_is_possible(asking->facts) ? DSL_CHECKED_DIFFERENT : DSL_CHECKED_EQUAL;
+        }
+        break;
+    case LINK_NEXT:
+    case LINK_OPEN:
+        break;
+    }
+    return ask_halves(asking, cuts);
+}
+
+enum dsl_checked check_subject_says(const struct check_subjects *subjects, const struct check_subject *subject, uint32_t ret,
+                                    struct check_facts *facts)
+{
+    if (subject->rule_count == 0 && subject->verdict == NULL) {
+        bool differs = subject->ret != ret && check_is_possible(facts);
+        return differs ? DSL_CHECKED_DIFFERENT : DSL_CHECKED_EQUAL;
+    }
+    struct asking asking = {.subjects = subjects, .subject = subject, .ret = ret, .facts = facts};
+    return ask(&asking, 0);
+}
