@@ -102,10 +102,11 @@ SANDBOX_TEST(trap, nothing_of_the_program_is_needed_afterwards, .expect_exit = 0
 
 // --- what SIGSYS was before -------------------------------------------------------------------------------------------
 
+static volatile sig_atomic_t own_handler_ran;
+
 static void not_ours(int signal_nr)
 {
-    (void)signal_nr;
-    test_fail(__FILE__, __LINE__, "the program's own handler ran");
+    own_handler_ran = signal_nr;
 }
 
 SANDBOX_TEST(trap, earlier_handlers_are_replaced, .expect_exit = 0)
@@ -115,6 +116,7 @@ SANDBOX_TEST(trap, earlier_handlers_are_replaced, .expect_exit = 0)
     fixture_start(&fixture, rules, COUNT_OF(rules), ALLOW_ALL);
     REQUIRE(fixture_lock(&fixture));
     CHECK_EQ(fixture_call(SYS_getppid, 0, 0, 0, 0), -EPERM);
+    CHECK_EQ(own_handler_ran, 0);
     fixture_end(&fixture);
 }
 

@@ -12,12 +12,6 @@
 
 #include "tests/trap/fixture.h"
 
-#ifdef SYS_newfstatat
-#define NR_FSTATAT SYS_newfstatat
-#else
-#define NR_FSTATAT SYS_fstatat64
-#endif
-
 static long tid(void)
 {
     return syscall(SYS_gettid);
@@ -61,21 +55,22 @@ static const struct {
 
 static bool find_places(void)
 {
+    const size_t page_bytes = 65536; // a page or several
     int pipes[2];
-    unsigned char *pages = mmap(NULL, 3 * 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char *pages = mmap(NULL, 3 * page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (!CHECK(pages != MAP_FAILED) || !CHECK_EQ(pipe(pipes), 0)) {
         return false;
     }
-    memset(pages, 'x', 2 * 65536);
-    pages[65536 - 1] = '\0';
-    munmap(pages + 65536, 65536);
-    pages[2 * 65536] = '\0';
-    mprotect(pages + 2 * 65536, 65536, PROT_READ);
+    memset(pages, 'x', 2 * page_bytes);
+    pages[page_bytes - 1] = '\0';
+    munmap(pages + page_bytes, page_bytes);
+    pages[2 * page_bytes] = '\0';
+    mprotect(pages + 2 * page_bytes, page_bytes, PROT_READ);
     places[EMPTY] = (long)(intptr_t) "";
     places[A_PATH] = (long)(intptr_t) "/";
-    places[UNMAPPED] = (long)(intptr_t)(pages + 65536);
-    places[PAGE_END] = (long)(intptr_t)(pages + 65536 - 1);
-    places[READ_ONLY] = (long)(intptr_t)(pages + 2 * 65536);
+    places[UNMAPPED] = (long)(intptr_t)(pages + page_bytes);
+    places[PAGE_END] = (long)(intptr_t)(pages + page_bytes - 1);
+    places[READ_ONLY] = (long)(intptr_t)(pages + 2 * page_bytes);
     places[FILE_FD] = open("/proc/self/exe", O_RDONLY);
     places[PIPE_FD] = pipes[0];
     places[CLOSED_FD] = 999;

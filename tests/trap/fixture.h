@@ -10,11 +10,19 @@
 #define BRIG_TESTS_TRAP_FIXTURE_H
 
 #include <linux/filter.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "tests/shim/codes.h"
 #include "tests/shim/test.h"
 #include "trap/trap.h"
+
+// What libc calls where it means fstat: i386 has another name for it.
+#ifdef SYS_newfstatat
+#define NR_FSTATAT SYS_newfstatat
+#else
+#define NR_FSTATAT SYS_fstatat64
+#endif
 
 // For functions whose frame is looked at: AddressSanitizer would put their variables elsewhere.
 #define ON_THE_REAL_STACK __attribute__((noinline, no_sanitize_address))

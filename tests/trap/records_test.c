@@ -164,17 +164,14 @@ static void crash_on_given_stack(void)
     pthread_join(thread, NULL);
 }
 
-static const struct {
-    size_t stack_bytes;
-    bool is_cut;
-} extents[] = {{128 * 1024, false}, {1024 * 1024, false}};
+static const size_t extents[] = {131072, 1048576};
 
 SANDBOX_TEST(trap, records_end_where_the_stack_ends, .expect_exit = 0)
 {
     for (size_t i = 0; i < COUNT_OF(extents); i++) {
         struct trap_fixture fixture;
-        test_message("stack of %zu bytes", extents[i].stack_bytes);
-        stack_bytes = extents[i].stack_bytes;
+        test_message("stack of %zu bytes", extents[i]);
+        stack_bytes = extents[i];
         unsigned char *memory = mmap(NULL, stack_bytes + 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         REQUIRE(memory != MAP_FAILED);
         CHECK_EQ(mprotect(memory, stack_bytes, PROT_READ | PROT_WRITE), 0); // behind its end there is nothing to read

@@ -163,9 +163,10 @@ SANDBOX_TEST(trap, many_threads_trap_at_once, .expect_exit = 0)
     for (int i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
     }
-    CHECK_EQ(fixture.slots->events, 2 * THREADS * CALLS);
-    CHECK_EQ(fixture.slots->emulated, THREADS * CALLS);
-    CHECK_EQ(fixture.slots->reported + fixture.slots->lost, THREADS * CALLS);
+    const uint64_t calls = (uint64_t)THREADS * CALLS;
+    CHECK_EQ(fixture.slots->events, 2 * calls);
+    CHECK_EQ(fixture.slots->emulated, calls);
+    CHECK_EQ(fixture.slots->reported + fixture.slots->lost, calls);
     CHECK_EQ(fixture.slots->reentered, 0);
     CHECK_EQ(fixture_record_count(&fixture), BRIG_TRAP_SLOT_COUNT);
     for (size_t i = 0; i < fixture_record_count(&fixture); i++) {

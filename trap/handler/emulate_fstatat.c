@@ -10,36 +10,39 @@
 
 #include "trap/handler/handler.h"
 
-static struct brig_trap_outcome fail(int64_t error)
+// Returns: 0 for an empty path, else the errno. NULL is an empty path since Linux 6.11 if it may be empty.
+static int check_path(const struct brig_trap_call *call)
 {
-    return (struct brig_trap_outcome){BRIG_TRAP_ERRNO, error};
+    const uint64_t path = call->args[1];
+    const bool may_be_empty = call->args[3] & AT_EMPTY_PATH;
+    if (path == 0) {
+        return may_be_empty ? 0 : EFAULT;
+    }
+    if (!brig_trap_is_readable(call, path)) {
+        return EFAULT;
+    }
+    if (*(const volatile char *)(uintptr_t)path != '\0') {
+        return EACCES;
+    }
+    return may_be_empty ? 0 : ENOENT;
 }
 
 static struct brig_trap_outcome fstatat_empty_path(const struct brig_trap_call *call)
 {
     const int32_t dir_fd = (int32_t)call->args[0];
-    const uint64_t path = call->args[1];
-    const uint64_t buffer = call->args[2];
-    const bool may_be_empty = call->args[3] & AT_EMPTY_PATH;
-    const bool is_null = path == 0 && may_be_empty; // the same as "" since Linux 6.11
-    if (!is_null) {
-        if (!brig_trap_is_readable(call, path)) {
-            return fail(EFAULT);
-        }
-        if (*(const volatile char *)(uintptr_t)path != '\0') {
-            return fail(EACCES);
-        }
+    int error = check_path(call);
+    if (!error && dir_fd == AT_FDCWD) {
+        error = EACCES;
     }
-    if (!may_be_empty) {
-        return fail(ENOENT);
+    if (error) {
+        return (struct brig_trap_outcome){BRIG_TRAP_ERRNO, error};
     }
-    if (dir_fd == AT_FDCWD) {
-        return fail(EACCES);
-    }
-    return brig_trap_answer(brig_trap_syscall(call, TRAP_ARCH_NR_FSTAT, (const uint64_t[6]){(uint64_t)dir_fd, buffer}));
+    const uint64_t args[6] = {(uint64_t)dir_fd, call->args[2]};
+    return brig_trap_answer(brig_trap_syscall(call, TRAP_ARCH_NR_FSTAT, args));
 }
 
-static const enum brig_dsl_call calls[] = {TRAP_ARCH_CALL_FSTAT, BRIG_SYS_NONE};
+// For every target, whatever this is compiled for: a target that has no fstat64 needs none.
+static const enum brig_dsl_call calls[] = {BRIG_SYS_fstat, BRIG_SYS_fstat64, BRIG_SYS_NONE};
 
 const struct brig_trap_emulation brig_trap_emulate_fstatat_empty_path = {
     .dsl = {.name = "fstatat_empty_path", .calls = calls},

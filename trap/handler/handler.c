@@ -89,15 +89,14 @@ static void describe(struct trap_event *event, const siginfo_t *info, ucontext_t
     trap_arch_args(context, info->si_arch, event->call.args);
 }
 
-void trap_handler(int signal_nr, siginfo_t *info, void *opaque)
+void trap_handler(int signal_nr, siginfo_t *info, void *context)
 {
     const int saved_errno = errno; // the interrupted code's; this is the only place that puts it back
-    ucontext_t *context = opaque;
     struct trap_event event;
     (void)signal_nr;
     if (is_from_a_filter(info, context)) {
         describe(&event, info, context);
-        trap_arch_set_pc(context, event.call.ip);
+        trap_arch_set_pc(event.context, event.call.ip);
         trap_dispatch(&event);
     } else {
         trap_count(offsetof(struct brig_trap_slots, forged));

@@ -15,8 +15,7 @@ enum {
     TRAP_ARCH_REGISTERS = 34,
 };
 
-#define TRAP_ARCH_CALL_FSTAT BRIG_SYS_fstat // the call with the struct that newfstatat fills
-#define TRAP_ARCH_NR_FSTAT SYS_fstat
+#define TRAP_ARCH_NR_FSTAT SYS_fstat // the call with the struct that newfstatat fills
 
 static inline uint64_t trap_arch_pc(const ucontext_t *context)
 {

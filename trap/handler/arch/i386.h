@@ -15,8 +15,7 @@ enum {
     TRAP_ARCH_REGISTERS = 9,
 };
 
-#define TRAP_ARCH_CALL_FSTAT BRIG_SYS_fstat64 // the call with the struct that fstatat64 fills
-#define TRAP_ARCH_NR_FSTAT SYS_fstat64
+#define TRAP_ARCH_NR_FSTAT SYS_fstat64 // the call with the struct that fstatat64 fills
 
 static inline uint64_t trap_arch_pc(const ucontext_t *context)
 {
