@@ -105,7 +105,7 @@ static void print_row(const struct tool_subject *subject, const struct brig_dsl_
     }
     brig_dsl_evaluate(&subject->rules, data, &rule);
     if (rule == NULL || rule->row == NULL) {
-        printf("  by %s\n", rule == NULL ? "no row" : "the handler's own rows");
+        printf("  by no row%s%s\n", rule == NULL || rule->why == NULL ? "" : ": ", rule == NULL || rule->why == NULL ? "" : rule->why);
         return;
     }
     printf("  by %s:%d%s%s\n", rule->row->file, rule->row->line, rule->why == NULL ? "" : "  ", rule->why == NULL ? "" : rule->why);

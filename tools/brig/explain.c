@@ -113,32 +113,39 @@ static void collect(struct listing *listing, const bool *wanted)
 
 // --- printing ---------------------------------------------------------------------------------------------------------
 
-// The action as rows write it, errno by name: "ALLOW", "DENY(EPERM)", "EMULATE(sched_own_thread)".
-static void format_action(const struct brig_dsl_action *action, enum brig_dsl_arch arch, char *buffer, size_t buffer_bytes)
+enum { ACTION_BYTES = 64 };
+
+// Text of a fixed size, for a sink; what does not fit is cut.
+struct fixed {
+    char bytes[ACTION_BYTES];
+    size_t used;
+};
+
+static void write_to_fixed(void *context, const char *text, size_t text_bytes)
 {
-    static const char *const verbs[BRIG_DSL_VERB_COUNT] = {
-        [BRIG_DSL_ALLOW] = "ALLOW",
-        [BRIG_DSL_DENY] = "DENY",
-        [BRIG_DSL_CRASH] = "CRASH",
-        [BRIG_DSL_REPORT] = "REPORT",
-        [BRIG_DSL_EMULATE] = "EMULATE",
-        [BRIG_DSL_LOG] = "LOG",
-        [BRIG_DSL_KILL_PROCESS] = "KILL_PROCESS",
-        [BRIG_DSL_KILL_THREAD] = "KILL_THREAD",
-        [BRIG_DSL_TRACE] = "TRACE",
-        [BRIG_DSL_NOTIFY] = "NOTIFY",
-    };
-    const char *verb = verbs[action->verb];
-    const char *errno_name = brig_dsl_constant_name("errno", action->data, arch);
-    if (action->verb == BRIG_DSL_EMULATE) {
-        snprintf(buffer, buffer_bytes, "%s(%s)", verb, action->handler->name);
-    } else if ((action->verb == BRIG_DSL_DENY || action->verb == BRIG_DSL_REPORT) && errno_name != NULL) {
-        snprintf(buffer, buffer_bytes, "%s(%s)", verb, errno_name);
-    } else if (action->verb == BRIG_DSL_DENY || action->verb == BRIG_DSL_REPORT || action->verb == BRIG_DSL_TRACE) {
-        snprintf(buffer, buffer_bytes, "%s(%u)", verb, action->data);
-    } else {
-        snprintf(buffer, buffer_bytes, "%s", verb);
+    struct fixed *fixed = context;
+    size_t room = sizeof fixed->bytes - 1 - fixed->used;
+    size_t bytes = text_bytes < room ? text_bytes : room;
+    memcpy(fixed->bytes + fixed->used, text, bytes);
+    fixed->used += bytes;
+    fixed->bytes[fixed->used] = '\0';
+}
+
+static struct fixed describe_action(const struct brig_dsl_action *action)
+{
+    struct fixed fixed = {.used = 0};
+    struct brig_dsl_sink sink = {.write = write_to_fixed, .context = &fixed};
+    brig_dsl_describe_action(action, &sink);
+    return fixed;
+}
+
+// The fallback in force: a policy without one of its own has its base's.
+static struct fixed describe_fallback(const struct brig_dsl_policy *policy)
+{
+    while (policy->fallback.verb == BRIG_DSL_VERB_NONE && policy->base != NULL) {
+        policy = policy->base;
     }
+    return describe_action(&policy->fallback);
 }
 
 // Text that grows in memory, for a sink.
@@ -187,8 +194,8 @@ static void print_wrapped(const char *action, const char *what, const struct bri
         printf("  %-*s %-*.*s", ACTION_COLUMNS, first ? action : "", first ? WHAT_COLUMNS : 0, (int)bytes, what);
         if (first && rule->row != NULL) {
             printf("  %s:%d%s%s", rule->row->file, rule->row->line, why == NULL ? "" : "  ", why == NULL ? "" : why);
-        } else if (first) {
-            printf("  the signal handler's own calls");
+        } else if (first && why != NULL) {
+            printf("  %s", why);
         }
         fputc('\n', stdout);
         what += bytes;
@@ -201,35 +208,32 @@ static void print_text(const struct listing *listing, bool whole_policy)
     const struct tool_subject *subject = listing->subject;
     const struct brig_dsl_rules *rules = &subject->rules;
     const char *said = NULL; // a reason that holds for several rows is said once
-    char action[64];
     printf("%s (%s, baseline Linux %u.%u%s%s)\n", subject->name, brig_dsl_arch_name(rules->arch), rules->kernel >> 8,
            rules->kernel & 0xffu, subject->policy->libc == NULL ? "" : " / ", subject->policy->libc == NULL ? "" : subject->policy->libc);
     for (size_t i = 0; i < listing->line_count; i++) {
         char *what = describe_line(&listing->lines[i], rules->arch);
-        format_action(&listing->lines[i].rule->action, rules->arch, action, sizeof action);
+        struct fixed action = describe_action(&listing->lines[i].rule->action);
         const char *why = listing->lines[i].rule->why;
-        print_wrapped(action, what == NULL ? "(out of memory)" : what, listing->lines[i].rule, why == said ? NULL : why);
+        print_wrapped(action.bytes, what == NULL ? "(out of memory)" : what, listing->lines[i].rule, why == said ? NULL : why);
         said = why;
         free(what);
     }
     if (whole_policy) {
         printf("  %-*s any call newer than the baseline, and numbers that are no call\n", ACTION_COLUMNS, "DENY(ENOSYS)");
-        format_action(&subject->policy->fallback, rules->arch, action, sizeof action);
-        printf("  %-*s <fallback>\nother architectures, x32: CRASH\n", ACTION_COLUMNS, action);
+        printf("  %-*s <fallback>\nother architectures, x32: CRASH\n", ACTION_COLUMNS, describe_fallback(subject->policy).bytes);
     }
 }
 
 static json_t *line_json(const struct line *line, enum brig_dsl_arch arch)
 {
-    char action[64];
+    struct fixed action = describe_action(&line->rule->action);
     char *what = describe_line(line, arch);
     json_t *calls = json_array();
-    format_action(&line->rule->action, arch, action, sizeof action);
     for (uint32_t i = 0; i < line->call_count; i++) {
         json_array_append_new(calls, json_string(brig_dsl_call_name(line->calls[i])));
     }
     const char *when = what == NULL ? NULL : strstr(what, " when ");
-    json_t *json = json_pack("{s:s, s:o, s:s?, s:s?, s:i, s:s?}", "action", action, "calls", calls, "when",
+    json_t *json = json_pack("{s:s, s:o, s:s?, s:s?, s:i, s:s?}", "action", action.bytes, "calls", calls, "when",
                              line->rule->condition_count == 0 || when == NULL ? NULL : when + strlen(" when "), "file",
                              line->rule->row == NULL ? NULL : line->rule->row->file, "line",
                              line->rule->row == NULL ? 0 : line->rule->row->line, "why", line->rule->why);
@@ -241,16 +245,15 @@ static json_t *listing_json(const struct listing *listing)
 {
     const struct tool_subject *subject = listing->subject;
     char kernel[16];
-    char fallback[64];
+    struct fixed fallback = describe_fallback(subject->policy);
     json_t *rows = json_array();
     snprintf(kernel, sizeof kernel, "%u.%u", subject->rules.kernel >> 8, subject->rules.kernel & 0xffu);
-    format_action(&subject->policy->fallback, subject->rules.arch, fallback, sizeof fallback);
     for (size_t i = 0; i < listing->line_count; i++) {
         json_array_append_new(rows, line_json(&listing->lines[i], subject->rules.arch));
     }
     return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:o, s:s, s:s, s:s}", "schema", "brig-explain-1", "policy", subject->name, "arch",
                      brig_dsl_arch_name(subject->rules.arch), "kernel", kernel, "libc", subject->policy->libc, "rows", rows, "unknown",
-                     "DENY(ENOSYS)", "fallback", fallback, "foreign", "CRASH");
+                     "DENY(ENOSYS)", "fallback", fallback.bytes, "foreign", "CRASH");
 }
 
 // Says what happens to a call that no row names.
