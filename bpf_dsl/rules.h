@@ -103,7 +103,7 @@ void brig_dsl_describe_action(const struct brig_dsl_action *action, const struct
 //
 // Rows may not REPORT or EMULATE such a call (TRAP_WHILE_BLOCKED); lint asks this about a fallback that traps.
 // Returns: a static sentence, or NULL when libc makes `call` only with signals open.
-// Context: any. Source: glibc 2.36 nptl, musl 1.2; tests measure it per libc.
+// Context: any. Source: how glibc and musl start and end threads; see traps.c for what was measured.
 const char *brig_dsl_blocked_reason(enum brig_dsl_call call);
 
 #ifdef __cplusplus
