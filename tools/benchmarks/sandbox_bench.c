@@ -16,7 +16,7 @@
 
 #include "policies/policies.h"
 #include "sandbox/supervisor.h"
-#include "tools/bench/bench.h"
+#include "tools/benchmarks/bench.h"
 
 enum { ROUNDS = 60, ROUNDS_PER_SUPERVISOR = 15, DISPATCH_MS = 5000 }; // a cause gets 20 files at once
 

@@ -13,7 +13,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "tools/bench/bench.h"
+#include "tools/benchmarks/bench.h"
 #include "trap/handler/arch/arch.h"
 #include "trap/trap.h"
 

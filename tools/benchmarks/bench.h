@@ -6,8 +6,8 @@
 //
 // A file of benchmarks offers `void bench_NAME(struct bench_table *table)`, which main calls. What cannot be undone (a filter) is
 // measured in a child: see bench_in_child.
-#ifndef BRIG_TOOLS_BENCH_BENCH_H
-#define BRIG_TOOLS_BENCH_BENCH_H
+#ifndef BRIG_TOOLS_BENCHMARKS_BENCH_H
+#define BRIG_TOOLS_BENCHMARKS_BENCH_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -60,7 +60,8 @@ uint64_t bench_now_ns(void);
 void bench_print(const struct bench_table *table);
 
 // One per file, in the order in which main calls them.
-void bench_sandbox(struct bench_table *table);
+void bench_compile(struct bench_table *table);
 void bench_trap(struct bench_table *table);
+void bench_sandbox(struct bench_table *table);
 
 #endif

@@ -1,5 +1,5 @@
 // bench: measuring in turns, and tables of it; bench.h says why.
-#include "tools/bench/bench.h"
+#include "tools/benchmarks/bench.h"
 
 #include <stdarg.h>
 #include <stdio.h>
