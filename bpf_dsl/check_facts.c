@@ -2,8 +2,9 @@
 //
 // Takes: facts and conditions. Gives: whether a call with these facts can meet the condition, and whether one can fail it. Both answers are
 // exact: facts about different words are independent of each other, since every test of a program is about one word.
-// How: a word that was only looked at whole, or only through the mask that the condition has, is a range with holes. Anything else (a word
-// seen through several masks) is searched bit by bit from the top, where each bit that no undecided fact cares about has one choice.
+// How: what is known of (word & mask) is a set: a range with holes, some bits of which are known. That is all there is to it when the word was
+// only looked at as a whole, through this mask, or through masks that left one value. Anything else is searched bit by bit from the
+// top, where a bit that no undecided fact cares about has one choice.
 // Requires: holes are single values. Weaknesses: the search can be long for many masks of one word; steps are counted.
 #include "bpf_dsl/check_parts.h"
 
@@ -59,27 +60,43 @@ static const struct check_node *find_mask(const struct check_facts *facts, uint3
     return NULL;
 }
 
-struct check_range check_range_of(const struct check_facts *facts, uint32_t word, uint32_t mask)
+static struct check_range clamp(struct check_range range, uint32_t lo, uint32_t hi)
 {
+    range.lo = range.lo > lo ? range.lo : lo;
+    range.hi = range.hi < hi ? range.hi : hi;
+    return range;
+}
+
+struct check_set check_set_of(const struct check_facts *facts, uint32_t word, uint32_t mask)
+{
+    const struct check_word *known = &facts->words[word];
+    struct check_set set = {.free = mask & ~known->known, .fixed = mask & known->value};
     if (mask == ALL) {
-        return facts->words[word].whole;
+        set.range = known->whole;
+    } else {
+        const struct check_node *node = find_mask(facts, word, mask);
+        set.range = node != NULL ? node->range : (struct check_range){.hi = mask};
     }
-    const struct check_node *node = find_mask(facts, word, mask);
-    return node != NULL ? node->range : (struct check_range){.hi = mask};
+    set.range = clamp(set.range, set.fixed, set.fixed | set.free);
+    return set;
 }
 
 void check_learn(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range range)
 {
+    struct check_word *known = &facts->words[word];
     if (facts->undo_count == facts->undo_limit) {
         facts->overflowed = true;
         return;
     }
-    facts->undo[facts->undo_count++] = (struct check_undo){word, facts->words[word]};
+    facts->undo[facts->undo_count++] = (struct check_undo){word, *known};
+    if (range.lo == range.hi) {
+        known->known |= mask;
+        known->value = (known->value & ~mask) | range.lo;
+    }
     if (mask == ALL) {
-        facts->words[word].whole = range;
-    } else {
-        uint32_t node = push_node(facts, (struct check_node){mask, facts->words[word].masked, range});
-        facts->words[word].masked = node;
+        known->whole = range;
+    } else if (range.lo != range.hi) {
+        known->masked = push_node(facts, (struct check_node){mask, known->masked, range});
     }
 }
 
@@ -102,17 +119,22 @@ struct check_range check_without(struct check_facts *facts, struct check_range r
     return range;
 }
 
+static bool is_whole(const struct check_range *range)
+{
+    return range->lo == 0 && range->hi == ALL && range->hole == 0;
+}
+
 bool check_is_untouched(const struct check_facts *facts, uint32_t word)
 {
     const struct check_word *known = &facts->words[word];
-    return known->masked == 0 && known->whole.lo == 0 && known->whole.hi == ALL && known->whole.hole == 0;
+    return known->masked == 0 && known->known == 0 && is_whole(&known->whole);
 }
 
-// --- one range --------------------------------------------------------------------------------------------------------
+// --- one set ----------------------------------------------------------------------------------------------------------
 
-static bool is_hole(struct check_facts *facts, struct check_range range, uint32_t value)
+static bool is_hole(struct check_facts *facts, const struct check_range *range, uint32_t value)
 {
-    for (uint32_t at = range.hole; at != 0; at = facts->nodes[at - 1].next) {
+    for (uint32_t at = range->hole; at != 0; at = facts->nodes[at - 1].next) {
         facts->steps++;
         if (facts->nodes[at - 1].number == value) {
             return true;
@@ -121,36 +143,41 @@ static bool is_hole(struct check_facts *facts, struct check_range range, uint32_
     return false;
 }
 
-// The smallest number at or above `from` without a bit outside `mask`. Returns: false for none.
-static bool next_with_mask(uint32_t mask, uint32_t from, uint32_t *ret_value)
+// The smallest number at or above `from` that differs from `fixed` in `free` bits only. Returns: false for none.
+static bool next_fitting(uint32_t free, uint32_t fixed, uint32_t from, uint32_t *ret_value)
 {
-    uint64_t value = from;
-    while ((value & ~(uint64_t)mask) != 0) {
-        // Bits that stick out are counted away one after the other, lowest first; each sum clears what is below.
-        uint64_t lowest = value & ~(uint64_t)mask;
-        lowest &= 0 - lowest;
-        value = (value + lowest) & ~(lowest - 1);
-        if (value > ALL) {
+    uint32_t wrong = (from ^ fixed) & ~free;
+    if (wrong == 0) {
+        *ret_value = from;
+        return true;
+    }
+    uint32_t top = 0x80000000u >> __builtin_clz(wrong);
+    if ((fixed & top) == 0) {
+        // Too high from this bit on: the lowest free bit above it that is 0 has to become 1.
+        uint32_t usable = free & ~from & ~(top | (top - 1));
+        if (usable == 0) {
             return false;
         }
+        top = usable & (0 - usable);
     }
-    *ret_value = (uint32_t)value;
+    uint32_t below = top - 1;
+    *ret_value = (from & ~below) | top | (fixed & below);
     return true;
 }
 
-bool check_range_meets(struct check_facts *facts, struct check_range range, uint32_t mask, uint32_t lo, uint32_t hi)
+bool check_set_meets(struct check_facts *facts, const struct check_set *set, uint32_t lo, uint32_t hi)
 {
-    lo = lo > range.lo ? lo : range.lo;
-    hi = hi < range.hi ? hi : range.hi;
+    lo = lo > set->range.lo ? lo : set->range.lo;
+    hi = hi < set->range.hi ? hi : set->range.hi;
     if (lo > hi) {
         return false;
     }
-    if (mask == ALL && hi - lo >= range.hole_count) {
+    if (set->free == ALL && hi - lo >= set->range.hole_count) {
         return true; // more values than holes
     }
     uint32_t value = lo;
-    while (next_with_mask(mask, value, &value) && value <= hi) {
-        if (!is_hole(facts, range, value)) {
+    while (next_fitting(set->free, set->fixed, value, &value) && value <= hi) {
+        if (!is_hole(facts, &set->range, value)) {
             return true;
         }
         if (value == hi) {
@@ -159,6 +186,19 @@ bool check_range_meets(struct check_facts *facts, struct check_range range, uint
         value++;
     }
     return false;
+}
+
+struct check_range check_fit(struct check_facts *facts, const struct check_set *set)
+{
+    struct check_range range = set->range;
+    uint32_t not_hi = 0;
+    // Counting down is counting up with all bits turned round.
+    if (!check_set_meets(facts, set, 0, ALL) || !next_fitting(set->free, set->fixed, range.lo, &range.lo) ||
+        !next_fitting(set->free, ~set->fixed, ~range.hi, &not_hi)) {
+        return (struct check_range){.lo = 1, .hi = 0};
+    }
+    range.hi = ~not_hi;
+    return range;
 }
 
 // Index of the first span that ends at or above `from`.
@@ -177,27 +217,25 @@ static uint32_t first_span(const struct check_condition *condition, uint64_t fro
     return low;
 }
 
-// What the condition is for the values of a range, put below `base`: the high half where the condition is wide, else 0.
-static unsigned range_can(struct check_facts *facts, struct check_range range, uint32_t mask, const struct check_condition *condition,
-                          uint64_t base)
+// What the condition is for the values of a set, put below `base`: the high half where the condition is wide, else 0.
+static unsigned set_can(struct check_facts *facts, const struct check_set *set, const struct check_condition *condition, uint64_t base)
 {
     unsigned can = 0;
-    uint64_t last = base | range.hi;
-    uint64_t at = base | range.lo;
+    uint64_t last = base | set->range.hi;
+    uint64_t at = base | set->range.lo;
     for (uint32_t i = first_span(condition, at); at <= last && can != (CHECK_CAN_HOLD | CHECK_CAN_FAIL); i++) {
         facts->steps++;
-        bool is_over = i == condition->count || condition->spans[i].first > last;
-        uint64_t from = is_over ? last : condition->spans[i].first;
-        uint64_t to = is_over || condition->spans[i].last > last ? last : condition->spans[i].last;
-        if (is_over || from > at) {
-            uint64_t gap_last = is_over ? last : from - 1;
-            can |= check_range_meets(facts, range, mask, (uint32_t)at, (uint32_t)gap_last) ? CHECK_CAN_FAIL : 0;
-        }
-        if (is_over) {
+        if (i == condition->count || condition->spans[i].first > last) {
+            can |= check_set_meets(facts, set, (uint32_t)at, (uint32_t)last) ? CHECK_CAN_FAIL : 0;
             break;
         }
-        from = from > at ? from : at;
-        can |= check_range_meets(facts, range, mask, (uint32_t)from, (uint32_t)to) ? CHECK_CAN_HOLD : 0;
+        uint64_t from = condition->spans[i].first;
+        uint64_t to = condition->spans[i].last < last ? condition->spans[i].last : last;
+        if (from > at) {
+            can |= check_set_meets(facts, set, (uint32_t)at, (uint32_t)(from - 1)) ? CHECK_CAN_FAIL : 0;
+            at = from;
+        }
+        can |= check_set_meets(facts, set, (uint32_t)at, (uint32_t)to) ? CHECK_CAN_HOLD : 0;
         if (to == last) {
             break;
         }
@@ -218,117 +256,103 @@ struct question {
     bool must_hold;
 };
 
-// Whether the values of a range are certain to be there, when (word & mask) is known to be in [lo, hi].
-static int judge_range(struct check_facts *facts, struct check_range range, uint32_t mask, uint32_t lo, uint32_t hi)
+// Whether (word & mask), of which only the `free` bits are not decided, is in a range.
+static int judge_range(struct check_facts *facts, const struct check_range *range, uint32_t free, uint32_t fixed)
 {
-    if (!check_range_meets(facts, range, mask, lo, hi)) {
+    const struct check_set set = {clamp(*range, fixed, fixed | free), free, fixed};
+    if (!check_set_meets(facts, &set, 0, ALL)) {
         return IMPOSSIBLE;
     }
-    if (lo < range.lo || hi > range.hi) {
+    if (set.range.lo != fixed || set.range.hi != (fixed | free)) {
         return OPEN;
     }
-    for (uint32_t at = range.hole; at != 0; at = facts->nodes[at - 1].next) {
-        uint32_t hole = facts->nodes[at - 1].number;
-        if (hole >= lo && hole <= hi && (hole & ~mask) == 0) {
+    for (uint32_t at = range->hole; at != 0; at = facts->nodes[at - 1].next) {
+        if (((facts->nodes[at - 1].number ^ fixed) & ~free) == 0) {
             return OPEN;
         }
     }
     return CERTAIN;
 }
 
-static int judge_question(struct check_facts *facts, const struct question *question, uint32_t lo, uint32_t hi)
+static int judge_question(struct check_facts *facts, const struct question *question, uint32_t free, uint32_t fixed)
 {
     if (question->condition == NULL) {
         return CERTAIN;
     }
-    struct check_range range = {.lo = lo, .hi = hi};
-    unsigned can = range_can(facts, range, question->mask, question->condition, question->base);
+    const struct check_set set = {{.lo = fixed, .hi = fixed | free}, free, fixed};
+    unsigned can = set_can(facts, &set, question->condition, question->base);
     unsigned wanted = question->must_hold ? CHECK_CAN_HOLD : CHECK_CAN_FAIL;
     return (can & wanted) == 0 ? IMPOSSIBLE : can == wanted ? CERTAIN : OPEN;
 }
 
-// Whether a word that starts with the bits of `prefix` above `free` (its free bits are the low ones) can have all facts and answer the question.
-// Returns: IMPOSSIBLE; CERTAIN if every choice of free bits does; OPEN with the bits that matter in *ret_open.
-static int judge_prefix(struct check_facts *facts, const struct check_word *known, const struct question *question, uint32_t prefix,
-                        uint32_t free, uint32_t *ret_open)
+// Whether a word of which only the `free` bits are not decided can have all facts and answer the question. Returns: IMPOSSIBLE; CERTAIN if
+// every choice of free bits does; OPEN with the bits that matter in *ret_open.
+static int judge_word(struct check_facts *facts, const struct check_word *known, const struct question *question, uint32_t free,
+                      uint32_t fixed, uint32_t *ret_open)
 {
     facts->steps++;
-    int whole = judge_range(facts, known->whole, ALL, prefix, prefix | free);
-    int asked = judge_question(facts, question, prefix & question->mask, (prefix | free) & question->mask);
+    int whole = judge_range(facts, &known->whole, free, fixed);
+    int asked = judge_question(facts, question, free & question->mask, fixed & question->mask);
     *ret_open = (whole == OPEN ? ALL : 0) | (asked == OPEN ? question->mask : 0);
     int worst = whole > asked ? whole : asked;
     // Older nodes of a mask say less than the newest one, but nothing wrong.
     for (uint32_t at = known->masked; at != 0 && worst != IMPOSSIBLE; at = facts->nodes[at - 1].next) {
         const struct check_node *node = &facts->nodes[at - 1];
-        int judged = judge_range(facts, node->range, node->number, prefix & node->number, (prefix | free) & node->number);
+        int judged = judge_range(facts, &node->range, free & node->number, fixed & node->number);
         *ret_open |= judged == OPEN ? node->number : 0;
         worst = judged > worst ? judged : worst;
     }
     return worst;
 }
 
-// Whether any word has all facts and answers the question. Recursion: one level per bit.
-static bool search_bits(struct check_facts *facts, const struct check_word *known, const struct question *question, uint32_t prefix,
-                        uint32_t free)
+// Whether any word has all facts and answers the question; bits in `free` are not decided. Recursion: one level per bit.
+static bool search_bits(struct check_facts *facts, const struct check_word *known, const struct question *question, uint32_t free,
+                        uint32_t fixed)
 {
     uint32_t open;
-    int judged = judge_prefix(facts, known, question, prefix, free, &open);
-    if (judged != OPEN || free == 0) {
+    int judged = judge_word(facts, known, question, free, fixed, &open);
+    if (judged != OPEN || (open & free) == 0) {
         return judged != IMPOSSIBLE;
     }
-    uint32_t bit = free - free / 2;
-    if (search_bits(facts, known, question, prefix, free / 2)) {
-        return true;
-    }
-    // A bit that nothing open looks at need not be tried the other way.
-    return (open & bit) != 0 && search_bits(facts, known, question, prefix | bit, free / 2);
+    // Only bits that something open looks at are worth deciding; the others stay free, since either value will do.
+    uint32_t bit = 0x80000000u >> __builtin_clz(open & free);
+    return search_bits(facts, known, question, free & ~bit, fixed) || search_bits(facts, known, question, free & ~bit, fixed | bit);
 }
 
 static unsigned search_word(struct check_facts *facts, const struct check_word *known, struct question question)
 {
     unsigned can = 0;
     question.must_hold = true;
-    can |= search_bits(facts, known, &question, 0, ALL) ? CHECK_CAN_HOLD : 0;
+    can |= search_bits(facts, known, &question, ~known->known, known->value) ? CHECK_CAN_HOLD : 0;
     question.must_hold = false;
-    can |= search_bits(facts, known, &question, 0, ALL) ? CHECK_CAN_FAIL : 0;
+    can |= search_bits(facts, known, &question, ~known->known, known->value) ? CHECK_CAN_FAIL : 0;
     return can;
 }
 
 // --- conditions -------------------------------------------------------------------------------------------------------
 
-static bool is_whole(struct check_range range)
-{
-    return range.lo == 0 && range.hi == ALL && range.hole == 0;
-}
-
-// Whether all that is known of (word & mask) is one range. Returns: that range.
-static bool is_simple(const struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range *ret_range)
+// Whether what is known of (word & mask) is its set, and nothing more.
+static bool is_simple(const struct check_facts *facts, uint32_t word, uint32_t mask)
 {
     const struct check_word *known = &facts->words[word];
-    if (known->masked == 0 && (mask == ALL || is_whole(known->whole))) {
-        *ret_range = mask == ALL ? known->whole : (struct check_range){.hi = mask};
+    if ((mask & ~known->known) == 0) {
         return true;
     }
-    if (known->whole.lo == known->whole.hi) { // a known number, whatever else was looked at
-        *ret_range = (struct check_range){.lo = known->whole.lo & mask, .hi = known->whole.lo & mask};
-        return true;
-    }
-    // A mask that was looked at again has more than one node, the first one counts; another mask is not simple.
     for (uint32_t at = known->masked; at != 0; at = facts->nodes[at - 1].next) {
-        if (facts->nodes[at - 1].number != mask) {
+        uint32_t number = facts->nodes[at - 1].number;
+        if (number != mask && (number & ~known->known) != 0) {
             return false;
         }
     }
-    *ret_range = check_range_of(facts, word, mask);
-    return is_whole(known->whole);
+    return mask == ALL || is_whole(&known->whole);
 }
 
 static unsigned word_can(struct check_facts *facts, uint32_t word, uint32_t mask, const struct check_condition *condition, uint64_t base)
 {
-    struct check_range range;
     facts->steps++;
-    if (is_simple(facts, word, mask, &range)) {
-        return range_can(facts, range, mask, condition, base);
+    if (is_simple(facts, word, mask)) {
+        struct check_set set = check_set_of(facts, word, mask);
+        return set_can(facts, &set, condition, base);
     }
     return search_word(facts, &facts->words[word], (struct question){.condition = condition, .base = base, .mask = mask});
 }
@@ -400,9 +424,9 @@ unsigned check_condition_can(struct check_facts *facts, const struct check_condi
     if (!condition->is_wide) {
         return word_can(facts, lo, (uint32_t)condition->mask, condition, 0);
     }
-    struct check_range range;
-    if (is_simple(facts, lo + 1, high(condition->mask), &range) && range.lo == range.hi) {
-        return word_can(facts, lo, (uint32_t)condition->mask, condition, (uint64_t)range.lo << 32);
+    struct check_set set = check_set_of(facts, lo + 1, high(condition->mask));
+    if (set.range.lo == set.range.hi) {
+        return word_can(facts, lo, (uint32_t)condition->mask, condition, (uint64_t)set.range.lo << 32);
     }
     if (!condition->has_one_high) {
         return wide_can(facts, condition);
@@ -423,9 +447,7 @@ bool check_is_possible(struct check_facts *facts)
     const struct question nothing = {.condition = NULL};
     for (uint32_t word = 0; word < CHECK_WORDS; word++) {
         const struct check_word *known = &facts->words[word];
-        bool possible = known->masked != 0 ? search_bits(facts, known, &nothing, 0, ALL)
-                                           : check_range_meets(facts, known->whole, ALL, 0, ALL);
-        if (!possible) {
+        if (!search_bits(facts, known, &nothing, ~known->known, known->value)) {
             return false;
         }
     }
@@ -448,7 +470,8 @@ static void offer(struct check_cut *best, uint64_t *best_distance, struct check_
 static bool cut_high(struct check_facts *facts, const struct check_condition *condition, struct check_cut *ret_cut)
 {
     *ret_cut = (struct check_cut){.word = low_word(condition) + 1, .mask = high(condition->mask)};
-    struct check_range range = check_range_of(facts, ret_cut->word, ret_cut->mask);
+    struct check_range range = check_set_of(facts, ret_cut->word, ret_cut->mask).range;
+    facts->steps += condition->count;
     uint64_t distance = UINT64_MAX;
     for (uint32_t i = 0; i < condition->count; i++) {
         offer(ret_cut, &distance, range, high(condition->spans[i].first));
@@ -466,7 +489,8 @@ bool check_find_cut(struct check_facts *facts, const struct check_condition *con
     }
     // Now the high half is known as far as the condition cares, so only the borders of the low halves are left.
     *ret_cut = (struct check_cut){.word = low_word(condition), .mask = (uint32_t)condition->mask};
-    struct check_range range = check_range_of(facts, ret_cut->word, ret_cut->mask);
+    struct check_range range = check_set_of(facts, ret_cut->word, ret_cut->mask).range;
+    facts->steps += condition->count;
     uint64_t distance = UINT64_MAX;
     for (uint32_t i = 0; i < condition->count; i++) {
         offer(ret_cut, &distance, range, (uint32_t)condition->spans[i].first);

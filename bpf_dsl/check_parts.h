@@ -39,7 +39,7 @@ bool check_same_condition(const struct check_condition *a, const struct check_co
 
 // --- facts ------------------------------------------------------------------------------------------------------------
 
-// Values of (word & mask): from lo to hi without the holes. Which mask is said where the range is kept.
+// Values from lo to hi without the holes.
 struct check_range {
     uint32_t lo;
     uint32_t hi;
@@ -47,9 +47,11 @@ struct check_range {
     uint32_t hole_count;
 };
 
-// What is known about one word. `masked` lists what was found out through masks; the first node of a mask is the one that counts.
+// What is known about one word. `masked` lists ranges of (word & some mask); the first node of a mask is the one that counts.
 struct check_word {
     struct check_range whole;
+    uint32_t known; // bits that have one value, and that value
+    uint32_t value;
     uint32_t masked; // node + 1; 0: none
 };
 
@@ -57,6 +59,13 @@ struct check_node {
     uint32_t number; // the value left out, or the mask
     uint32_t next;   // node + 1
     struct check_range range;
+};
+
+// The values that a masked word can have: those of a range that differ from `fixed` in `free` bits only.
+struct check_set {
+    struct check_range range;
+    uint32_t free;
+    uint32_t fixed;
 };
 
 struct check_undo {
@@ -89,13 +98,16 @@ bool check_facts_init(struct check_facts *facts, struct brig_dsl_arena *arena, u
 struct check_mark check_mark(const struct check_facts *facts);
 void check_rewind(struct check_facts *facts, struct check_mark mark);
 
-struct check_range check_range_of(const struct check_facts *facts, uint32_t word, uint32_t mask);
-// Replaces what is known of (word & mask).
+// The range of (word & mask), with what is known of its bits; nothing about other masks of the word.
+struct check_set check_set_of(const struct check_facts *facts, uint32_t word, uint32_t mask);
+// Replaces the range of (word & mask).
 void check_learn(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range range);
 // Adds a hole to a range: at an end by moving the end.
 struct check_range check_without(struct check_facts *facts, struct check_range range, uint32_t value);
-// Whether a range of (word & mask), all by itself, has a value in [lo, hi].
-bool check_range_meets(struct check_facts *facts, struct check_range range, uint32_t mask, uint32_t lo, uint32_t hi);
+// Moves the ends of a set's range to values that the set has. Returns: the range; lo above hi where there is none.
+struct check_range check_fit(struct check_facts *facts, const struct check_set *set);
+// Whether a set has a value in [lo, hi].
+bool check_set_meets(struct check_facts *facts, const struct check_set *set, uint32_t lo, uint32_t hi);
 // Whether nothing at all was learned about a word.
 bool check_is_untouched(const struct check_facts *facts, uint32_t word);
 // Whether a call exists that has all facts. Exact.

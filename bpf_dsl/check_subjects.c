@@ -337,7 +337,7 @@ static enum dsl_checked ask_halves(struct asking *asking, uint32_t cuts)
         return DSL_CHECKED_UNDECIDED;
     }
     struct check_mark mark = check_mark(facts);
-    struct check_range below = check_range_of(facts, cut.word, cut.mask);
+    struct check_range below = check_set_of(facts, cut.word, cut.mask).range;
     struct check_range above = below;
     below.hi = cut.border - 1;
     above.lo = cut.border;

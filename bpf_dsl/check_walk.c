@@ -109,7 +109,7 @@ static const struct check_insn *read_insns(const struct check_walk *walk, struct
 struct sides {
     uint32_t word;
     uint32_t mask;
-    struct check_range yes;
+    struct check_range yes; // lo above hi: no such value
     struct check_range no;
 };
 
@@ -127,14 +127,10 @@ static struct check_range from(struct check_range range, uint32_t lo)
     return range;
 }
 
-// What is known of a masked word: its own range, or one number where the whole word is one.
-static struct check_range known_range(const struct check_facts *facts, uint32_t word, uint32_t mask)
+static struct check_range fit(struct check_facts *facts, const struct check_set *set, struct check_range side)
 {
-    struct check_range whole = facts->words[word].whole;
-    if (whole.lo == whole.hi) {
-        return (struct check_range){.lo = whole.lo & mask, .hi = whole.lo & mask};
-    }
-    return check_range_of(facts, word, mask);
+    const struct check_set narrowed = {side, set->free, set->fixed};
+    return check_fit(facts, &narrowed);
 }
 
 static struct sides split(struct check_facts *facts, struct check_accumulator a, const struct sock_filter *insn)
@@ -142,36 +138,33 @@ static struct sides split(struct check_facts *facts, struct check_accumulator a,
     uint32_t k = insn->k;
     bool is_bits = BPF_OP(insn->code) == BPF_JSET;
     struct sides sides = {.word = a.word, .mask = is_bits ? a.mask & k : a.mask};
-    struct check_range range = known_range(facts, a.word, sides.mask);
+    struct check_set set = check_set_of(facts, a.word, sides.mask);
     switch (BPF_OP(insn->code)) {
     case BPF_JEQ:
-        sides.yes = check_range_meets(facts, range, sides.mask, k, k) ? (struct check_range){.lo = k, .hi = k} : nothing;
-        sides.no = check_without(facts, range, k);
+        sides.yes = check_set_meets(facts, &set, k, k) ? (struct check_range){.lo = k, .hi = k} : nothing;
+        sides.no = check_without(facts, set.range, k);
         break;
     case BPF_JGT:
-        sides.yes = k == ALL ? nothing : from(range, k + 1);
-        sides.no = up_to(range, k);
+        sides.yes = k == ALL ? nothing : from(set.range, k + 1);
+        sides.no = up_to(set.range, k);
         break;
     case BPF_JGE:
-        sides.yes = from(range, k);
-        sides.no = k == 0 ? nothing : up_to(range, k - 1);
+        sides.yes = from(set.range, k);
+        sides.no = k == 0 ? nothing : up_to(set.range, k - 1);
         break;
     default: // JSET
-        sides.yes = from(range, 1);
-        sides.no = up_to(range, 0);
+        sides.yes = from(set.range, 1);
+        sides.no = up_to(set.range, 0);
         break;
     }
+    sides.yes = fit(facts, &set, sides.yes);
+    sides.no = fit(facts, &set, sides.no);
     return sides;
-}
-
-static bool is_empty(struct check_facts *facts, struct check_range range, uint32_t mask)
-{
-    return !check_range_meets(facts, range, mask, 0, ALL);
 }
 
 static void learn(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range range)
 {
-    struct check_range known = check_range_of(facts, word, mask);
+    struct check_range known = check_set_of(facts, word, mask).range;
     if (known.lo != range.lo || known.hi != range.hi || known.hole != range.hole) {
         check_learn(facts, word, mask, range);
     }
@@ -185,8 +178,8 @@ static bool take_test(struct check_walk *walk, struct path *path)
     struct sides sides = split(facts, path->a, insn);
     uint32_t yes = path->pc + 1 + insn->jt;
     uint32_t no = path->pc + 1 + insn->jf;
-    bool can_yes = !is_empty(facts, sides.yes, sides.mask);
-    if (can_yes && !is_empty(facts, sides.no, sides.mask)) {
+    bool can_yes = sides.yes.lo <= sides.yes.hi;
+    if (can_yes && sides.no.lo <= sides.no.hi) {
         if (path->fork_count == walk->fork_limit) {
             return false;
         }
@@ -296,17 +289,17 @@ static enum dsl_checked go_on(struct check_walk *walk, const struct path *path, 
 static enum dsl_checked go_on_with_numbers(struct check_walk *walk, const struct path *path, struct check_numbers numbers)
 {
     struct check_facts *facts = &walk->facts;
-    struct check_range range = check_range_of(facts, CHECK_NR, ALL);
+    struct check_set set = check_set_of(facts, CHECK_NR, ALL);
     const struct sock_filter *insn = &walk->insns[path->pc];
     bool is_constant = numbers.subject->rule_count == 0 && numbers.subject->verdict == NULL;
     if (insn->code == (BPF_RET | BPF_K) && is_constant && insn->k == numbers.subject->ret) {
         return DSL_CHECKED_EQUAL;
     }
-    if (!check_range_meets(facts, range, ALL, numbers.first, numbers.last)) {
+    if (!check_set_meets(facts, &set, numbers.first, numbers.last)) {
         return DSL_CHECKED_EQUAL;
     }
     struct check_mark mark = check_mark(facts);
-    learn(facts, CHECK_NR, ALL, up_to(from(range, numbers.first), numbers.last));
+    learn(facts, CHECK_NR, ALL, up_to(from(set.range, numbers.first), numbers.last));
     enum dsl_checked checked = go_on(walk, path, numbers.subject);
     check_rewind(facts, mark);
     return checked;
@@ -330,7 +323,7 @@ static uint32_t find_numbers(const struct check_walk *walk, uint32_t nr)
 
 static enum dsl_checked go_on_with_all_numbers(struct check_walk *walk, const struct path *path)
 {
-    struct check_range range = check_range_of(&walk->facts, CHECK_NR, ALL);
+    struct check_range range = check_set_of(&walk->facts, CHECK_NR, ALL).range;
     enum dsl_checked checked = DSL_CHECKED_EQUAL;
     for (uint32_t i = find_numbers(walk, range.lo);
          checked == DSL_CHECKED_EQUAL && i < walk->number_count && walk->numbers[i].first <= range.hi; i++) {
@@ -344,13 +337,13 @@ static enum dsl_checked go_on_with_all_numbers(struct check_walk *walk, const st
 static enum dsl_checked go_on_with_all(struct check_walk *walk, const struct path *path)
 {
     struct check_facts *facts = &walk->facts;
-    struct check_range arch = check_range_of(facts, CHECK_ARCH, ALL);
-    struct check_range ours = {.lo = walk->audit_arch, .hi = walk->audit_arch};
-    bool can_be_ours = check_range_meets(facts, arch, ALL, ours.lo, ours.hi);
+    const struct check_range ours = {.lo = walk->audit_arch, .hi = walk->audit_arch};
+    struct check_set arch = check_set_of(facts, CHECK_ARCH, ALL);
+    bool can_be_ours = check_set_meets(facts, &arch, ours.lo, ours.hi);
     struct check_mark mark = check_mark(facts);
     enum dsl_checked checked = DSL_CHECKED_EQUAL;
-    struct check_range others = check_without(facts, arch, walk->audit_arch);
-    if (!is_empty(facts, others, ALL)) {
+    struct check_range others = fit(facts, &arch, check_without(facts, arch.range, walk->audit_arch));
+    if (others.lo <= others.hi) {
         learn(facts, CHECK_ARCH, ALL, others);
         checked = go_on(walk, path, walk->foreign);
     }
