@@ -124,6 +124,12 @@ BRIG_MUST_CHECK enum brig_code brig_report_write(int dir_fd, const char *name, c
 // Owns: *ret_json is malloced, free() it. Context: normal.
 BRIG_MUST_CHECK enum brig_code brig_report_read(const char *path, char **ret_json, struct brig_error *reterr);
 
+// Makes a string from a report safe to show: reports may have been written by anybody, and a JSON string can hold what a terminal
+// obeys. Control characters, bytes that are not UTF-8, and marks that hide or reorder text become \xNN and \uNNNN.
+//
+// Returns: nothing; always terminated, cut at `buffer_bytes` (at least 1). Context: normal.
+void brig_report_clean(const char *text, char *buffer, size_t buffer_bytes);
+
 #ifdef __cplusplus
 }
 #endif

@@ -4,7 +4,8 @@
 // bytes and read-only parts of files, nothing else; each access is counted against the time limit, so that an endless expression in
 // hostile call frame information ends. This is the only file that knows libunwind. Weaknesses: _U*_dwarf_search_unwind_table is
 // exported by libunwind 1.x but in no header; it is declared here and is weak, so that a libunwind without it costs frames (the
-// walk goes by frame pointers), not the build.
+// walk goes by frame pointers), not the build. On its first use libunwind opens a pipe (close-on-exec, to probe addresses with,
+// which we never ask for) and keeps it.
 #include <stdlib.h>
 
 #include <libunwind.h>

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sandbox/report.h"
 #include "sandbox/report/text.h"
 
 struct code_range {
@@ -187,4 +188,11 @@ void box_text_add_path(struct box_text *text, const char *path)
         box_text_add(text, ellipsis);
         box_text_add_escaped(text, path + path_bytes - kept[i], kept[i]);
     }
+}
+
+void brig_report_clean(const char *text, char *buffer, size_t buffer_bytes)
+{
+    struct box_text clean;
+    box_text_init(&clean, buffer, buffer_bytes);
+    box_text_add_clean(&clean, text);
 }

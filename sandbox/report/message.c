@@ -56,13 +56,13 @@ static void add_frame(const struct brig_stack *stack, struct box_text *text)
     const struct brig_frame *frame = &stack->frames[box_interesting_frame(stack)];
     box_text_init(&part, place, sizeof place);
     if (frame->symbol[0] != '\0') {
-        box_text_add(&part, frame->symbol);
+        box_text_add_clean(&part, frame->symbol);
         box_text_format(&part, "+0x%llx", (unsigned long long)frame->symbol_offset);
     } else {
         box_text_format(&part, "0x%llx", (unsigned long long)(frame->module[0] == '\0' ? frame->ip : frame->module_offset));
     }
     box_text_add(&part, frame->module[0] == '\0' ? "" : " (");
-    box_text_add(&part, box_base_name(frame->module));
+    box_text_add_clean(&part, box_base_name(frame->module));
     box_text_add(&part, frame->module[0] == '\0' ? "" : ")");
     box_text_format(text, "  at %s%s", place, part.is_cut ? "..." : "");
 }

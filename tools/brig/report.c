@@ -1,0 +1,174 @@
+// brig report: one violation report in full, or a directory of them grouped by cause.
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "sandbox/report.h"
+#include "tools/brig/report.h"
+
+static const struct tool_option options[] = {
+    TOOL_OPTION_JSON,
+    {"html", 0, "FILE", "write one self-contained page to FILE"},
+    {"color", 0, "WHEN", "auto, always or never"},
+    {NULL, 0, NULL, NULL},
+};
+enum { JSON, HTML, COLOR };
+
+// --- facts of one report ----------------------------------------------------------------------------------------------
+
+const char *report_string(const json_t *report, const char *group, const char *key)
+{
+    const json_t *value = json_object_get(report, group);
+    value = key == NULL ? value : json_object_get(value, key);
+    return json_is_string(value) ? json_string_value(value) : "";
+}
+
+json_int_t report_number(const json_t *report, const char *group, const char *key)
+{
+    return json_integer_value(json_object_get(json_object_get(report, group), key));
+}
+
+void report_frame_place(const json_t *frame, char *buffer, size_t buffer_bytes)
+{
+    const char *function = json_string_value(json_object_get(frame, "function"));
+    const char *module = json_string_value(json_object_get(frame, "module"));
+    const char *address = json_string_value(json_object_get(frame, module == NULL ? "ip" : "offset"));
+    if (function != NULL) {
+        snprintf(buffer, buffer_bytes, "%s+0x%llx", function,
+                 (unsigned long long)json_integer_value(json_object_get(frame, "function_offset")));
+    } else {
+        snprintf(buffer, buffer_bytes, "%s", address == NULL ? "?" : address);
+    }
+}
+
+const char *report_stop_sentence(const json_t *report)
+{
+    static const struct {
+        const char *stop;
+        const char *sentence;
+    } sentences[] = {
+        {"end", "complete"},
+        {"truncated", "cut: the next frame lies above the copied bytes"},
+        {"no module", "ends at code that no file is behind"},
+        {"no unwind information", "ends at a function without unwind information"},
+        {"stack does not grow", "ends where the stack pointer would go down"},
+        {"limit", "cut at the limit of frames or of time"},
+        {"no stack", "only the call site: no stack was copied"},
+    };
+    const char *stop = report_string(report, "stack", "stop");
+    for (size_t i = 0; i < sizeof sentences / sizeof sentences[0]; i++) {
+        if (strcmp(stop, sentences[i].stop) == 0) {
+            return sentences[i].sentence;
+        }
+    }
+    return "";
+}
+
+void report_decider(const json_t *report, char *buffer, size_t buffer_bytes)
+{
+    const char *file = report_string(report, "policy", "file");
+    const char *origin = report_string(report, "policy", "decided_by");
+    if (*file != '\0') {
+        snprintf(buffer, buffer_bytes, "%s:%d", file, (int)report_number(report, "policy", "line"));
+    } else if (strcmp(origin, "fallback") == 0) {
+        snprintf(buffer, buffer_bytes, "no row: the policy's fallback");
+    } else {
+        snprintf(buffer, buffer_bytes, "no row: %s", origin);
+    }
+}
+
+json_t *report_load(const char *path)
+{
+    struct brig_error error;
+    char *text = NULL;
+    if (brig_report_read(path, &text, &error) != BRIG_OK) {
+        tool_fail("report", &error);
+        return NULL;
+    }
+    json_t *report = json_loads(text, 0, NULL); // read has parsed it once: only memory can fail
+    free(text);
+    if (report == NULL) {
+        tool_complain("report", "out of memory");
+    }
+    return report;
+}
+
+// --- the verb ---------------------------------------------------------------------------------------------------------
+
+static int write_page(const char *path, const char *title, const json_t *report, const struct report_groups *groups)
+{
+    FILE *out = tool_open_output("report", path);
+    if (out == NULL) {
+        return TOOL_USAGE;
+    }
+    if (groups != NULL) {
+        report_groups_html(out, title, groups);
+    } else {
+        report_html(out, title, report);
+    }
+    return tool_close_output("report", out, path);
+}
+
+static int show_file(const char *path, const struct tool_arguments *arguments)
+{
+    json_t *report = report_load(path);
+    if (report == NULL) {
+        return TOOL_USAGE;
+    }
+    int status = TOOL_OK;
+    if (arguments->values[HTML] != NULL) {
+        status = write_page(arguments->values[HTML], path, report, NULL);
+    }
+    if (arguments->values[JSON] != NULL) {
+        tool_print_json(stdout, json_incref(report));
+    } else if (arguments->values[HTML] == NULL) {
+        report_print(stdout, report, tool_wants_color(arguments->values[COLOR]));
+    }
+    json_decref(report);
+    return status;
+}
+
+static int show_directory(const char *path, const struct tool_arguments *arguments)
+{
+    struct report_groups groups;
+    int status = report_groups_read(path, &groups);
+    if (status >= 0) {
+        return status;
+    }
+    status = groups.bad_count == 0 ? TOOL_OK : TOOL_USAGE;
+    if (arguments->values[HTML] != NULL && write_page(arguments->values[HTML], path, NULL, &groups) != TOOL_OK) {
+        status = TOOL_USAGE;
+    }
+    if (arguments->values[JSON] != NULL) {
+        tool_print_json(stdout, report_groups_json(path, &groups));
+    } else if (arguments->values[HTML] == NULL) {
+        report_groups_print(stdout, path, &groups, tool_wants_color(arguments->values[COLOR]));
+    }
+    report_groups_free(&groups);
+    return status;
+}
+
+int brig_report_main(int argc, char **argv);
+int brig_report_main(int argc, char **argv)
+{
+    struct tool_arguments arguments;
+    struct stat about;
+    int status = tool_parse("report", options, argc, argv, &arguments);
+    if (status >= 0) {
+        return status;
+    }
+    if (arguments.operand_count != 1) {
+        return tool_complain("report", "give one report, or a directory of reports");
+    }
+    if (!tool_check_color("report", arguments.values[COLOR])) {
+        return TOOL_USAGE;
+    }
+    const char *path = arguments.operands[0];
+    if (stat(path, &about) != 0) {
+        return tool_complain("report", "cannot read '%s': %s", path, strerror(errno));
+    }
+    status = S_ISDIR(about.st_mode) ? show_directory(path, &arguments) : show_file(path, &arguments);
+    int close_status = tool_close_output("report", stdout, NULL);
+    return status == TOOL_OK ? close_status : status;
+}
