@@ -6,7 +6,8 @@
 //
 // Rules that hold throughout:
 // - Enforce or fail: what was asked for and is not there is an error, and what was installed is read back from the kernel.
-// - A filter cannot be taken off again. brig_lock either leaves the process as it was or locks all of its threads; the one case in between
+// - A filter cannot be taken off again. brig_lock either leaves the process as it was or locks all of its threads; the one case in
+// between
 //   (the filter is on and the read-back fails) ends the process, because half-sandboxed is the worst state.
 // - To launch separate workers use sandbox/supervisor.h.
 #ifndef BRIG_SANDBOX_SANDBOX_H
@@ -21,15 +22,16 @@ extern "C" {
 
 // --- what this kernel offers ------------------------------------------------------------------------------------------
 
-// One probed feature. `name` is stable ("seccomp-filter", "tsync", "action-kill-process", "user-namespaces", "landlock", "jit" ...).
+// One probed feature. `name` is stable ("seccomp-filter", "tsync", "action-kill-process", "user-namespaces", "landlock", "jit"
+// ...).
 struct brig_feature {
     const char *name;
-    const char *what;    // one line for people
+    const char *what; // one line for people
     bool is_present;
-    int sys_errno;       // why not, 0 if present or unknown
-    int64_t detail;      // Landlock ABI version, kernel version as BRIG_DSL_KERNEL ..., 0 if none
-    const char *hint;    // what to do about its absence, or about its presence where that is the risk; NULL: nothing
-    bool is_needed;      // brig_lock or brig_supervisor_launch fails without it
+    int sys_errno;    // why not, 0 if present or unknown
+    int64_t detail;   // Landlock ABI version, kernel version as BRIG_DSL_KERNEL ..., 0 if none
+    const char *hint; // what to do about its absence, or about its presence where that is the risk; NULL: nothing
+    bool is_needed;   // brig_lock or brig_supervisor_launch fails without it
 };
 
 // Probes everything without changing the process (some probes fork a short-lived child).
@@ -44,8 +46,8 @@ BRIG_MUST_CHECK enum brig_code brig_probe(struct brig_feature *ret_features, siz
 // --- locking the calling process --------------------------------------------------------------------------------------
 
 struct brig_lock_options {
-    void *memory; // for the compiler; may be reused afterwards
-    size_t memory_bytes; // BRIG_DSL_ARENA_BYTES is enough
+    void *memory;                  // for the compiler; may be reused afterwards
+    size_t memory_bytes;           // BRIG_DSL_ARENA_BYTES is enough
     struct brig_trap_slots *slots; // or NULL, see brig_trap_setup
     int notify_fd;                 // with slots: the eventfd, never negative; else ignored
     uint32_t verdict_wait_ms;
@@ -64,26 +66,26 @@ struct brig_lock_options {
 BRIG_MUST_CHECK enum brig_code brig_lock(const struct brig_dsl_policy *policy, const struct brig_lock_options *options,
                                          struct brig_error *reterr);
 
-// The last step of brig_lock alone: installs a compiled program on all threads (no_new_privs must be set) and proves it by the probe number,
-// and by /proc for as many threads as the program lets be asked. A proof that fails ends the process.
+// The last step of brig_lock alone: installs a compiled program on all threads (no_new_privs must be set) and proves it by the
+// probe number, and by /proc for as many threads as the program lets be asked. A proof that fails ends the process.
 //
 // Returns: OK; BAD_ARGUMENT (a program with NOTIFY actions; flags other than LOG, SPEC_ALLOW and TSYNC); KERNEL_LACKS (subject: the
-// action or flag); KERNEL_REFUSED; TSYNC_REFUSED (detail: the thread in the way; subject: its name and why). On failure no filter is on.
-// Owns: a subject made at run time lives until this thread's next call.
-// Context: normal, after fork.
-// Source: seccomp(2), kernel/seccomp.c:seccomp_can_sync_threads.
-BRIG_MUST_CHECK enum brig_code brig_install(const struct brig_dsl_program *program, uint32_t filter_flags, struct brig_error *reterr);
+// action or flag); KERNEL_REFUSED; TSYNC_REFUSED (detail: the thread in the way; subject: its name and why). On failure no filter
+// is on. Owns: a subject made at run time lives until this thread's next call. Context: normal, after fork. Source: seccomp(2),
+// kernel/seccomp.c:seccomp_can_sync_threads.
+BRIG_MUST_CHECK enum brig_code brig_install(const struct brig_dsl_program *program, uint32_t filter_flags,
+                                            struct brig_error *reterr);
 
 // --- what a process has on --------------------------------------------------------------------------------------------
 
 struct brig_status {
     int pid;
     int thread_count;
-    int filtered_thread_count;  // threads in seccomp filter mode
-    int min_filters;            // stacked filters, least over all threads (5.9; -1 unknown)
-    int no_new_privs_count;     // threads with no_new_privs
-    bool sigsys_blocked;        // some thread blocks SIGSYS: its traps would kill
-    int odd_tid;                // the first thread that is not filtered, lacks no_new_privs or blocks SIGSYS; 0: none
+    int filtered_thread_count; // threads in seccomp filter mode
+    int min_filters;           // stacked filters, least over all threads (5.9; -1 unknown)
+    int no_new_privs_count;    // threads with no_new_privs
+    bool sigsys_blocked;       // some thread blocks SIGSYS: its traps would kill
+    int odd_tid;               // the first thread that is not filtered, lacks no_new_privs or blocks SIGSYS; 0: none
 };
 
 // Reads /proc/PID/task/*/status of every thread.

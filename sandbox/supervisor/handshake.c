@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -80,11 +81,19 @@ static enum brig_code take_failure(struct brig_worker *worker, struct brig_error
     return brig_error_set(reterr, error);
 }
 
+// An error outlives the worker that it is about.
+static const char *lasting_name(struct brig_worker *worker)
+{
+    char *copy = worker->supervisor->last_failure.subject;
+    snprintf(copy, sizeof worker->supervisor->last_failure.subject, "%s", worker->name);
+    return copy;
+}
+
 static enum brig_code died(struct brig_worker *worker, struct brig_error *reterr)
 {
     box_worker_reap(worker, BOX_DEATH_WAIT_MS);
     struct brig_error error = {
-        .code = BRIG_WORKER_DIED, .step = step_handshake, .subject = worker->name, .detail = worker->wait_status};
+        .code = BRIG_WORKER_DIED, .step = step_handshake, .subject = lasting_name(worker), .detail = worker->wait_status};
     return brig_error_set(reterr, error);
 }
 
@@ -132,6 +141,7 @@ enum brig_code box_handshake_wait(struct brig_worker *worker, uint32_t limit_ms,
         if (polled[1].revents && !(is_done && code != BRIG_OK))
             return died(worker, reterr);
     }
-    struct brig_error error = {.code = BRIG_WORKER_SILENT, .step = step_handshake, .subject = worker->name, .detail = limit_ms};
+    struct brig_error error = {
+        .code = BRIG_WORKER_SILENT, .step = step_handshake, .subject = lasting_name(worker), .detail = limit_ms};
     return brig_error_set(reterr, error);
 }

@@ -33,12 +33,13 @@ struct box_rate {
 // Takes a token. Returns: whether there was one.
 bool box_bucket_take(struct box_bucket *bucket, const struct box_rate *rate, int64_t now_ms);
 
-// Causes of violations, by a hash of what makes them the same; the least recently seen makes room.
+// Causes of violations, by brig_report_key; the least recently seen makes room.
 #define BOX_CAUSES 256
 struct box_cause {
     uint64_t key;
     uint64_t count;
     uint64_t seen; // sequence when last seen, 0: unused
+    int64_t first_ms;
     struct box_bucket bucket;
 };
 struct box_causes {

@@ -13,33 +13,6 @@
 static const struct box_rate worker_rate = {.burst = 20, .per_second = 10}; // events of one worker
 static const struct box_rate cause_rate = {.burst = 20, .per_second = 10};  // files of one cause, over all workers
 
-static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t count)
-{
-    const unsigned char *at = bytes;
-    for (size_t i = 0; i < count; i++)
-        hash = (hash ^ at[i]) * 0x100000001b3u; // FNV-1a 64
-    return hash;
-}
-
-static uint64_t hash_number(uint64_t hash, uint64_t number)
-{
-    return hash_bytes(hash, &number, sizeof number);
-}
-
-// The same program, call, row and innermost frames.
-static uint64_t cause_key(const struct brig_violation *violation, const struct brig_stack *stack)
-{
-    enum { FRAMES = 3 };
-    uint64_t hash = hash_number(0xcbf29ce484222325u, violation->program->hash);
-    hash = hash_number(hash, (uint64_t)violation->record->audit_arch << 32 | violation->record->nr);
-    hash = hash_number(hash, violation->record->trap_id);
-    for (size_t i = 0; i < FRAMES && i < stack->frame_count; i++) {
-        hash = hash_bytes(hash, stack->frames[i].module, strlen(stack->frames[i].module));
-        hash = hash_number(hash, stack->frames[i].module_offset);
-    }
-    return hash;
-}
-
 // From our own counters and clock, never from data of the worker.
 static void name_report(const struct brig_violation *violation, char name[BOX_REPORT_NAME_BYTES])
 {
@@ -107,11 +80,17 @@ static void explain(struct brig_worker *worker, const struct brig_trap_record *r
                                        .pointee_count = evidence->pointee_count,
                                        .sequence = ++supervisor->sequence,
                                        .time_ms = box_clock_ms(CLOCK_REALTIME),
-                                       .pid = worker->pid};
+                                       .pid = worker->pid,
+                                       .threads = worker->status.thread_count,
+                                       .filtered_threads = worker->status.filtered_thread_count,
+                                       .stacked_filters = worker->status.min_filters};
     unwind(&violation, &supervisor->stack);
-    const uint64_t key = cause_key(&violation, &supervisor->stack);
+    const uint64_t key = brig_report_key(&violation, &supervisor->stack);
     struct box_cause *cause = box_causes_find(&supervisor->causes, key, violation.sequence);
-    violation.count = ++cause->count;
+    if (cause->count++ == 0)
+        cause->first_ms = violation.time_ms;
+    violation.count = cause->count;
+    violation.first_ms = cause->first_ms;
     const bool wants_file = supervisor->report_dir && box_bucket_take(&cause->bucket, &cause_rate, box_clock_ms(CLOCK_MONOTONIC));
     tell(worker, &violation, &supervisor->stack, wants_file);
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +77,7 @@ struct expected {
     pid_t host_session;
 };
 
-enum { FIRST_LINE = 78 };
+enum { FIRST_LINE = __LINE__ };
 static int check_process(const struct expected *expected)
 {
     char name[16] = "";
@@ -230,9 +231,10 @@ SANDBOX_TEST(sandbox, eight_threads_at_the_moment_of_locking, .expect_exit = 0)
         &fixture,
         &(struct brig_worker_spec){.name = "pool", .policy = &fixture_policy, .warm_up = start_threads, .entry = let_threads_ask});
     REQUIRE(worker != NULL);
-    CHECK_EQ(brig_worker_status(worker)->thread_count, THREADS + 1);
-    CHECK_EQ(brig_worker_status(worker)->filtered_thread_count, THREADS + 1);
-    CHECK_EQ(brig_worker_status(worker)->no_new_privs_count, THREADS + 1);
+    const struct brig_status *status = brig_worker_status(worker);
+    CHECK_GE(status->thread_count, THREADS + 1); // sanitizers have some of their own
+    CHECK_EQ(status->filtered_thread_count, status->thread_count);
+    CHECK_EQ(status->no_new_privs_count, status->thread_count);
     REQUIRE(fixture_run(&fixture, 1));
     int last = fixture_find(&fixture, BRIG_EVENT_EXIT, 0);
     CHECK_EQ(fixture.events[last].wait_status, 0);
@@ -240,12 +242,12 @@ SANDBOX_TEST(sandbox, eight_threads_at_the_moment_of_locking, .expect_exit = 0)
     fixture_close(&fixture);
 }
 
-static volatile bool host_stops;
+static atomic_bool host_stops;
 
 static void *allocate(void *data)
 {
     (void)data;
-    while (!host_stops) {
+    while (!atomic_load(&host_stops)) {
         char *volatile memory = malloc(100);
         free(memory);
     }
@@ -277,7 +279,7 @@ SANDBOX_TEST(sandbox, launch_in_a_host_with_busy_threads, .timeout_ms = 30000)
         REQUIRE(fixture_run(&fixture, i + 1));
         CHECK_EQ(fixture.events[i].wait_status, 0);
     }
-    host_stops = true;
+    atomic_store(&host_stops, true);
     for (size_t i = 0; i < COUNT_OF(host_threads); i++)
         pthread_join(host_threads[i], NULL);
     fixture_close(&fixture);

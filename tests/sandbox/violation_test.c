@@ -229,14 +229,33 @@ SANDBOX_TEST(sandbox, a_directory_that_vanishes_stops_nothing, .expect_exit = 0)
     fixture_close(&fixture);
 }
 
+static bool write_text(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool is_written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+    if (fd >= 0)
+        close(fd);
+    return is_written;
+}
+
+// Without the maps, files could not be made there: nobody owns them.
+static bool enter_user_namespace(void)
+{
+    char users[32], groups[32];
+    snprintf(users, sizeof users, "0 %u 1", (unsigned)geteuid());
+    snprintf(groups, sizeof groups, "0 %u 1", (unsigned)getegid());
+    return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && write_text("/proc/self/setgroups", "deny") &&
+           write_text("/proc/self/uid_map", users) && write_text("/proc/self/gid_map", groups);
+}
+
 // A file system of a few pages, all of them taken. Returns: false if this process may not mount.
 static bool mount_full_disk(const char *path)
 {
     static char filler[65536];
     char file[128];
-    if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
+    if (unshare(CLONE_NEWNS) != 0 && !enter_user_namespace())
         return false;
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 || mount("brig", path, "tmpfs", 0, "size=16k,mode=700") != 0)
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 || mount("brig", path, "tmpfs", 0, "size=16k,mode=777") != 0)
         return false;
     snprintf(file, sizeof file, "%s/filler", path);
     int fd = open(file, O_CREAT | O_WRONLY, 0600);

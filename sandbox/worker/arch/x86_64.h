@@ -1,4 +1,5 @@
-// arch/x86_64: the two other ways into an x86-64 kernel, tried for real. Run in a child of its own: a kernel without them may end it.
+// arch/x86_64: the two other ways into an x86-64 kernel, tried for real. Run in a child of its own: a kernel without them may end
+// it.
 #ifndef BRIG_SANDBOX_WORKER_ARCH_X86_64_H
 #define BRIG_SANDBOX_WORKER_ARCH_X86_64_H
 
