@@ -83,7 +83,7 @@ static bool malloc_storm(uint32_t seed)
     return true;
 }
 
-// A thread as pools have them: a name, data of its own, a look at its processors, work, a nap.
+// A thread as pools have them: data of its own, a look at its processors and its priority, work, a nap.
 static void *pool_thread(void *argument)
 {
     uint32_t seed = (uint32_t)(uintptr_t)argument;
@@ -91,9 +91,12 @@ static void *pool_thread(void *argument)
         pthread_barrier_wait(&locked);
     }
     cpu_set_t processors;
+    struct sched_param scheduling;
+    int scheduler;
     struct timespec nap = {.tv_nsec = 100000};
     bool is_fine = pthread_setspecific(key, malloc(100)) == 0;
     is_fine = is_fine && pthread_getaffinity_np(pthread_self(), sizeof processors, &processors) == 0;
+    is_fine = is_fine && pthread_getschedparam(pthread_self(), &scheduler, &scheduling) == 0;
     is_fine = is_fine && malloc_storm(seed) && stress_throw(10, 5) == 10;
     nanosleep(&nap, NULL);
     sched_yield();
