@@ -19,7 +19,9 @@
 #include "tools/sample/verdicts.h"
 
 #define PLAIN_ANSWER_MS 3000
-#define LOOKS 20
+#define LOOKS_WITHOUT 20 // effects may come late: a signal, an exec
+#define LOOKS_WITH 3
+#define EVENT_WAITS 20
 #define LOOK_PAUSE_US 10000
 
 enum answer { ANSWER_KILLED, ANSWER_REPORTED, ANSWER_EMULATED, ANSWER_ERRNO };
@@ -57,9 +59,9 @@ struct outcome {
     bool is_fine;
 };
 
-static bool look(const struct hijack *hijack, const struct verdict_scene *scene, char seen[VERDICT_TEXT_BYTES])
+static bool look(const struct hijack *hijack, const struct verdict_scene *scene, int looks, char seen[VERDICT_TEXT_BYTES])
 {
-    for (int i = 0; i < LOOKS; i++) {
+    for (int i = 0; i < looks; i++) {
         if (hijack->look(scene, seen)) {
             return true;
         }
@@ -167,7 +169,7 @@ static bool try_without(const struct hijack *hijack, const int fds[2], int liste
         answer.attempt[0] = '\0'; // replaced by another program, or dead with its parent
     }
     struct verdict_scene scene = {.pid = plain.pid, .parent = plain.parent, .listen_fd = listen_fd, .claim = answer.attempt};
-    bool is_done = look(hijack, &scene, seen);
+    bool is_done = look(hijack, &scene, LOOKS_WITHOUT, seen);
     bool is_refused = !is_done && is_errno_name(answer.attempt);
     snprintf(outcome->without, sizeof outcome->without, "%s%s", is_done ? "done: " : is_refused ? "the kernel itself says " : "nothing happened",
              is_done ? seen : answer.attempt);
@@ -183,7 +185,7 @@ static bool has_ended_as_expected(struct demo_host *host, const struct hijack *h
 {
     bool wants_report = hijack->answer == ANSWER_KILLED || hijack->answer == ANSWER_REPORTED;
     bool wants_end = hijack->answer == ANSWER_KILLED;
-    for (int i = 0; i < LOOKS && ((wants_report && worker->violations == 0) || (wants_end && worker->worker)); i++) {
+    for (int i = 0; i < EVENT_WAITS && ((wants_report && worker->violations == 0) || (wants_end && worker->worker)); i++) {
         demo_settle(host, LOOK_PAUSE_US / 1000);
     }
     if ((worker->violations > 0) != wants_report) {
@@ -248,7 +250,7 @@ static bool try_with(struct demo_host *host, const struct hijack *hijack, const 
     is_fine &= !worker->worker || (hijack->answer == ANSWER_EMULATED) == (emulated > 0);
     describe_end(worker, &answer, emulated, outcome->with);
     struct verdict_scene scene = {.pid = worker->pid, .parent = getpid(), .listen_fd = listen_fd, .claim = answer.attempt};
-    bool is_done = look(hijack, &scene, outcome->seen);
+    bool is_done = look(hijack, &scene, LOOKS_WITH, outcome->seen);
     if (!is_done) {
         snprintf(outcome->seen, sizeof outcome->seen, "nothing");
     }
