@@ -90,8 +90,9 @@ BRIG_MUST_CHECK enum brig_code brig_record_check(const struct brig_trap_record *
 BRIG_MUST_CHECK enum brig_code brig_unwind(const struct brig_trap_record *record, const char *maps, size_t maps_bytes,
                                            struct brig_stack *ret_stack, struct brig_error *reterr);
 
-// Names the cause of an event, for counting and for limits: a hash of policy hash, arch, number, row, and the top three frames by
-// module and offset, which address randomisation does not change.
+// Names the cause of an event, for counting and for limits: a hash of policy, row, arch, number, and the top three frames by module
+// and offset. Neither address randomisation nor the worker's process id (which is in its program, and so in the program's hash)
+// changes it.
 //
 // Returns: the same number for the same cause. Context: normal.
 uint64_t brig_report_key(const struct brig_violation *violation, const struct brig_stack *stack);

@@ -114,15 +114,30 @@ static uint64_t mix(uint64_t hash, const void *bytes, size_t size_bytes)
     return hash;
 }
 
+static uint64_t mix_text(uint64_t hash, const char *text)
+{
+    return mix(hash, text == NULL ? "" : text, text == NULL ? 1 : strlen(text) + 1);
+}
+
+// Not by the program's hash: a program holds its worker's process id.
+static uint64_t mix_decision(uint64_t hash, const struct brig_violation *violation)
+{
+    struct box_decision decision = box_decision_of(violation);
+    const struct brig_dsl_row *row = decision.trap == NULL ? NULL : decision.trap->row;
+    int32_t line = row == NULL ? 0 : row->line;
+    hash = mix_text(hash, violation->program == NULL ? NULL : violation->program->policy);
+    hash = mix_text(hash, row == NULL ? box_origin_name(&decision) : row->file);
+    return mix(hash, &line, sizeof line);
+}
+
 uint64_t brig_report_key(const struct brig_violation *violation, const struct brig_stack *stack)
 {
-    const struct brig_trap_record *record = violation->record;
-    const uint64_t facts[] = {violation->program == NULL ? 0 : violation->program->hash, record->audit_arch, record->nr,
-                              record->trap_id};
+    const uint32_t facts[] = {violation->record->audit_arch, violation->record->nr};
     uint64_t hash = mix(UINT64_C(0xcbf29ce484222325), facts, sizeof facts);
+    hash = mix_decision(hash, violation);
     for (size_t i = 0; stack != NULL && i < stack->frame_count && i < KEY_FRAMES; i++) {
         const struct brig_frame *frame = &stack->frames[i];
-        hash = mix(hash, frame->module, strlen(frame->module));
+        hash = mix_text(hash, frame->module);
         hash = mix(hash, &frame->module_offset, frame->module[0] == '\0' ? 0 : sizeof frame->module_offset);
     }
     return hash;

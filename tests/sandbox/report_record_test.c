@@ -178,6 +178,7 @@ TEST(report, the_same_cause_has_the_same_key)
     fixture->record.args[1] = 99; // other arguments, another place in memory, another time
     fixture->stack.frames[0].ip += 4096;
     fixture->violation.time_ms++;
+    fixture->program.hash++; // another process id in the program
     CHECK_EQ(brig_report_key(&fixture->violation, &fixture->stack), key);
     fixture->stack.frames[1].module_offset++;
     CHECK_NE(brig_report_key(&fixture->violation, &fixture->stack), key);

@@ -141,8 +141,12 @@ static void put_facts(FILE *out, const json_t *report)
     snprintf(text, sizeof text, "Linux %s, %s, %s", report_string(report, "env", "kernel"), report_string(report, "env", "machine"),
              report_string(report, "env", "libc"));
     put_fact(out, "system", text);
-    snprintf(text, sizeof text, "%s; %lld since %s", report_string(report, "id", "time"),
-             (long long)report_number(report, "id", "count"), report_string(report, "id", "first_seen"));
+    if (report_number(report, "id", "count") > 1) {
+        snprintf(text, sizeof text, "%s, %lld times since %s", report_string(report, "id", "time"),
+                 (long long)report_number(report, "id", "count"), report_string(report, "id", "first_seen"));
+    } else {
+        snprintf(text, sizeof text, "%s", report_string(report, "id", "time"));
+    }
     put_fact(out, "seen", text);
     fputs("</dl>\n", out);
 }
@@ -226,7 +230,7 @@ static void put_advice(FILE *out, const json_t *report)
     put(out, report_string(report, "advice", "reason"));
     fputs(".</p>\n", out);
     if (*report_string(report, "advice", "edit") != '\0') {
-        fputs("<p class=\"faint\">The smallest edit that allows exactly this call, ", out);
+        fputs("<p class=\"faint\">The smallest edit that would allow it, ", out);
         put(out, report_string(report, "advice", "place"));
         fputs(":</p><pre>", out);
         put_lines(out, report_string(report, "advice", "edit"));
