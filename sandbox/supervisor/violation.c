@@ -63,6 +63,7 @@ static void tell(struct brig_worker *worker, struct brig_violation *violation, c
     brig_report_message(violation, stack, message);
     event.report_json = json;
     box_event_send(worker, event);
+    violation->report_name = NULL; // it ends with this function
     free(json);
 }
 
