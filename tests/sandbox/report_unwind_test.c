@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -473,4 +474,69 @@ TEST(report, files_of_lies_are_read_in_time)
     }
     free(bytes);
     free(whole);
+}
+
+// The maps of a snapshot with `program` replaced by the file at `path`.
+static size_t maps_with_file(const struct snapshot *snapshot, const char *program, const char *path, char maps[65536])
+{
+    struct stat status;
+    size_t used = 0;
+    CHECK_EQ(stat(path, &status), 0);
+    for (const char *line = snapshot->maps; *line != '\0';) {
+        size_t line_bytes = strcspn(line, "\n") + 1;
+        char place[3][64];
+        bool is_program =
+            line_bytes > strlen(program) && strncmp(line + line_bytes - 1 - strlen(program), program, strlen(program)) == 0;
+        if (is_program && sscanf(line, "%63s %63s %63s", place[0], place[1], place[2]) == 3) {
+            used += (size_t)snprintf(maps + used, 65536 - used, "%s %s %s %02x:%02x %llu %s\n", place[0], place[1], place[2],
+                                     major(status.st_dev), minor(status.st_dev), (unsigned long long)status.st_ino, path);
+        } else {
+            memcpy(maps + used, line, line_bytes);
+            used += line_bytes;
+        }
+        line += line_bytes;
+    }
+    return used;
+}
+
+// Call frame information that was made to hurt: libunwind reads it, by accessors that count.
+TEST(report, call_frame_information_of_lies_ends_in_time)
+{
+    struct snapshot *snapshot = malloc(sizeof *snapshot);
+    struct brig_stack *stack = malloc(sizeof *stack);
+    struct box_file *file = malloc(sizeof *file);
+    struct box_elf elf;
+    char directory[64];
+    char path[128];
+    static char maps[65536];
+    size_t size_bytes = 0;
+    uint64_t random = 3;
+    unsigned char *whole = read_program(&size_bytes);
+    unsigned char *bytes = malloc(size_bytes);
+    REQUIRE(snapshot != NULL && stack != NULL && file != NULL && whole != NULL && bytes != NULL);
+    REQUIRE(run_trapped("trapped", "qsort", snapshot) && report_directory_new(directory));
+    box_file_init(file, -1, whole, size_bytes);
+    REQUIRE(box_elf_read(file, &elf) && elf.eh_frame.size_bytes > 64);
+    snprintf(path, sizeof path, "%s/trapped", directory);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    for (size_t round = 0; round < HOSTILE_ROUNDS; round++) {
+        memcpy(bytes, whole, size_bytes);
+        for (size_t i = 0; i <= round % 40; i++) {
+            bytes[elf.eh_frame.offset + next_random(&random) % elf.eh_frame.size_bytes] = (unsigned char)next_random(&random);
+        }
+        CHECK_EQ(pwrite(fd, bytes, size_bytes, 0), (ssize_t)size_bytes);
+        size_t maps_bytes = maps_with_file(snapshot, "/trapped", path, maps);
+        double start = now_ms();
+        test_message("round %zu", round);
+        CHECK_OK(brig_unwind(&snapshot->record, maps, maps_bytes, stack, NULL), NULL);
+        CHECK_GE(stack->frame_count, 2);
+        CHECK_LT((int)(now_ms() - start), LIMIT_MS);
+    }
+    close(fd);
+    report_directory_free(directory);
+    free(bytes);
+    free(whole);
+    free(file);
+    free(stack);
+    free(snapshot);
 }
