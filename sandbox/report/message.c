@@ -106,17 +106,27 @@ void brig_report_message(const struct brig_violation *violation, const struct br
 
 enum { KEY_FRAMES = 3 };
 
-static uint64_t mix(uint64_t hash, const void *bytes, size_t size_bytes)
+// FNV-1a.
+static uint64_t mix_byte(uint64_t hash, unsigned char byte)
 {
-    for (size_t i = 0; i < size_bytes; i++) {
-        hash = (hash ^ ((const unsigned char *)bytes)[i]) * UINT64_C(0x100000001b3); // FNV-1a
+    return (hash ^ byte) * UINT64_C(0x100000001b3);
+}
+
+static uint64_t mix_number(uint64_t hash, uint64_t number)
+{
+    for (unsigned shift = 0; shift < 64; shift += 8) {
+        hash = mix_byte(hash, (unsigned char)(number >> shift));
     }
     return hash;
 }
 
+// With an end, so that two texts in a row cannot be mistaken for two others.
 static uint64_t mix_text(uint64_t hash, const char *text)
 {
-    return mix(hash, text == NULL ? "" : text, text == NULL ? 1 : strlen(text) + 1);
+    for (; text != NULL && *text != '\0'; text++) {
+        hash = mix_byte(hash, (unsigned char)*text);
+    }
+    return mix_byte(hash, 0);
 }
 
 // Not by the program's hash: a program holds its worker's process id.
@@ -124,21 +134,20 @@ static uint64_t mix_decision(uint64_t hash, const struct brig_violation *violati
 {
     struct box_decision decision = box_decision_of(violation);
     const struct brig_dsl_row *row = decision.trap == NULL ? NULL : decision.trap->row;
-    int32_t line = row == NULL ? 0 : row->line;
     hash = mix_text(hash, violation->program == NULL ? NULL : violation->program->policy);
     hash = mix_text(hash, row == NULL ? box_origin_name(&decision) : row->file);
-    return mix(hash, &line, sizeof line);
+    return mix_number(hash, row == NULL ? 0 : (uint64_t)row->line);
 }
 
 uint64_t brig_report_key(const struct brig_violation *violation, const struct brig_stack *stack)
 {
-    const uint32_t facts[] = {violation->record->audit_arch, violation->record->nr};
-    uint64_t hash = mix(UINT64_C(0xcbf29ce484222325), facts, sizeof facts);
+    const struct brig_trap_record *record = violation->record;
+    uint64_t hash = mix_number(UINT64_C(0xcbf29ce484222325), (uint64_t)record->audit_arch << 32 | record->nr);
     hash = mix_decision(hash, violation);
     for (size_t i = 0; stack != NULL && i < stack->frame_count && i < KEY_FRAMES; i++) {
         const struct brig_frame *frame = &stack->frames[i];
         hash = mix_text(hash, frame->module);
-        hash = mix(hash, &frame->module_offset, frame->module[0] == '\0' ? 0 : sizeof frame->module_offset);
+        hash = mix_number(hash, frame->module[0] == '\0' ? 0 : frame->module_offset);
     }
     return hash;
 }

@@ -9,6 +9,7 @@
 
 #define BYTES(text) text, sizeof(text) - 1
 
+// NOLINTBEGIN(misc-misleading-bidirectional)
 static const struct {
     const char *what;
     const char *bytes;
@@ -42,6 +43,7 @@ static const struct {
     {"cut character", BYTES("a\xe2\x82"), "a\\xe2\\x82"},
     {"lone continuation", BYTES("\x80"), "\\x80"},
 };
+// NOLINTEND(misc-misleading-bidirectional)
 
 TEST(report, text_of_a_worker_is_escaped)
 {
@@ -86,7 +88,7 @@ TEST(report, a_long_path_loses_its_beginning)
     struct box_text text;
     memset(path, 'd', sizeof path);
     memcpy(path, "/nix/store/", 11);
-    strcpy(path + 560, "/lib/libfoo.so.1");
+    memcpy(path + 560, "/lib/libfoo.so.1", sizeof "/lib/libfoo.so.1");
     box_text_init(&text, buffer, sizeof buffer);
     box_text_add_path(&text, path);
     CHECK_EQ(strncmp(buffer, "...ddd", 6), 0);

@@ -107,10 +107,8 @@ static bool fill(struct report_fixture *fixture, const char *call, const uint64_
 struct report_fixture *report_fixture_new(const char *call, const uint64_t args[6])
 {
     struct report_fixture *fixture = calloc(1, sizeof *fixture);
-    if (!CHECK(fixture != NULL)) {
-        return NULL;
-    }
-    if (!fill(fixture, call, args)) {
+    if (fixture == NULL || !fill(fixture, call, args)) {
+        CHECK(fixture != NULL);
         free(fixture);
         return NULL;
     }

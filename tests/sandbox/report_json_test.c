@@ -34,6 +34,7 @@ static void compare_or_bless(const char *path, const char *text)
     CHECK_STR_EQ(text, expected);
 }
 
+// NOLINTNEXTLINE(misc-misleading-bidirectional)
 static const char maps[] = "550000000000-550000001000 r--p 00000000 08:01 11 /opt/example/example\n"
                            "550000001000-550000003000 r-xp 00001000 08:01 11 /opt/example/libfont.so\n"
                            "7f0000000000-7f0000100000 r-xp 00000000 08:01 12 /usr/lib/libc.so.6\n"
@@ -45,6 +46,7 @@ TEST(report, json_is_as_reviewed)
 {
     struct report_fixture *fixture = report_fixture_new("openat", (uint64_t[6]){(uint64_t)-100, 0x1000, 0x80041, 0600});
     REQUIRE(fixture != NULL);
+    // NOLINTNEXTLINE(misc-misleading-bidirectional)
     report_point(fixture, 1, "/tmp/\033[2J\xe2\x80\xae\"\\\xff", 16, true);
     fixture->violation.maps = maps;
     fixture->violation.maps_bytes = sizeof maps - 1;
@@ -90,6 +92,7 @@ TEST(report, stack_bytes_are_in_it_only_on_request)
     memset(fixture->record.stack, 'S', sizeof fixture->record.stack);
     fixture->record.registers[0] = 0x5ec4e7;
     REQUIRE_OK(brig_report_json(&fixture->violation, &fixture->stack, &text, NULL), NULL);
+    REQUIRE(text != NULL);
     CHECK(strstr(text, "U1NTU1NT") == NULL && strstr(text, "SSSS") == NULL && strstr(text, "5ec4e7") == NULL);
     free(text);
     fixture->violation.with_stack = true;
@@ -104,18 +107,17 @@ TEST(report, stack_bytes_are_in_it_only_on_request)
 TEST(report, a_report_of_everything_at_its_limit_fits)
 {
     struct report_fixture *fixture = report_fixture_new("openat", (uint64_t[6]){(uint64_t)-100, 0x1000});
-    size_t maps_bytes = (size_t)1 << 20;
-    char *big_maps = malloc(maps_bytes + 1);
-    char *path = malloc(4096);
+    static char big_maps[1 << 20];
+    static char path[4096];
     char *text = NULL;
     struct brig_error error;
     size_t used = 0;
-    REQUIRE(fixture != NULL && big_maps != NULL && path != NULL);
+    REQUIRE(fixture != NULL);
     memset(path, '\001', 4096);
     for (int i = 0; i < 6; i++) {
         report_point(fixture, i, path, 4096, true);
     }
-    for (unsigned long i = 1; used + 1200 < maps_bytes; i++) {
+    for (unsigned long i = 1; used + 1200 < sizeof big_maps; i++) {
         used += (size_t)sprintf(big_maps + used, "%lx000-%lxfff r-xp 00000000 08:01 12 /", i, i);
         memset(big_maps + used, '\002', 1000);
         used += 1000;
@@ -135,8 +137,6 @@ TEST(report, a_report_of_everything_at_its_limit_fits)
     }
     CHECK_OK(brig_report_json(&fixture->violation, &fixture->stack, &text, &error), &error);
     free(text);
-    free(path);
-    free(big_maps);
     report_fixture_free(fixture);
 }
 

@@ -129,10 +129,9 @@ static void check_functions(const struct brig_stack *stack, const char *const fu
 
 TEST(report, stacks_of_trapped_programs)
 {
-    struct snapshot *snapshot = malloc(sizeof *snapshot);
-    struct brig_stack *stack = malloc(sizeof *stack);
+    static struct snapshot snapshot[1];
+    static struct brig_stack stack[1];
     struct brig_error error;
-    REQUIRE(snapshot != NULL && stack != NULL);
     for (size_t i = 0; i < COUNT_OF(walks); i++) {
         test_message("%s %s", walks[i].program, walks[i].scenario);
         if (run_trapped(walks[i].program, walks[i].scenario, snapshot) &&
@@ -142,8 +141,6 @@ TEST(report, stacks_of_trapped_programs)
             check_functions(stack, walks[i].functions);
         }
     }
-    free(stack);
-    free(snapshot);
 }
 
 static size_t count_found_by(const struct brig_stack *stack, enum brig_frame_how how)
@@ -157,9 +154,8 @@ static size_t count_found_by(const struct brig_stack *stack, enum brig_frame_how
 
 TEST(report, each_frame_says_how_it_was_found)
 {
-    struct snapshot *snapshot = malloc(sizeof *snapshot);
-    struct brig_stack *stack = malloc(sizeof *stack);
-    REQUIRE(snapshot != NULL && stack != NULL);
+    static struct snapshot snapshot[1];
+    static struct brig_stack stack[1];
     REQUIRE(run_trapped("trapped", "qsort", snapshot));
     REQUIRE_OK(brig_unwind(&snapshot->record, snapshot->maps, snapshot->maps_bytes, stack, NULL), NULL);
     CHECK_EQ(count_found_by(stack, BRIG_FRAME_REGISTERS), 1);
@@ -170,8 +166,6 @@ TEST(report, each_frame_says_how_it_was_found)
     REQUIRE_OK(brig_unwind(&snapshot->record, snapshot->maps, snapshot->maps_bytes, stack, NULL), NULL);
     CHECK_GE(count_found_by(stack, BRIG_FRAME_POINTER), 3);
     CHECK_GE(count_found_by(stack, BRIG_FRAME_CFI), 3);
-    free(stack);
-    free(snapshot);
 }
 
 TEST(report, libunwind_exports_what_the_walk_needs)
@@ -181,9 +175,8 @@ TEST(report, libunwind_exports_what_the_walk_needs)
 
 TEST(report, without_maps_only_the_call_site_is_known)
 {
-    struct snapshot *snapshot = malloc(sizeof *snapshot);
-    struct brig_stack *stack = malloc(sizeof *stack);
-    REQUIRE(snapshot != NULL && stack != NULL);
+    static struct snapshot snapshot[1];
+    static struct brig_stack stack[1];
     REQUIRE(run_trapped("trapped", "qsort", snapshot));
     REQUIRE_OK(brig_unwind(&snapshot->record, NULL, 0, stack, NULL), NULL);
     CHECK_EQ(stack->frame_count, 1);
@@ -193,8 +186,6 @@ TEST(report, without_maps_only_the_call_site_is_known)
     CHECK_EQ(stack->frame_count, 1);
     CHECK_EQ(stack->stop, BRIG_UNWIND_NO_STACK);
     CHECK_STR_EQ(stack->frames[0].symbol, "getppid");
-    free(stack);
-    free(snapshot);
 }
 
 // --- snapshots that lie -----------------------------------------------------------------------------------------------
@@ -234,10 +225,9 @@ static void fill_with_lies(struct brig_trap_record *record, uint64_t *random)
 TEST(report, stacks_of_lies_end_in_time)
 {
     static const char *const programs[] = {"trapped", "trapped_pointers", "trapped_static"};
-    struct snapshot *snapshot = malloc(sizeof *snapshot);
-    struct brig_stack *stack = malloc(sizeof *stack);
+    static struct snapshot snapshot[1];
+    static struct brig_stack stack[1];
     uint64_t random = 1;
-    REQUIRE(snapshot != NULL && stack != NULL);
     for (size_t program = 0; program < COUNT_OF(programs); program++) {
         REQUIRE(run_trapped(programs[program], "qsort", snapshot));
         for (size_t round = 0; round < HOSTILE_ROUNDS; round++) {
@@ -249,16 +239,13 @@ TEST(report, stacks_of_lies_end_in_time)
             CHECK_LT((int)(now_ms() - start), LIMIT_MS);
         }
     }
-    free(stack);
-    free(snapshot);
 }
 
 // A frame-pointer chain that points at itself must not go round.
 TEST(report, a_loop_of_frame_pointers_ends)
 {
-    struct snapshot *snapshot = malloc(sizeof *snapshot);
-    struct brig_stack *stack = malloc(sizeof *stack);
-    REQUIRE(snapshot != NULL && stack != NULL);
+    static struct snapshot snapshot[1];
+    static struct brig_stack stack[1];
     REQUIRE(run_trapped("trapped_pointers", "deep", snapshot));
     struct brig_trap_record *record = &snapshot->record;
     for (size_t i = 0; i + 16 <= record->stack_bytes; i += 16) {
@@ -267,16 +254,13 @@ TEST(report, a_loop_of_frame_pointers_ends)
     }
     REQUIRE_OK(brig_unwind(record, snapshot->maps, snapshot->maps_bytes, stack, NULL), NULL);
     CHECK_LT(stack->frame_count, 16);
-    free(stack);
-    free(snapshot);
 }
 
 TEST(report, registers_of_lies_give_no_frames)
 {
     static const uint64_t values[] = {0, 1, 8, 0x7fffffffffff, 0x800000000000, UINT64_MAX - 7, UINT64_MAX};
-    struct snapshot *snapshot = malloc(sizeof *snapshot);
-    struct brig_stack *stack = malloc(sizeof *stack);
-    REQUIRE(snapshot != NULL && stack != NULL);
+    static struct snapshot snapshot[1];
+    static struct brig_stack stack[1];
     REQUIRE(run_trapped("trapped", "qsort", snapshot));
     for (size_t i = 0; i < COUNT_OF(values); i++) {
         test_message("value %#llx", (unsigned long long)values[i]);
@@ -284,8 +268,6 @@ TEST(report, registers_of_lies_give_no_frames)
         REQUIRE_OK(brig_unwind(&snapshot->record, snapshot->maps, snapshot->maps_bytes, stack, NULL), NULL);
         CHECK_EQ(stack->frame_count, 1);
     }
-    free(stack);
-    free(snapshot);
 }
 
 // --- maps that lie ----------------------------------------------------------------------------------------------------
@@ -294,9 +276,8 @@ TEST(report, registers_of_lies_give_no_frames)
 static void check_refused(struct snapshot *snapshot, const char *what, const char *path, const struct stat *status)
 {
     char maps[8192];
-    struct brig_stack *stack = malloc(sizeof *stack);
+    static struct brig_stack stack[1];
     double start = now_ms();
-    REQUIRE(stack != NULL);
     int bytes = snprintf(maps, sizeof maps, "00000000-ffffffffffffffff r-xp 00000000 %02x:%02x %llu    %s\n",
                          (unsigned)(status->st_dev >> 8 & 0xfff), (unsigned)(status->st_dev & 0xff),
                          (unsigned long long)status->st_ino, path);
@@ -305,17 +286,15 @@ static void check_refused(struct snapshot *snapshot, const char *what, const cha
     CHECK_STR_EQ(stack->frames[0].symbol, "");
     CHECK_STR_EQ(stack->frames[0].build_id, "");
     CHECK_LT((int)(now_ms() - start), LIMIT_MS);
-    free(stack);
 }
 
 TEST(report, only_the_mapped_regular_file_is_opened)
 {
-    struct snapshot *snapshot = malloc(sizeof *snapshot);
+    static struct snapshot snapshot[1];
     char directory[64];
     char path[4096];
     char name[5000];
     struct stat status = {0};
-    REQUIRE(snapshot != NULL);
     REQUIRE(run_trapped("trapped", "qsort", snapshot));
     REQUIRE(report_directory_new(directory));
     path_beside("trapped", path);
@@ -349,7 +328,6 @@ TEST(report, only_the_mapped_regular_file_is_opened)
     check_refused(snapshot, "a file that is no ELF", "/etc/passwd", &status);
 
     report_directory_free(directory);
-    free(snapshot);
 }
 
 static const struct {
@@ -377,9 +355,8 @@ static const struct {
 
 TEST(report, maps_are_read_as_the_kernel_writes_them)
 {
-    struct box_maps *maps = malloc(sizeof *maps);
+    static struct box_maps maps[1];
     char path[BOX_PATH_BYTES];
-    REQUIRE(maps != NULL);
     for (size_t i = 0; i < COUNT_OF(map_lines); i++) {
         test_message("%s", map_lines[i].line);
         box_maps_read(map_lines[i].line, strlen(map_lines[i].line), maps);
@@ -388,17 +365,14 @@ TEST(report, maps_are_read_as_the_kernel_writes_them)
             CHECK_STR_EQ(path, map_lines[i].path);
         }
     }
-    free(maps);
 }
 
 TEST(report, maps_have_limits)
 {
-    struct box_maps *maps = malloc(sizeof *maps);
-    size_t size_bytes = (size_t)2 << 20;
-    char *text = malloc(size_bytes);
+    static struct box_maps maps[1];
+    static char text[2 << 20];
     size_t used = 0;
-    REQUIRE(maps != NULL && text != NULL);
-    for (unsigned long i = 1; used + 128 < size_bytes; i++) {
+    for (unsigned long i = 1; used + 128 < sizeof text; i++) {
         used += (size_t)sprintf(text + used, "%lx000-%lx800 r-xp 00000000 08:01 12 /bin/true\n", i, i);
     }
     box_maps_read(text, used, maps);
@@ -406,43 +380,38 @@ TEST(report, maps_have_limits)
     CHECK(maps->is_cut);
     CHECK(box_maps_find(maps, 0x1000) == &maps->mappings[0]);
     CHECK(box_maps_find(maps, 0x1800) == NULL);
-    memset(text, 'f', size_bytes);
-    box_maps_read(text, size_bytes, maps);
+    memset(text, 'f', sizeof text);
+    box_maps_read(text, sizeof text, maps);
     CHECK_EQ(maps->count, 0);
     static const char unsorted[] = "3000-4000 r-xp 0 08:01 12 /a\n1000-2000 r-xp 0 08:01 12 /b\n3800-5000 r-xp 0 08:01 12 /c\n";
     box_maps_read(unsorted, sizeof unsorted - 1, maps);
     CHECK_EQ(maps->count, 1);
-    free(text);
-    free(maps);
 }
 
 // --- files that lie ---------------------------------------------------------------------------------------------------
 
-static unsigned char *read_program(size_t *ret_size_bytes)
+enum { PROGRAM_BYTES = 1 << 20 };
+
+// Returns: bytes read, 0 after having failed the test.
+static size_t read_program(unsigned char bytes[PROGRAM_BYTES])
 {
     char path[4096];
-    struct stat status;
     path_beside("trapped", path);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (!CHECK_GE(fd, 0) || !CHECK_EQ(fstat(fd, &status), 0)) {
-        return NULL;
-    }
-    *ret_size_bytes = (size_t)status.st_size;
-    unsigned char *bytes = malloc(*ret_size_bytes);
-    CHECK(bytes != NULL && read_all(fd, bytes, *ret_size_bytes) == *ret_size_bytes);
+    size_t size_bytes = fd < 0 ? 0 : read_all(fd, bytes, PROGRAM_BYTES);
+    CHECK_GT(size_bytes, 0);
     close(fd);
-    return bytes;
+    return size_bytes;
 }
 
 static void use_file(const unsigned char *bytes, size_t size_bytes)
 {
-    struct box_file *file = malloc(sizeof *file);
+    static struct box_file file[1];
     struct box_elf elf;
     struct box_budget budget;
     struct box_elf_query query = {.vaddr = 0x1700};
     struct box_elf_table table;
     struct box_elf_entry entry;
-    REQUIRE(file != NULL);
     box_budget_start(&budget, 50);
     box_file_init(file, -1, bytes, size_bytes);
     if (box_elf_read(file, &elf)) {
@@ -450,17 +419,18 @@ static void use_file(const unsigned char *bytes, size_t size_bytes)
         (void)box_elf_search_table(file, &elf, &table);
         (void)box_elf_scan_frames(file, &elf, query.vaddr, &budget, &entry);
     }
-    free(file);
 }
 
 TEST(report, files_of_lies_are_read_in_time)
 {
-    size_t size_bytes = 0;
+    static unsigned char whole[PROGRAM_BYTES];
+    static unsigned char bytes[PROGRAM_BYTES];
     uint64_t random = 7;
-    unsigned char *whole = read_program(&size_bytes);
-    unsigned char *bytes = malloc(size_bytes);
-    REQUIRE(whole != NULL && bytes != NULL);
-    for (size_t round = 0; round < 4 * HOSTILE_ROUNDS; round++) {
+    size_t size_bytes = read_program(whole);
+    if (size_bytes == 0) {
+        return;
+    }
+    for (size_t round = 0; round < 4 * (size_t)HOSTILE_ROUNDS; round++) {
         double start = now_ms();
         size_t kept = round % 3 == 0 ? (size_t)next_random(&random) % size_bytes : size_bytes;
         test_message("round %zu", round);
@@ -472,8 +442,6 @@ TEST(report, files_of_lies_are_read_in_time)
         use_file(bytes, kept);
         CHECK_LT((int)(now_ms() - start), LIMIT_MS);
     }
-    free(bytes);
-    free(whole);
 }
 
 // The maps of a snapshot with `program` replaced by the file at `path`.
@@ -502,18 +470,20 @@ static size_t maps_with_file(const struct snapshot *snapshot, const char *progra
 // Call frame information that was made to hurt: libunwind reads it, by accessors that count.
 TEST(report, call_frame_information_of_lies_ends_in_time)
 {
-    struct snapshot *snapshot = malloc(sizeof *snapshot);
-    struct brig_stack *stack = malloc(sizeof *stack);
-    struct box_file *file = malloc(sizeof *file);
+    static struct snapshot snapshot[1];
+    static struct brig_stack stack[1];
+    static struct box_file file[1];
     struct box_elf elf;
     char directory[64];
     char path[128];
     static char maps[65536];
-    size_t size_bytes = 0;
+    static unsigned char whole[PROGRAM_BYTES];
+    static unsigned char bytes[PROGRAM_BYTES];
     uint64_t random = 3;
-    unsigned char *whole = read_program(&size_bytes);
-    unsigned char *bytes = malloc(size_bytes);
-    REQUIRE(snapshot != NULL && stack != NULL && file != NULL && whole != NULL && bytes != NULL);
+    size_t size_bytes = read_program(whole);
+    if (size_bytes == 0) {
+        return;
+    }
     REQUIRE(run_trapped("trapped", "qsort", snapshot) && report_directory_new(directory));
     box_file_init(file, -1, whole, size_bytes);
     REQUIRE(box_elf_read(file, &elf) && elf.eh_frame.size_bytes > 64);
@@ -534,9 +504,4 @@ TEST(report, call_frame_information_of_lies_ends_in_time)
     }
     close(fd);
     report_directory_free(directory);
-    free(bytes);
-    free(whole);
-    free(file);
-    free(stack);
-    free(snapshot);
 }
