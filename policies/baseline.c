@@ -1,8 +1,8 @@
 // baseline: what any C or C++ program does that computes in memory, on glibc and on musl, up to the message with which it dies.
 //
-// Holds no descriptor, path or socket right but to write (stderr, or whatever descriptor it was left with). Process types are derived from it
-// and add what their job needs. Found by running libc's own paths (threads, malloc in many threads, abort, assert, malloc's checks,
-// backtrace, C++ exceptions) on glibc and musl, dynamic and static; tests/policies/stress.c runs them again.
+// Holds no descriptor, path or socket right but to write (stderr, or whatever descriptor it was left with). Process types are
+// derived from it and add what their job needs. Found by running libc's own paths (threads, malloc in many threads, abort, assert,
+// malloc's checks, backtrace, C++ exceptions) on glibc and musl, dynamic and static; tests/policies/stress.c runs them again.
 #include "bpf_dsl/words.h"
 #include "policies/policies.h"
 
@@ -49,7 +49,7 @@ static const struct brig_dsl_row baseline_rows[] = {
     ROW(SET(brig_policy_new_programs), CRASH),
     WHY("no reaching into other processes: their memory, descriptors and signals"),
     ROW(SET(brig_policy_other_processes), CRASH),
-    WHY("no calls in another context, where no filter looks: 60 % of the kernel exploits sent to Google's bounty in 2022 used io_uring"),
+    WHY("no calls in another context: of the kernel exploits sent to Google's bounty in 2022, 60 % used io_uring"),
     ROW(SET(brig_policy_async_io), CRASH),
     WHY("no programs, counters or fault handlers inside the kernel: CVE-2021-3490, CVE-2013-2094"),
     ROW(SET(brig_policy_kernel_programs), CRASH),

@@ -1,8 +1,8 @@
 // debug: what sanitizers and coverage counters need on top of a policy. NOT A SANDBOX.
 //
-// Loud: these policies are called NAME+debug, and every message, report and listing says so. They cannot ship by accident: the file is compiled
-// only with the GN argument `debug_policies`, which is true in instrumented builds alone, and nothing refers to them by symbol.
-// Weakness: a report symbolised by an external llvm-symbolizer needs execve, which stays refused; use the addresses.
+// Loud: these policies are called NAME+debug, and every message, report and listing says so. They cannot ship by accident: the file
+// is compiled only with the GN argument `debug_policies`, which is true in instrumented builds alone, and nothing refers to them by
+// symbol. Weakness: a report symbolised by an external llvm-symbolizer needs execve, which stays refused; use the addresses.
 #include "policies/debug.h"
 
 #include "bpf_dsl/words.h"
@@ -25,6 +25,7 @@ static const struct brig_dsl_row debug_rows[] = {
     ELSE(ftruncate, ALLOW),
     ROW(SET(brig_policy_fd_io), ALLOW),
     ROW(SET(brig_policy_fd_stat), ALLOW),
+    ELSE(getdents, ALLOW),
     ELSE(getdents64, ALLOW),
     ELSE(dup, ALLOW),
     ELSE(dup2, ALLOW),

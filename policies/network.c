@@ -1,7 +1,7 @@
 // network: talks TCP with hosts that nobody vouches for, and hands on what it gets.
 //
-// Numeric addresses only: resolving names would need files, and is a worker of its own. Weakness: connect's address is behind a pointer, so
-// where it may connect to cannot be said here; a network namespace or Landlock narrows it.
+// Numeric addresses only: resolving names would need files, and is a worker of its own. Weakness: connect's address is behind a
+// pointer, so where it may connect to cannot be said here; a network namespace or Landlock narrows it.
 #include "bpf_dsl/words.h"
 #include "policies/policies.h"
 

@@ -8,9 +8,13 @@
 #endif
 
 const struct brig_dsl_policy *const brig_policy_all[] = {
-    &brig_policy_baseline,  &brig_policy_renderer,  &brig_policy_network,
+    &brig_policy_baseline,
+    &brig_policy_renderer,
+    &brig_policy_network,
 #ifdef BRIG_DEBUG_POLICIES
-    &policy_baseline_debug, &policy_renderer_debug, &policy_network_debug,
+    &policy_baseline_debug,
+    &policy_renderer_debug,
+    &policy_network_debug,
 #endif
     NULL,
 };

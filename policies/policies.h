@@ -12,7 +12,8 @@
 //                                              .kernel = BRIG_DSL_KERNEL(6, 18), .libc = "glibc 2.36, musl 1.2.3"};
 //
 // Rules that hold throughout:
-// - Everything is const and lives for ever. A restriction (brig_policy_restrict_*) is a table for USE that decides its calls completely: its
+// - Everything is const and lives for ever. A restriction (brig_policy_restrict_*) is a table for USE that decides its calls
+// completely: its
 //   ELSE rows are in it.
 // - A policy that is derived from `baseline` adds rows; what libc itself needs on glibc and musl, up to abort() and a failed
 //   assertion, is already there.
@@ -28,8 +29,8 @@ extern "C" {
 
 // --- process types ----------------------------------------------------------------------------------------------------
 
-// What every worker may do, whatever its job: memory, threads, signals to itself, time, dying loudly. No descriptor but stderr's kind of
-// use, no path, no socket. A base for other policies.
+// What every worker may do, whatever its job: memory, threads, signals to itself, time, dying loudly. No descriptor but stderr's
+// kind of use, no path, no socket. A base for other policies.
 extern const struct brig_dsl_policy brig_policy_baseline;
 // A worker that decodes what strangers send (images, documents) from descriptors it is handed, and writes to such.
 extern const struct brig_dsl_policy brig_policy_renderer;
@@ -43,8 +44,8 @@ extern const struct brig_dsl_policy *const brig_policy_all[];
 // Finds a policy of this build by its name. Returns: the policy, or NULL. Context: any.
 const struct brig_dsl_policy *brig_policy_by_name(const char *name);
 
-// Finds what a program of this very build has to run under to stay alive: NAME, or NAME+debug where the build is instrumented and the
-// policy compiled in. For tests and samples; a program that ships names its policy. Returns: the policy, or NULL. Context: any.
+// Finds what a program of this very build has to run under to stay alive: NAME, or NAME+debug where the build is instrumented and
+// the policy compiled in. For tests and samples; a program that ships names its policy. Returns: the policy, or NULL. Context: any.
 const struct brig_dsl_policy *brig_policy_for_this_build(const char *name);
 
 // --- sets -------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 // renderer: decodes what strangers send.
 //
-// The worker gets descriptors with each job over its channel (a sealed memfd or file to read, another to write to), decodes with libpng or
-// its like, in one thread or many, and answers. It opens nothing. Descriptors carry their own rights: hand it read-only ones for input.
+// The worker gets descriptors with each job over its channel (a sealed memfd or file to read, another to write to), decodes with
+// libpng or its like, in one thread or many, and answers. It opens nothing. Descriptors carry their own rights: hand it read-only
+// ones for input.
 #include "bpf_dsl/words.h"
 #include "policies/policies.h"
 

@@ -1,7 +1,7 @@
 // restrict_fcntl: a descriptor's flags, copies and seals; no owners, leases, locks or notifications.
 //
-// F_SETOWN and F_SETSIG make the kernel send signals to processes of one's choice, leases and F_NOTIFY reach other processes through files,
-// and O_DIRECT, settable by F_SETFL, takes the rarely walked path through every file system.
+// F_SETOWN and F_SETSIG make the kernel send signals to processes of one's choice, leases and F_NOTIFY reach other processes
+// through files, and O_DIRECT, settable by F_SETFL, takes the rarely walked path through every file system.
 #include "bpf_dsl/words.h"
 #include "policies/policies.h"
 

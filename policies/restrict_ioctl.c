@@ -1,7 +1,7 @@
 // restrict_ioctl: how much can be read, and "no, this is not a terminal".
 //
-// ioctl is thousands of calls in one number. stdio asks every new stream whether it is a terminal (glibc TCGETS and, since 2.42, TCGETS2;
-// musl TIOCGWINSZ); a worker has none, so the answer is given here and no terminal code of the kernel is reached.
+// ioctl is thousands of calls in one number. stdio asks every new stream whether it is a terminal (glibc TCGETS and, since 2.42,
+// TCGETS2; musl TIOCGWINSZ); a worker has none, so the answer is given here and no terminal code of the kernel is reached.
 #include "bpf_dsl/words.h"
 #include "policies/policies.h"
 

@@ -1,8 +1,9 @@
 // restrict_kill: signals to this process only.
 //
-// tkill names a thread of any process, and which thread numbers are one's own cannot be said in a filter. The main thread's is the process id, so
-// raise and abort work there. Weakness: on musl, whose raise, abort and pthread_kill use tkill with all signals blocked (where a trap would
-// kill), a signal to another thread is refused with EPERM; abort in such a thread ends in musl's fallback, SIGSEGV.
+// tkill names a thread of any process, and which thread numbers are one's own cannot be said in a filter. The main thread's is the
+// process id, so raise and abort work there. Weakness: on musl, whose raise, abort and pthread_kill use tkill with all signals
+// blocked (where a trap would kill), a signal to another thread is refused with EPERM; abort in such a thread ends in musl's
+// fallback, SIGSEGV.
 #include "bpf_dsl/words.h"
 #include "policies/policies.h"
 

@@ -1,7 +1,7 @@
 // restrict_membarrier: barriers among one's own threads.
 //
-// musl registers for them in every first pthread_create and falls back to signals when it cannot; the global commands interrupt every
-// processor of the machine.
+// musl registers for them in every first pthread_create and falls back to signals when it cannot; the global commands interrupt
+// every processor of the machine.
 #include "bpf_dsl/words.h"
 #include "policies/policies.h"
 

@@ -1,8 +1,9 @@
 // restrict_sched: scheduling of the own thread only.
 //
-// libc names the own thread by its number where 0 would do (pthread_getaffinity_np), and a filter cannot know thread numbers: the handler
-// compares. Calls that libc makes with all signals blocked cannot be emulated, a trap would kill: pthread_create sets scheduling so, and musl's
-// pthread_getschedparam asks so. What sets is refused for numbers, as to a process without the right to; what only asks is let through.
+// libc names the own thread by its number where 0 would do (pthread_getaffinity_np), and a filter cannot know thread numbers: the
+// handler compares. Calls that libc makes with all signals blocked cannot be emulated, a trap would kill: pthread_create sets
+// scheduling so, and musl's pthread_getschedparam asks so. What sets is refused for numbers, as to a process without the right to;
+// what only asks is let through.
 #include "bpf_dsl/words.h"
 #include "policies/policies.h"
 #include "trap/trap.h"

@@ -36,6 +36,11 @@ TEST(policies, cross_compiled_policies_are_the_same_to_the_byte)
     for (size_t i = 0; i < COUNT_OF(others); i++) {
         struct run_result there;
         test_message("%s", others[i].what);
+        char path[4096];
+        if (!run_program_path(others[i].argv[1] + 1, path, sizeof path)) {
+            test_skip("%s is not part of this build", others[i].argv[1] + 1);
+            continue;
+        }
         REQUIRE(run_program(others[i].argv, 60000, &there));
         CHECK_EQ(there.wait_status, 0);
         check_same_text(here.output, there.output);

@@ -8,9 +8,9 @@
 
 #include "tests/shim/test.h"
 
-bool decide_start(const struct brig_dsl_policy *policy, enum brig_dsl_arch arch, struct decided_policy *ret_policy)
+bool decide_start(const struct brig_dsl_policy *policy, enum brig_dsl_arch arch, int self_pid, struct decided_policy *ret_policy)
 {
-    struct brig_dsl_options options = {.arch = arch, .self_pid = DECIDE_SELF_PID, .notify_fd = BRIG_DSL_SLOT_UNSET};
+    struct brig_dsl_options options = {.arch = arch, .self_pid = self_pid, .notify_fd = BRIG_DSL_SLOT_UNSET};
     struct brig_dsl_arena arena;
     struct brig_error error;
     char text[BRIG_ERROR_TEXT_BYTES];
@@ -44,7 +44,8 @@ static enum decide_call wrong(const char *text, const char *what)
 }
 
 // Reads one "name=value" of `bytes` bytes.
-static bool read_argument(const char *text, size_t bytes, enum brig_dsl_call call, struct brig_dsl_data *data, enum brig_dsl_arch arch)
+static bool read_argument(const char *text, size_t bytes, enum brig_dsl_call call, struct brig_dsl_data *data,
+                          enum brig_dsl_arch arch)
 {
     static const struct brig_dsl_constant own[] = {{.name = "SELF", .value = DECIDE_SELF_PID}, {.name = NULL}};
     const char *equals = memchr(text, '=', bytes);
@@ -53,8 +54,7 @@ static bool read_argument(const char *text, size_t bytes, enum brig_dsl_call cal
         return false;
     }
     int index = brig_dsl_call_argument_index(call, arch, text, (size_t)(equals - text));
-    if (index < 0 ||
-        brig_dsl_read_value(equals + 1, bytes - (size_t)(equals + 1 - text), arch, own, &value, NULL) != BRIG_OK) {
+    if (index < 0 || brig_dsl_read_value(equals + 1, bytes - (size_t)(equals + 1 - text), arch, own, &value, NULL) != BRIG_OK) {
         return false;
     }
     data->args[index] = value;

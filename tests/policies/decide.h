@@ -18,7 +18,7 @@ struct decided_policy {
 };
 
 // Fails the running test and returns false when the policy does not compile. The result is freed by decide_end.
-bool decide_start(const struct brig_dsl_policy *policy, enum brig_dsl_arch arch, struct decided_policy *ret_policy);
+bool decide_start(const struct brig_dsl_policy *policy, enum brig_dsl_arch arch, int self_pid, struct decided_policy *ret_policy);
 void decide_end(struct decided_policy *policy);
 
 enum decide_call { DECIDE_READ, DECIDE_ABSENT, DECIDE_WRONG };

@@ -1,5 +1,5 @@
-// What each policy allows without looking at arguments, per arch, against reviewed lists: tests/policies/golden/POLICY.ARCH.allow.txt.
-// BRIG_BLESS=1 rewrites the lists; the difference is what a reviewer reads.
+// What each policy allows without looking at arguments, per arch, against reviewed lists:
+// tests/policies/golden/POLICY.ARCH.allow.txt. BRIG_BLESS=1 rewrites the lists; the difference is what a reviewer reads.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,9 +58,10 @@ TEST(policies, unconditional_allows_are_as_reviewed)
             struct decided_policy policy;
             char path[200];
             char list[LIST_BYTES];
-            REQUIRE(decide_start(policies[p], (enum brig_dsl_arch)arch, &policy));
+            REQUIRE(decide_start(policies[p], (enum brig_dsl_arch)arch, DECIDE_SELF_PID, &policy));
             list_allowed(&policy, list);
-            snprintf(path, sizeof path, "tests/policies/golden/%s.%s.allow.txt", policies[p]->name, brig_dsl_arch_name(policy.arch));
+            snprintf(path, sizeof path, "tests/policies/golden/%s.%s.allow.txt", policies[p]->name,
+                     brig_dsl_arch_name(policy.arch));
             compare_or_bless(path, list);
             decide_end(&policy);
         }

@@ -1,7 +1,7 @@
 // policy_bytes: every policy, compiled for every arch, as text: instructions, and what each trap means.
 //
-// Built for several CPUs and run on all of them: the texts must be the same to the byte, because nothing of the machine that a policy was
-// compiled on may be in it. cross_test.c compares.
+// Built for several CPUs and run on all of them: the texts must be the same to the byte, because nothing of the machine that a
+// policy was compiled on may be in it. cross_test.c compares.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +14,8 @@ static void print_traps(const struct brig_dsl_program *program)
 {
     for (uint32_t id = 1; id < program->trap_count; id++) {
         const struct brig_dsl_trap *trap = &program->traps[id];
-        printf("trap %u origin %d verb %d data %d row %s:%d handler %s\n", id, (int)trap->origin, (int)trap->action.verb, trap->action.data,
-               trap->row ? trap->row->file : "-", trap->row ? trap->row->line : 0,
+        printf("trap %u origin %d verb %d data %d row %s:%d handler %s\n", id, (int)trap->origin, (int)trap->action.verb,
+               trap->action.data, trap->row ? trap->row->file : "-", trap->row ? trap->row->line : 0,
                trap->action.handler ? trap->action.handler->name : "-");
     }
 }
@@ -32,8 +32,8 @@ static int print_program(const struct brig_dsl_policy *policy, enum brig_dsl_arc
         fprintf(stderr, "%s for %s: %s\n", policy->name, brig_dsl_arch_name(arch), brig_error_format(&error, text, sizeof text));
         return 1;
     }
-    printf("%s %s %u insns hash %016" PRIx64 " plain %d\n", policy->name, brig_dsl_arch_name(arch), program.insn_count, program.hash,
-           program.is_plain);
+    printf("%s %s %u insns hash %016" PRIx64 " plain %d\n", policy->name, brig_dsl_arch_name(arch), program.insn_count,
+           program.hash, program.is_plain);
     for (uint32_t i = 0; i < program.insn_count; i++) {
         const struct sock_filter *insn = &program.insns[i];
         printf("%04x %02x %02x %08x\n", insn->code, insn->jt, insn->jf, insn->k);

@@ -18,22 +18,21 @@
 #define ARGUMENTS_MAX 8
 #define PATH_BYTES 4096
 
-static bool beside_test(const char *name, char ret_path[PATH_BYTES])
+static bool beside_test(const char *name, char *ret_path, size_t path_bytes)
 {
-    ssize_t bytes = readlink("/proc/self/exe", ret_path, PATH_BYTES - 1);
+    ssize_t bytes = readlink("/proc/self/exe", ret_path, path_bytes - 1);
     if (bytes <= 0) {
         return false;
     }
     ret_path[bytes] = '\0';
     char *slash = strrchr(ret_path, '/');
-    size_t left = (size_t)(ret_path + PATH_BYTES - (slash + 1));
+    size_t left = (size_t)(ret_path + path_bytes - (slash + 1));
     return (size_t)snprintf(slash + 1, left, "%s", name) < left;
 }
 
-bool run_program_exists(const char *name)
+bool run_program_path(const char *name, char *ret_path, size_t path_bytes)
 {
-    char path[PATH_BYTES];
-    return beside_test(name, path) && access(path, X_OK) == 0;
+    return beside_test(name, ret_path, path_bytes) && access(ret_path, X_OK) == 0;
 }
 
 __attribute__((noreturn)) static void become(const char *const *argv, int output_fd)
@@ -42,7 +41,7 @@ __attribute__((noreturn)) static void become(const char *const *argv, int output
     char *arguments[ARGUMENTS_MAX + 1] = {NULL};
     for (int i = 0; i < ARGUMENTS_MAX && argv[i]; i++) {
         if (argv[i][0] == '@') {
-            beside_test(argv[i] + 1, paths[i]);
+            beside_test(argv[i] + 1, paths[i], PATH_BYTES);
         }
         arguments[i] = argv[i][0] == '@' ? paths[i] : (char *)(uintptr_t)argv[i];
     }

@@ -1,10 +1,10 @@
 // stress: what libc does in a busy or dying program, done under the renderer policy.
 //
-//   stress MODE      MODE is a name of the table at the end
+//   stress MODE [unlocked]      MODE is a name of the table at the end; "unlocked" leaves out the sandbox, for those who watch
 //
-// Takes: a mode. Gives: the exit status or the signal that the mode's path ends in, and whatever libc says on stderr. Eight threads exist when the
-// filter is installed. Built for glibc and musl, dynamic and static; stress_test.c runs all of them and knows how each must end.
-// Weakness: modes that only one libc has (a heap check that speaks, backtrace) do something near to it on the other.
+// Takes: a mode. Gives: the exit status or the signal that the mode's path ends in, and whatever libc says on stderr. Eight threads
+// exist when the filter is installed. Built for glibc and musl, dynamic and static; stress_test.c runs all of them and knows how
+// each must end. Weakness: modes that only one libc has (a heap check that speaks, backtrace) do something near to it on the other.
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
@@ -221,14 +221,26 @@ static const struct mode {
     bool is_warm; // loads what a panic or an ending thread would load
     int (*run)(void);
 } modes[] = {
-    {"pool", true, run_pool},       {"exceptions", false, run_exceptions},   {"abort", false, run_abort},
-    {"assert", false, run_assert},  {"abort-thread", false, run_abort_thread}, {"panic", true, run_panic},
-    {"panic-cold", false, run_panic}, {"double-free", false, run_double_free}, {"fork", false, run_fork},
-    {"probe", false, run_probe},    {"isatty", false, run_isatty},
+    {"pool", true, run_pool},
+    {"exceptions", false, run_exceptions},
+    {"abort", false, run_abort},
+    {"assert", false, run_assert},
+    {"abort-thread", false, run_abort_thread},
+    {"panic", true, run_panic},
+    {"panic-cold", false, run_panic},
+    {"double-free", false, run_double_free},
+    {"fork", false, run_fork},
+    {"probe", false, run_probe},
+    {"isatty", false, run_isatty},
 };
+
+static bool is_unlocked;
 
 static int lock(void)
 {
+    if (is_unlocked) {
+        return 0;
+    }
     static unsigned char memory[BRIG_DSL_ARENA_BYTES];
     const struct brig_dsl_policy *policy = brig_policy_for_this_build("renderer");
     struct brig_lock_options options = {.memory = memory, .memory_bytes = sizeof memory, .notify_fd = -1};
@@ -277,11 +289,12 @@ static int run_locked_alone(const struct mode *mode)
 
 int main(int argc, char **argv)
 {
-    for (size_t i = 0; argc == 2 && i < sizeof modes / sizeof modes[0]; i++) {
+    is_unlocked = argc == 3 && strcmp(argv[2], "unlocked") == 0;
+    for (size_t i = 0; argc == 2 + is_unlocked && i < sizeof modes / sizeof modes[0]; i++) {
         if (strcmp(argv[1], modes[i].name) == 0) {
             return modes[i].is_warm ? run_locked(&modes[i]) : run_locked_alone(&modes[i]);
         }
     }
-    fprintf(stderr, "usage: stress MODE\n");
+    fprintf(stderr, "usage: stress MODE [unlocked]\n");
     return 64;
 }

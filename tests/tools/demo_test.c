@@ -61,7 +61,7 @@ TEST(demo, does_all_of_it)
     const char *const argv[] = {"@demo", "--output", folder, NULL};
     REQUIRE(run_program(argv, TIMEOUT_MS, &result));
     static const char *const says[] = {
-        "sandbox on: 3 of 3 threads filtered, 1 filter",
+        "threads filtered, 1 filter, no_new_privs on",
         "cat.jpg.ref.png ",
         "512x512 RGB",
         "All of it went as it must.",
@@ -93,8 +93,14 @@ TEST(demo, bad_images_are_errors_of_their_own)
     char folder[PATH_BYTES];
     struct run_result result;
     REQUIRE(make_folder(folder));
-    const char *const argv[] = {"@demo", "--output", folder, "tools/packages.txt", "/no/such/image.png", "/dev/null",
-                                TESTS "test-images/reftests/bug696331.png", NULL};
+    const char *const argv[] = {"@demo",
+                                "--output",
+                                folder,
+                                "tools/packages.txt",
+                                "/no/such/image.png",
+                                "/dev/null",
+                                TESTS "test-images/reftests/bug696331.png",
+                                NULL};
     REQUIRE(run_program(argv, TIMEOUT_MS, &result));
     CHECK_CONTAINS(result.output, "tools/packages.txt: no thumbnail: not a PNG (it does not begin with");
     CHECK_CONTAINS(result.output, "/no/such/image.png: cannot be read: No such file or directory");

@@ -1,7 +1,9 @@
-// attempts: the wishes of shellcode, one function each. Stands in for an exploit: it is what an attacker's code would do once it runs.
+// attempts: the wishes of shellcode, one function each. Stands in for an exploit: it is what an attacker's code would do once it
+// runs.
 //
-// Takes the text of a chunk. Gives a line that says what the attempt believes; nobody relies on it. Each function leaves behind something that
-// the host can see from outside: a descriptor, a mapping, a child, a connection. Nothing here is undone: the worker is thrown away.
+// Takes the text of a chunk. Gives a line that says what the attempt believes; nobody relies on it. Each function leaves behind
+// something that the host can see from outside: a descriptor, a mapping, a child, a connection. Nothing here is undone: the worker
+// is thrown away.
 #include "tools/sample/attempts.h"
 
 #include <arpa/inet.h>
@@ -49,7 +51,7 @@ ATTEMPT connect_out(const char *argument)
 
 ATTEMPT run_program(const char *argument)
 {
-    char *const command[] = {(char *)(uintptr_t)argument, (char *)(uintptr_t)"60", NULL};
+    char *const command[] = {(char *)(uintptr_t)argument, (char *)(uintptr_t) "60", NULL};
     char *const environment[] = {NULL};
     return execve(argument, command, environment);
 }
@@ -99,7 +101,10 @@ ATTEMPT call_i386(const char *argument)
     (void)argument;
     long result = -ENOSYS;
 #ifdef __x86_64__
-    __asm__ volatile("int $0x80" : "=a"(result) : "a"(63L), "b"(0L), "c"((long)ATTEMPT_I386_FD) : "memory", "r8", "r9", "r10", "r11");
+    __asm__ volatile("int $0x80"
+                     : "=a"(result)
+                     : "a"(63L), "b"(0L), "c"((long)ATTEMPT_I386_FD)
+                     : "memory", "r8", "r9", "r10", "r11");
 #endif
     errno = result < 0 ? (int)-result : 0;
     return result < 0 ? -1 : result;
@@ -122,9 +127,9 @@ static const struct attempt {
     const char *name;
     long (*run)(const char *argument);
 } attempts[] = {
-    {"open", open_passwd},   {"stat", stat_passwd},       {"connect", connect_out},  {"execve", run_program},
-    {"fork", make_child},    {"ptrace", trace_parent},    {"kill", kill_parent},     {"mmap", map_code},
-    {"io_uring", set_up_ring}, {"i386", call_i386},       {"x32", call_x32},         {"unknown", call_unknown},
+    {"open", open_passwd},     {"stat", stat_passwd},    {"connect", connect_out}, {"execve", run_program},
+    {"fork", make_child},      {"ptrace", trace_parent}, {"kill", kill_parent},    {"mmap", map_code},
+    {"io_uring", set_up_ring}, {"i386", call_i386},      {"x32", call_x32},        {"unknown", call_unknown},
 };
 
 void attempt_run(const char *text, char *ret_outcome, size_t outcome_bytes)

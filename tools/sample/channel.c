@@ -1,7 +1,7 @@
 // channel: messages with descriptors over a SOCK_SEQPACKET pair, for both ends.
 //
-// Takes and gives whole messages of one known size. Guarantees: after a message of another shape no descriptor is left open. No allocation, so
-// that the worker's side needs nothing but sendmsg and recvmsg.
+// Takes and gives whole messages of one known size. Guarantees: after a message of another shape no descriptor is left open. No
+// allocation, so that the worker's side needs nothing but sendmsg and recvmsg.
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>

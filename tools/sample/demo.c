@@ -1,9 +1,10 @@
-// demo: the whole of Brig at work. A supervisor, workers of two types, real images, and a hijacked worker for each thing that one must not do.
+// demo: the whole of Brig at work. A supervisor, workers of two types, real images, and a hijacked worker for each thing that one
+// must not do.
 //
 //   demo [--output DIR] [IMAGE.png ...]
 //
-// Exit status: 0 if every image became a thumbnail and every attempt went as it must; 1 if not; 2 after wrong arguments; 3 if this is an
-// instrumented build, whose policies are no sandbox, so that the attempts were left out.
+// Exit status: 0 if every image became a thumbnail and every attempt went as it must; 1 if not; 2 after wrong arguments; 3 if this
+// is an instrumented build, whose policies are no sandbox, so that the attempts were left out.
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,8 +36,9 @@ static void print_title(const char *output_dir)
 static bool make_thumbnails(struct demo_host *host, struct demo_crew *crew, const char *const *paths)
 {
     bool are_made = true;
-    printf("1. Images. A network worker fetches each from a web server on 127.0.0.1:%u, one of %d renderers makes the thumbnail.\n\n",
-           crew->port, DEMO_RENDERERS);
+    printf(
+        "1. Images. A network worker fetches each from a web server on 127.0.0.1:%u, one of %d renderers makes the thumbnail.\n\n",
+        crew->port, DEMO_RENDERERS);
     if (!demo_crew_start(host, crew)) {
         return false;
     }

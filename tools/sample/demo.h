@@ -46,16 +46,23 @@ bool demo_complain(const char *what, const struct brig_error *error);
 bool demo_host_start(struct demo_host *host, const char *output_dir);
 void demo_host_end(struct demo_host *host);
 
-// Launches a worker of type "renderer" or "network". `can_be_watched` leaves its /proc files readable for the user who runs the demo.
-// Returns: the worker, freed by demo_worker_free, or NULL after saying why.
+// Launches a worker of type "renderer" or "network". `can_be_watched` leaves its /proc files readable for the user who runs the
+// demo. Returns: the worker, freed by demo_worker_free, or NULL after saying why.
 struct demo_worker *demo_launch(struct demo_host *host, const char *type, bool can_be_watched);
 // Kills the worker if it lives, and forgets it.
 void demo_worker_free(struct demo_host *host, struct demo_worker *worker);
 
 enum demo_end { DEMO_ANSWERED, DEMO_WORKER_GONE, DEMO_SILENT, DEMO_NONSENSE };
 
+// A job and what goes with it.
+struct demo_task {
+    struct sample_job job;
+    int fds[SAMPLE_DESCRIPTORS_MAX];
+    size_t fd_count;
+};
+
 // Gives a worker a job and handles events until it has answered or died.
-enum demo_end demo_ask(struct demo_host *host, struct demo_worker *worker, const struct sample_job *job, const int *fds, size_t fd_count,
+enum demo_end demo_ask(struct demo_host *host, struct demo_worker *worker, const struct demo_task *task,
                        struct sample_answer *ret_answer);
 // Handles events for a while, for those that follow an answer.
 void demo_settle(struct demo_host *host, int milliseconds);

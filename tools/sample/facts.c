@@ -45,7 +45,10 @@ static void add_frame(const json_t *frame, const char *previous_module, char *te
     const char *offset = json_string_value(json_object_get(frame, "offset"));
     size_t used = strlen(text);
     bool is_new = module && strcmp(module, previous_module) != 0;
-    snprintf(text + used, text_bytes - used, "%s%s%s%s%s", used > 0 ? " < " : "", function ? function : offset ? offset : "?",
+    snprintf(text + used, text_bytes - used, "%s%s%s%s%s", used > 0 ? " < " : "",
+             function ? function
+             : offset ? offset
+                      : "?",
              is_new ? " (" : "", is_new ? base_name(module) : "", is_new ? ")" : "");
 }
 
@@ -78,7 +81,8 @@ static bool print_row(const json_t *report, FILE *out)
         fprintf(out, "     row     none: %s, which every policy refuses\n", origin ? origin : "?");
         return origin != NULL;
     }
-    fprintf(out, "     row     %s:%d, policy %s\n", file, (int)json_integer_value(json_object_get(policy, "line")), name ? name : "?");
+    fprintf(out, "     row     %s:%d, policy %s\n", file, (int)json_integer_value(json_object_get(policy, "line")),
+            name ? name : "?");
     print_wrapped("why", why ? why : "?", out);
     return why != NULL;
 }

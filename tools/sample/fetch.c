@@ -1,7 +1,8 @@
 // fetch: the sample network worker. Gets one file over HTTP/1.1 from 127.0.0.1 and writes it to a descriptor that it is handed.
 //
-// Takes jobs from its channel, gives an answer for each. Guarantees: at most SAMPLE_FILE_BYTES_MAX, a time limit for each step, and a reply that
-// is cut short is an error. Weakness: no redirects, no chunked replies, no names: the demo's server needs none of them.
+// Takes jobs from its channel, gives an answer for each. Guarantees: at most SAMPLE_FILE_BYTES_MAX, a time limit for each step, and
+// a reply that is cut short is an error. Weakness: no redirects, no chunked replies, no names: the demo's server needs none of
+// them.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>

@@ -1,7 +1,9 @@
-// hijack: phase 2 of the demo. Each attempt is made twice by the same code on the same image: in a plain child process, and in a worker.
+// hijack: phase 2 of the demo. Each attempt is made twice by the same code on the same image: in a plain child process, and in a
+// worker.
 //
-// Without the sandbox the attempt's parent is a process made for it, since two attempts go for the parent. With it, the parent is the demo itself: a
-// sandbox that fails here would hit it, and SIGTERM is blocked meanwhile so that it could say so. A verdict is what was seen from outside.
+// Without the sandbox the attempt's parent is a process made for it, since two attempts go for the parent. With it, the parent is
+// the demo itself: a sandbox that fails here would hit it, and SIGTERM is blocked meanwhile so that it could say so. A verdict is
+// what was seen from outside.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -28,10 +30,10 @@ enum answer { ANSWER_KILLED, ANSWER_REPORTED, ANSWER_EMULATED, ANSWER_ERRNO };
 
 static const struct hijack {
     const char *what;
-    const char *text;     // for attempts.c; %d is the listener's port
+    const char *text; // for attempts.c; %d is the listener's port
     verdict_look *look;
-    enum answer answer;   // of the policy
-    const char *refusal;  // errno's name, unless killed
+    enum answer answer;  // of the policy
+    const char *refusal; // errno's name, unless killed
 } hijacks[] = {
     {"open /etc/passwd", "open", verdict_open, ANSWER_REPORTED, "EACCES"},
     {"stat /etc/passwd", "stat", verdict_stat, ANSWER_EMULATED, "EACCES"},
@@ -171,7 +173,10 @@ static bool try_without(const struct hijack *hijack, const int fds[2], int liste
     struct verdict_scene scene = {.pid = plain.pid, .parent = plain.parent, .listen_fd = listen_fd, .claim = answer.attempt};
     bool is_done = look(hijack, &scene, LOOKS_WITHOUT, seen);
     bool is_refused = !is_done && is_errno_name(answer.attempt);
-    snprintf(outcome->without, sizeof outcome->without, "%s%s", is_done ? "done: " : is_refused ? "the kernel itself says " : "nothing happened",
+    snprintf(outcome->without, sizeof outcome->without, "%s%s",
+             is_done      ? "done: "
+             : is_refused ? "the kernel itself says "
+                          : "nothing happened",
              is_done ? seen : answer.attempt);
     end_plain(&plain);
     return is_done || is_refused;
@@ -197,7 +202,8 @@ static bool has_ended_as_expected(struct demo_host *host, const struct hijack *h
     return worker->worker && strcmp(answer->attempt, hijack->refusal) == 0;
 }
 
-static void describe_end(const struct demo_worker *worker, const struct sample_answer *answer, uint64_t emulated, char text[VERDICT_TEXT_BYTES])
+static void describe_end(const struct demo_worker *worker, const struct sample_answer *answer, uint64_t emulated,
+                         char text[VERDICT_TEXT_BYTES])
 {
     if (!worker->worker) {
         bool is_signal = WIFSIGNALED(worker->wait_status);
@@ -218,15 +224,17 @@ static uint64_t emulated_by(const struct demo_worker *worker)
 // An honest image first: it shows that the worker works, and how many calls of a job are emulated without any attempt (fstat is).
 static uint64_t emulated_by_one_job(struct demo_host *host, struct demo_worker *worker)
 {
-    struct sample_job job = {.edge = DEMO_THUMBNAIL_EDGE};
+    struct demo_task task = {.job = {.edge = DEMO_THUMBNAIL_EDGE}, .fd_count = 2};
     struct sample_answer answer = {.status = SAMPLE_BAD_JOB};
-    int fds[2] = {demo_hijacking_picture(NULL), demo_memory_file("thumbnail")};
-    if (fds[0] < 0 || fds[1] < 0 || demo_ask(host, worker, &job, fds, 2, &answer) != DEMO_ANSWERED || answer.status != SAMPLE_OK) {
+    task.fds[0] = demo_hijacking_picture(NULL);
+    task.fds[1] = demo_memory_file("thumbnail");
+    bool is_ready = task.fds[0] >= 0 && task.fds[1] >= 0;
+    if (!is_ready || demo_ask(host, worker, &task, &answer) != DEMO_ANSWERED || answer.status != SAMPLE_OK) {
         fprintf(stderr, "demo: worker %d cannot make a thumbnail of an honest image\n", worker->pid);
     }
     for (int i = 0; i < 2; i++) {
-        if (fds[i] >= 0) {
-            close(fds[i]);
+        if (task.fds[i] >= 0) {
+            close(task.fds[i]);
         }
     }
     return emulated_by(worker);
@@ -234,7 +242,7 @@ static uint64_t emulated_by_one_job(struct demo_host *host, struct demo_worker *
 
 static bool try_with(struct demo_host *host, const struct hijack *hijack, const int fds[2], int listen_fd, struct outcome *outcome)
 {
-    struct sample_job job = {.edge = DEMO_THUMBNAIL_EDGE};
+    struct demo_task task = {.job = {.edge = DEMO_THUMBNAIL_EDGE}, .fds = {fds[0], fds[1]}, .fd_count = 2};
     struct sample_answer answer = {.status = SAMPLE_OK};
     struct demo_worker *worker = demo_launch(host, "renderer", true);
     if (!worker) {
@@ -242,7 +250,7 @@ static bool try_with(struct demo_host *host, const struct hijack *hijack, const 
         return false;
     }
     uint64_t emulated = emulated_by_one_job(host, worker);
-    if (demo_ask(host, worker, &job, fds, 2, &answer) != DEMO_ANSWERED) {
+    if (demo_ask(host, worker, &task, &answer) != DEMO_ANSWERED) {
         answer.attempt[0] = '\0';
     }
     bool is_fine = has_ended_as_expected(host, hijack, worker, &answer);
@@ -302,7 +310,8 @@ static bool try_one(struct demo_host *host, const struct hijack *hijack, uint16_
             close(fds[i]);
         }
     }
-    printf("   %-22s %-50s %-18s %s%s\n", hijack->what, outcome->without, outcome->with, outcome->seen, is_fine ? "" : "   <-- WRONG");
+    printf("   %-22s %-50s %-18s %s%s\n", hijack->what, outcome->without, outcome->with, outcome->seen,
+           is_fine ? "" : "   <-- WRONG");
     return is_fine;
 }
 

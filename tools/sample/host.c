@@ -1,7 +1,7 @@
 // host: the demo's use of libbrig-supervisor: workers, jobs, events.
 //
-// Everything that a worker says is taken as a stranger's: answers are checked, waits have a limit, and a worker that answers nonsense is
-// killed. Events come inside brig_supervisor_dispatch; they are only noted there.
+// Everything that a worker says is taken as a stranger's: answers are checked, waits have a limit, and a worker that answers
+// nonsense is killed. Events come inside brig_supervisor_dispatch; they are only noted there.
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -250,13 +250,13 @@ static enum demo_end wait_for_answer(struct demo_host *host, struct demo_worker 
     return DEMO_SILENT;
 }
 
-enum demo_end demo_ask(struct demo_host *host, struct demo_worker *worker, const struct sample_job *job, const int *fds, size_t fd_count,
+enum demo_end demo_ask(struct demo_host *host, struct demo_worker *worker, const struct demo_task *task,
                        struct sample_answer *ret_answer)
 {
     if (!worker->worker) {
         return DEMO_WORKER_GONE;
     }
-    if (!sample_send(worker->channel_fd, job, sizeof *job, fds, fd_count)) {
+    if (!sample_send(worker->channel_fd, &task->job, sizeof task->job, task->fds, task->fd_count)) {
         demo_settle(host, 200);
         return worker->worker ? DEMO_SILENT : DEMO_WORKER_GONE;
     }

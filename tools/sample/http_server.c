@@ -1,6 +1,8 @@
-// http_server: the demo's web server: a process that serves a fixed list of files on the loopback interface, one connection at a time.
+// http_server: the demo's web server: a process that serves a fixed list of files on the loopback interface, one connection at a
+// time.
 //
-// Stands in for the outside world; it is not sandboxed code under test. Takes paths that its host chose, gives "/N". Ends with its parent.
+// Stands in for the outside world; it is not sandboxed code under test. Takes paths that its host chose, gives "/N". Ends with its
+// parent.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +34,8 @@ static void send_file(int fd, const char *path)
         return;
     }
     char header[128];
-    snprintf(header, sizeof header, "HTTP/1.1 200 OK\r\nContent-Length: %lld\r\nConnection: close\r\n\r\n", (long long)status.st_size);
+    snprintf(header, sizeof header, "HTTP/1.1 200 OK\r\nContent-Length: %lld\r\nConnection: close\r\n\r\n",
+             (long long)status.st_size);
     bool goes_on = say(fd, header);
     for (off_t done = 0; goes_on && done < status.st_size;) {
         goes_on = sendfile(fd, file_fd, &done, (size_t)(status.st_size - done)) > 0;

@@ -1,8 +1,8 @@
 // picture: PNG in and out by libpng, and scaling by the mean of each pixel's area.
 //
-// Takes bytes that nobody vouches for. Guarantees: at most SAMPLE_EDGE_MAX pixels a side and SAMPLE_PIXELS_MAX in all, whatever the header says;
-// libpng's own allocations per chunk are limited as well. libpng reports errors by longjmp: so what lives across setjmp is in structs that
-// outlive it, and each function with a setjmp does nothing else.
+// Takes bytes that nobody vouches for. Guarantees: at most SAMPLE_EDGE_MAX pixels a side and SAMPLE_PIXELS_MAX in all, whatever the
+// header says; libpng's own allocations per chunk are limited as well. libpng reports errors by longjmp: so what lives across
+// setjmp is in structs that outlive it, and each function with a setjmp does nothing else.
 #include "tools/sample/picture.h"
 
 #include <errno.h>

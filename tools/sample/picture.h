@@ -16,9 +16,9 @@ struct picture {
 struct picture_source {
     const unsigned char *bytes;
     size_t size_bytes;
-    uint32_t colour_type;               // set by picture_read: as in the file
-    char exploit[SAMPLE_TEXT_BYTES];    // set by picture_read: the text of SAMPLE_EXPLOIT_KEY, or empty
-    char detail[SAMPLE_TEXT_BYTES];     // set by picture_read: libpng's complaint, or empty
+    uint32_t colour_type;            // set by picture_read: as in the file
+    char exploit[SAMPLE_TEXT_BYTES]; // set by picture_read: the text of SAMPLE_EXPLOIT_KEY, or empty
+    char detail[SAMPLE_TEXT_BYTES];  // set by picture_read: libpng's complaint, or empty
     // Called once in the middle of decoding, from inside libpng, when there is such a text; or NULL.
     void (*on_exploit)(void *context, const char *text);
     void *context;

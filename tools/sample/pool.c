@@ -1,7 +1,7 @@
 // pool: a few threads that each do one part of what the main thread has to do.
 //
-// Takes: work that can be cut into parts. Guarantees: when pool_run returns, no helper touches the context any more. Threads are started before
-// the lock and never end before the process does. One pool per process.
+// Takes: work that can be cut into parts. Guarantees: when pool_run returns, no helper touches the context any more. Threads are
+// started before the lock and never end before the process does. One pool per process.
 #include "tools/sample/pool.h"
 
 #include <pthread.h>

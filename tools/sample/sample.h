@@ -1,8 +1,9 @@
 // sample: the workers of the demo, and what they say to their host.
 //
-// A host sends a job over a worker's channel, with descriptors attached, and gets one answer for each. The renderer's job has two descriptors:
-// the image to read and the thumbnail to write; the network worker's has one, to write what it fetched. Both ends are C structs: host and
-// worker are one program. What comes from a worker is checked by sample_receive_answer before anyone looks at it.
+// A host sends a job over a worker's channel, with descriptors attached, and gets one answer for each. The renderer's job has two
+// descriptors: the image to read and the thumbnail to write; the network worker's has one, to write what it fetched. Both ends are
+// C structs: host and worker are one program. What comes from a worker is checked by sample_receive_answer before anyone looks at
+// it.
 #ifndef BRIG_TOOLS_SAMPLE_SAMPLE_H
 #define BRIG_TOOLS_SAMPLE_SAMPLE_H
 
@@ -62,8 +63,8 @@ const char *sample_status_text(uint32_t status);
 
 // Sends one message with descriptors. Returns: false with errno set.
 bool sample_send(int channel_fd, const void *message, size_t message_bytes, const int *fds, size_t fd_count);
-// Waits for one message; it must have exactly `message_bytes` and `fd_count` descriptors (close-on-exec), all else is closed and refused.
-// Returns: false on the other side's end (errno 0), on an error, and on a message of another shape (EPROTO).
+// Waits for one message; it must have exactly `message_bytes` and `fd_count` descriptors (close-on-exec), all else is closed and
+// refused. Returns: false on the other side's end (errno 0), on an error, and on a message of another shape (EPROTO).
 bool sample_receive(int channel_fd, void *message, size_t message_bytes, int *ret_fds, size_t fd_count);
 // Receives an answer from a worker that nobody trusts: statuses in range, texts terminated and printable.
 bool sample_receive_answer(int channel_fd, struct sample_answer *ret_answer);

@@ -1,7 +1,8 @@
 // thumbnail: the sample renderer. Reads a PNG from a descriptor that it is handed, writes a smaller one to another.
 //
-// Takes jobs from its channel, gives an answer for each. Guarantees: a bad image is an answer, never the end of the worker. And it obeys its
-// input: an image with the text chunk SAMPLE_EXPLOIT_KEY makes it run attempts.c in the middle of decoding, as if a bug had handed it over.
+// Takes jobs from its channel, gives an answer for each. Guarantees: a bad image is an answer, never the end of the worker. And it
+// obeys its input: an image with the text chunk SAMPLE_EXPLOIT_KEY makes it run attempts.c in the middle of decoding, as if a bug
+// had handed it over.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

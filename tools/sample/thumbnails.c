@@ -20,9 +20,9 @@ static bool all_threads_locked(const struct brig_status *status)
 static bool introduce(const struct demo_worker *worker, const char *type)
 {
     const struct brig_status *status = &worker->status;
-    printf("   %-9s pid %-7d sandbox on: %d of %d threads filtered, %d filter%s, no_new_privs on %d (read back from the kernel)\n", type,
-           worker->pid, status->filtered_thread_count, status->thread_count, status->min_filters, status->min_filters == 1 ? "" : "s",
-           status->no_new_privs_count);
+    printf("   %-9s pid %-7d sandbox on: %d of %d threads filtered, %d filter%s, no_new_privs on %d (read back from the kernel)\n",
+           type, worker->pid, status->filtered_thread_count, status->thread_count, status->min_filters,
+           status->min_filters == 1 ? "" : "s", status->no_new_privs_count);
     return all_threads_locked(status);
 }
 
@@ -98,15 +98,15 @@ static double now_ms(void)
 // Returns: a descriptor to read what the network worker fetched, or -1 after saying why.
 static int fetch(struct demo_host *host, struct demo_crew *crew, const char *path, size_t index)
 {
-    struct sample_job job = {.port = crew->port};
     struct sample_answer answer;
-    snprintf(job.path, sizeof job.path, "/%zu", index);
     int fd = demo_memory_file("fetched");
+    struct demo_task task = {.job = {.port = crew->port}, .fds = {fd}, .fd_count = 1};
+    snprintf(task.job.path, sizeof task.job.path, "/%zu", index);
     if (fd < 0) {
         refuse_errno(path, "memfd_create");
         return -1;
     }
-    enum demo_end end = demo_ask(host, crew->network, &job, &fd, 1, &answer);
+    enum demo_end end = demo_ask(host, crew->network, &task, &answer);
     if (end != DEMO_ANSWERED || answer.status != SAMPLE_OK) {
         refuse(path, crew->network, end, &answer);
         close(fd);
@@ -142,12 +142,12 @@ static bool save(struct demo_host *host, const char *path, size_t index, int out
 
 static bool render(struct demo_host *host, struct demo_worker *worker, const char *path, size_t index, const int fds[2])
 {
-    struct sample_job job = {.edge = DEMO_THUMBNAIL_EDGE};
+    struct demo_task task = {.job = {.edge = DEMO_THUMBNAIL_EDGE}, .fds = {fds[0], fds[1]}, .fd_count = 2};
     struct sample_answer answer;
     struct stat status;
     int64_t bytes[2] = {fstat(fds[0], &status) == 0 ? status.st_size : -1, 0};
     double start_ms = now_ms();
-    enum demo_end end = demo_ask(host, worker, &job, fds, 2, &answer);
+    enum demo_end end = demo_ask(host, worker, &task, &answer);
     double took_ms = now_ms() - start_ms;
     if (end != DEMO_ANSWERED || answer.status != SAMPLE_OK) {
         return refuse(path, worker, end, &answer);

@@ -1,6 +1,7 @@
 // verdicts: /proc, the listener and the parent are the witnesses; what the attempt says about itself is not.
 //
-// The one exception needs no trust either: to have looked at a file (stat) leaves no trace, but who claims it must know its inode number.
+// The one exception needs no trust either: to have looked at a file (stat) leaves no trace, but who claims it must know its inode
+// number.
 #include "tools/sample/verdicts.h"
 
 #include <dirent.h>
@@ -48,16 +49,15 @@ static bool has_descriptor_number(pid_t pid, int fd, char seen[VERDICT_TEXT_BYTE
     return read_link(pid, name, target, sizeof target);
 }
 
-// Finds a line of /proc/PID/FILE that begins with, or (`anywhere`) contains, `part`. Returns: false if there is none.
-static bool find_line(pid_t pid, const char *file, const char *part, bool anywhere, char *ret_line, size_t line_bytes)
+// Finds the first line of /proc/PID/FILE with `part` in it. Returns: false if there is none.
+static bool find_line(pid_t pid, const char *file, const char *part, char *ret_line, size_t line_bytes)
 {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
     FILE *stream = fopen(path, "re");
     bool is_found = false;
     while (stream && !is_found && fgets(ret_line, (int)line_bytes, stream)) {
-        const char *at = strstr(ret_line, part);
-        is_found = at && (anywhere || at == ret_line);
+        is_found = strstr(ret_line, part) != NULL;
     }
     if (stream) {
         fclose(stream);
@@ -68,7 +68,7 @@ static bool find_line(pid_t pid, const char *file, const char *part, bool anywhe
 static long status_number(pid_t pid, const char *key)
 {
     char line[256];
-    return find_line(pid, "status", key, false, line, sizeof line) ? strtol(line + strlen(key), NULL, 10) : -1;
+    return find_line(pid, "status", key, line, sizeof line) ? strtol(strstr(line, key) + strlen(key), NULL, 10) : -1;
 }
 
 // Returns: the first process whose parent is `parent`, or 0.
@@ -169,7 +169,7 @@ bool verdict_mmap(const struct verdict_scene *scene, char seen[VERDICT_TEXT_BYTE
 {
     char line[512];
     snprintf(seen, VERDICT_TEXT_BYTES, "it has memory that is rwx");
-    return find_line(scene->pid, "maps", " rwx", true, line, sizeof line);
+    return find_line(scene->pid, "maps", " rwx", line, sizeof line);
 }
 
 bool verdict_io_uring(const struct verdict_scene *scene, char seen[VERDICT_TEXT_BYTES])

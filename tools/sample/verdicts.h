@@ -9,10 +9,10 @@
 
 // Where an attempt was made.
 struct verdict_scene {
-    pid_t pid;           // who made it; may be dead
-    pid_t parent;        // its parent: a process to be sacrificed, or this one
-    int listen_fd;       // where it was told to connect to
-    const char *claim;   // what it says itself, "" if it said nothing
+    pid_t pid;         // who made it; may be dead
+    pid_t parent;      // its parent: a process to be sacrificed, or this one
+    int listen_fd;     // where it was told to connect to
+    const char *claim; // what it says itself, "" if it said nothing
 };
 
 // Each says whether it sees the effect, and on success what. None changes anything but verdict_kill, which reaps a dead parent.

@@ -1,0 +1,158 @@
+// What libc calls with SIGSYS blocked, found by watching it, must not trap under the renderer policy: the kernel would kill without
+// a report.
+//
+// Runs the stress program without a sandbox under ptrace, on every libc of this build. Each call that is made while the calling
+// thread blocks SIGSYS is decided by the policy, arguments included.
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "policies/policies.h"
+#include "tests/policies/decide.h"
+#include "tests/policies/run_program.h"
+#include "tests/shim/test.h"
+
+#define OPTIONS (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL)
+#define STOP_SYSCALL (SIGTRAP | 0x80)
+
+struct watch {
+    struct decided_policy policy;
+    unsigned blocked_calls; // that were decided
+};
+
+static bool blocks_sigsys(pid_t tid)
+{
+    char path[64];
+    char text[4096];
+    snprintf(path, sizeof path, "/proc/%d/status", (int)tid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t bytes = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (fd >= 0) {
+        close(fd);
+    }
+    text[bytes > 0 ? bytes : 0] = '\0';
+    const char *line = strstr(text, "SigBlk:");
+    uint64_t mask = line ? strtoull(line + strlen("SigBlk:"), NULL, 16) : 0;
+    return mask & UINT64_C(1) << (SIGSYS - 1);
+}
+
+static void judge(struct watch *watch, const struct __ptrace_syscall_info *info)
+{
+    struct brig_dsl_data data = {.nr = (uint32_t)info->entry.nr, .audit_arch = info->arch, .ip = info->instruction_pointer};
+    char text[80];
+    memcpy(data.args, info->entry.args, sizeof data.args);
+    decide(&watch->policy, &data, text, sizeof text);
+    watch->blocked_calls++;
+    if (strcmp(text, "CRASH") == 0 || strncmp(text, "REPORT", 6) == 0 || strncmp(text, "EMULATE", 7) == 0) {
+        const char *name = brig_dsl_call_name(brig_dsl_call_by_nr(data.nr, watch->policy.arch));
+        test_fail(__FILE__, __LINE__, "%s(%#" PRIx64 ", %#" PRIx64 ", %#" PRIx64 ") is called with SIGSYS blocked: %s",
+                  name ? name : "?", data.args[0], data.args[1], data.args[2], text);
+    }
+}
+
+// Returns: the signal to hand on.
+static int handle_stop(struct watch *watch, pid_t tid, int status)
+{
+    struct __ptrace_syscall_info info;
+    int signal = WSTOPSIG(status);
+    if (signal == STOP_SYSCALL) {
+        long bytes = ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof info, &info);
+        if (bytes > 0 && info.op == PTRACE_SYSCALL_INFO_ENTRY && blocks_sigsys(tid)) {
+            judge(watch, &info);
+        }
+        return 0;
+    }
+    // Events, and the first stop of a new thread.
+    return status >> 16 != 0 || signal == SIGSTOP || signal == SIGTRAP ? 0 : signal;
+}
+
+// Follows all threads to their end.
+static void follow(struct watch *watch, pid_t pid)
+{
+    int status;
+    for (pid_t tid; (tid = waitpid(-1, &status, __WALL)) > 0;) {
+        if (WIFSTOPPED(status)) {
+            ptrace(PTRACE_SYSCALL, tid, NULL, handle_stop(watch, tid, status));
+        } else if (tid == pid) {
+            return;
+        }
+    }
+}
+
+__attribute__((noreturn)) static void be_watched(const char *path, const char *mode)
+{
+    int null_fd = open("/dev/null", O_RDWR);
+    dup2(null_fd, 0);
+    dup2(null_fd, 1);
+    dup2(null_fd, 2);
+    ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+    raise(SIGSTOP);
+    execl(path, path, mode, "unlocked", (char *)NULL);
+    _exit(127);
+}
+
+static void watch_mode(const char *path, const char *mode)
+{
+    struct watch watch = {.blocked_calls = 0};
+    int status;
+    test_message("%s %s", path, mode);
+    pid_t pid = fork();
+    if (pid == 0) {
+        be_watched(path, mode);
+    }
+    if (CHECK(pid > 0) && CHECK_EQ(waitpid(pid, &status, __WALL), pid) && CHECK(WIFSTOPPED(status)) &&
+        CHECK_EQ(ptrace(PTRACE_SETOPTIONS, pid, NULL, OPTIONS), 0) &&
+        CHECK(decide_start(&brig_policy_renderer, brig_dsl_arch_native(), pid, &watch.policy))) {
+        ptrace(PTRACE_SYSCALL, pid, NULL, 0);
+        follow(&watch, pid);
+        CHECK_GT(watch.blocked_calls, 0);
+        decide_end(&watch.policy);
+    }
+    test_message("%s", "");
+}
+
+static void watch_build(const char *program)
+{
+    static const char *const modes[] = {"pool", "abort", "assert", "abort-thread", "panic", "fork"};
+    char path[4096];
+    if (!run_program_path(program, path, sizeof path)) {
+        test_skip("%s is not part of this build", program);
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(modes); i++) {
+        watch_mode(path, modes[i]);
+    }
+}
+
+// An instrumented program's own runtime is not libc.
+static bool is_instrumented(void)
+{
+    return brig_policy_for_this_build("renderer") != &brig_policy_renderer;
+}
+
+TEST(policies, blocked_calls_of_glibc_do_not_trap)
+{
+    if (is_instrumented()) {
+        test_skip("instrumented");
+        return;
+    }
+    watch_build("stress");
+    watch_build("stress_static");
+}
+
+TEST(policies, blocked_calls_of_musl_do_not_trap)
+{
+    if (is_instrumented()) {
+        test_skip("instrumented");
+        return;
+    }
+    watch_build("musl/stress");
+    watch_build("musl_static/stress");
+}
