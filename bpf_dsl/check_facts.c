@@ -143,7 +143,7 @@ static bool is_hole(struct check_facts *facts, const struct check_range *range, 
     return false;
 }
 
-// The smallest number at or above `from` that differs from `fixed` in `free` bits only. Returns: false for none.
+// The smallest number at or above `from` that differs from `fixed`, which has no `free` bits, in those only. Returns: false for none.
 static bool next_fitting(uint32_t free, uint32_t fixed, uint32_t from, uint32_t *ret_value)
 {
     uint32_t wrong = (from ^ fixed) & ~free;
@@ -194,7 +194,7 @@ struct check_range check_fit(struct check_facts *facts, const struct check_set *
     uint32_t not_hi = 0;
     // Counting down is counting up with all bits turned round.
     if (!check_set_meets(facts, set, 0, ALL) || !next_fitting(set->free, set->fixed, range.lo, &range.lo) ||
-        !next_fitting(set->free, ~set->fixed, ~range.hi, &not_hi)) {
+        !next_fitting(set->free, ~(set->fixed | set->free), ~range.hi, &not_hi)) {
         return (struct check_range){.lo = 1, .hi = 0};
     }
     range.hi = ~not_hi;

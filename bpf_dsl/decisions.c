@@ -140,8 +140,11 @@ static uint32_t end_runs(struct dsl_decisions *graph, struct run_list *list, uin
     struct dsl_decision key = {
         .kind = DSL_DECISION_SWITCH, .word = word, .mask = mask, .run_count = list->count, .runs = list->runs};
     for (uint32_t i = 0; i < list->count; i++) {
-        key.open |= dsl_decision_get(graph, list->runs[i].child)->open;
+        const struct dsl_decision *child = dsl_decision_get(graph, list->runs[i].child);
+        key.open |= child->open;
+        key.words |= child->words;
     }
+    key.words |= (uint16_t)(1u << word);
     graph->steps += list->count;
     return intern(graph, &key);
 }

@@ -32,10 +32,11 @@ struct dsl_run {
 };
 
 struct dsl_decision {
-    uint8_t kind;  // enum dsl_decision_kind
-    uint8_t word;  // enum dsl_word
-    uint8_t open;  // bit of each of NO and YES that can be reached from here
-    uint32_t mask; // RET: the value
+    uint8_t kind;   // enum dsl_decision_kind
+    uint8_t word;   // enum dsl_word
+    uint8_t open;   // bit of each of NO and YES that can be reached from here
+    uint16_t words; // bit of each word that is tested from here on
+    uint32_t mask;  // RET: the value
     uint32_t run_count;
     const struct dsl_run *runs;
 };

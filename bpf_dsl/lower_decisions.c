@@ -16,6 +16,7 @@
 // Recursion: halves of a chain (logarithmic) times DSL_EXPR_DEPTH, and DSL_VARIABLES in the grafts (a chain is joined from its end, so that a
 // graft stays within one link).
 // Weaknesses: the order is a guess.
+#include "bpf_dsl/facts.h"
 #include "bpf_dsl/lower.h"
 
 #include <string.h>
@@ -319,6 +320,19 @@ static struct dsl_order choose_order(const struct dsl_expr *root)
     return order;
 }
 
+// Whether some word may be tested more than once on a path.
+static bool has_relatives(const struct state *state)
+{
+    for (uint32_t i = 1; i < state->variable_count; i++) {
+        for (uint32_t k = 0; k < i; k++) {
+            if (state->variables[i].word == state->variables[k].word) {
+                return true;
+            }
+        }
+    }
+    return state->is_chaining;
+}
+
 static uint32_t lower_root(struct dsl_lowering *lowering, uint32_t node)
 {
     struct dsl_decisions *graph = lowering->graph;
@@ -333,7 +347,7 @@ static uint32_t lower_root(struct dsl_lowering *lowering, uint32_t node)
         result = lower_chain(&state, node);
     }
     lowering->gave_up |= graph->exploded;
-    return result;
+    return has_relatives(&state) ? dsl_facts_narrow(graph, result) : result;
 }
 
 bool dsl_lowering_init(struct dsl_lowering *lowering, const struct brig_dsl_builder *builder, struct dsl_decisions *graph)
