@@ -98,7 +98,8 @@ __attribute__((noreturn)) static void be_watched(const char *path, const char *m
     _exit(127);
 }
 
-static void watch_mode(const char *path, const char *mode)
+// Returns: how many calls were made with SIGSYS blocked.
+static unsigned watch_mode(const char *path, const char *mode)
 {
     struct watch watch = {.blocked_calls = 0};
     int status;
@@ -112,23 +113,25 @@ static void watch_mode(const char *path, const char *mode)
         CHECK(decide_start(&brig_policy_renderer, brig_dsl_arch_native(), pid, &watch.policy))) {
         ptrace(PTRACE_SYSCALL, pid, NULL, 0);
         follow(&watch, pid);
-        CHECK_GT(watch.blocked_calls, 0);
         decide_end(&watch.policy);
     }
     test_message("%s", "");
+    return watch.blocked_calls;
 }
 
 static void watch_build(const char *program)
 {
     static const char *const modes[] = {"pool", "abort", "assert", "abort-thread", "panic", "fork"};
     char path[4096];
+    unsigned blocked_calls = 0;
     if (!run_program_path(program, path, sizeof path)) {
         test_skip("%s is not part of this build", program);
         return;
     }
     for (size_t i = 0; i < COUNT_OF(modes); i++) {
-        watch_mode(path, modes[i]);
+        blocked_calls += watch_mode(path, modes[i]);
     }
+    CHECK_GT(blocked_calls, 100); // the watching itself works
 }
 
 // An instrumented program's own runtime is not libc.

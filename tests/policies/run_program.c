@@ -45,6 +45,9 @@ __attribute__((noreturn)) static void become(const char *const *argv, int output
         }
         arguments[i] = argv[i][0] == '@' ? paths[i] : (char *)(uintptr_t)argv[i];
     }
+    if (!arguments[0]) {
+        _exit(127);
+    }
     int null_fd = open("/dev/null", O_RDONLY);
     dup2(null_fd, 0);
     dup2(output_fd, 1);
@@ -84,8 +87,10 @@ static bool collect(int fd, int timeout_ms, char *output)
 bool run_program(const char *const *argv, int timeout_ms, struct run_result *ret_result)
 {
     int fds[2];
-    *ret_result = (struct run_result){.output = calloc(1, OUTPUT_BYTES_MAX + 1)};
-    if (!CHECK(ret_result->output != NULL) || !CHECK_EQ(pipe2(fds, O_CLOEXEC), 0)) {
+    char *output = calloc(1, OUTPUT_BYTES_MAX + 1);
+    *ret_result = (struct run_result){.output = output};
+    if (!output || pipe2(fds, O_CLOEXEC) != 0) {
+        test_fail(__FILE__, __LINE__, "%s: %s", argv[0], strerror(errno));
         return false;
     }
     pid_t pid = fork();
@@ -93,7 +98,7 @@ bool run_program(const char *const *argv, int timeout_ms, struct run_result *ret
         become(argv, fds[1]);
     }
     close(fds[1]);
-    ret_result->is_late = !collect(fds[0], timeout_ms, ret_result->output);
+    ret_result->is_late = !collect(fds[0], timeout_ms, output);
     close(fds[0]);
     if (ret_result->is_late) {
         kill(pid, SIGKILL);

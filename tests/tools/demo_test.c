@@ -12,6 +12,9 @@
 #include "tests/shim/test.h"
 
 #define TESTS "/usr/libexec/installed-tests/gdk-pixbuf/"
+static const char cut_short[] = TESTS "test-images/reftests/bug696331.png";
+static const char too_big[] = TESTS "large.png";
+static const char good[] = TESTS "test-image.png";
 #define TIMEOUT_MS 120000
 enum { PATH_BYTES = 200 };
 
@@ -93,14 +96,8 @@ TEST(demo, bad_images_are_errors_of_their_own)
     char folder[PATH_BYTES];
     struct run_result result;
     REQUIRE(make_folder(folder));
-    const char *const argv[] = {"@demo",
-                                "--output",
-                                folder,
-                                "tools/packages.txt",
-                                "/no/such/image.png",
-                                "/dev/null",
-                                TESTS "test-images/reftests/bug696331.png",
-                                NULL};
+    const char *const argv[] = {"@demo",     "--output", folder, "tools/packages.txt", "/no/such/image.png",
+                                "/dev/null", cut_short,  NULL};
     REQUIRE(run_program(argv, TIMEOUT_MS, &result));
     CHECK_CONTAINS(result.output, "tools/packages.txt: no thumbnail: not a PNG (it does not begin with");
     CHECK_CONTAINS(result.output, "/no/such/image.png: cannot be read: No such file or directory");
@@ -109,7 +106,7 @@ TEST(demo, bad_images_are_errors_of_their_own)
     CHECK_CONTAINS(result.output, "NOT all of it went as it must");
     CHECK_EQ(exit_status(&result), 1);
     free(result.output);
-    const char *const more[] = {"@demo", "--output", folder, TESTS "large.png", TESTS "test-image.png", NULL};
+    const char *const more[] = {"@demo", "--output", folder, too_big, good, NULL};
     REQUIRE(run_program(more, TIMEOUT_MS, &result));
     CHECK_CONTAINS(result.output, "large.png: no thumbnail: too big (25200 x 33300 pixels)");
     CHECK_EQ(exit_status(&result), 1);
