@@ -49,6 +49,11 @@ static enum brig_code fail_argument(struct dsl_resolver *resolver, enum brig_cod
     return dsl_resolve_fail(resolver, (struct brig_error){.code = code, .subject = argument});
 }
 
+static enum brig_code fail_condition(struct dsl_resolver *resolver, enum dsl_fault fault, const char *argument)
+{
+    return dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_BAD_CONDITION, .subject = argument, .detail = (int64_t)fault});
+}
+
 // Returns: the register of argument NAME followed by `suffix`, or -1.
 static int find_half(const struct dsl_resolver *resolver, const char *name, const char suffix[4])
 {
@@ -83,33 +88,47 @@ static bool find_place(struct dsl_resolver *resolver, const char *name, struct p
     // A long has 64 bits only where registers do; pointers are longs.
     bool is_long = argument->width == BRIG_DSL_WIDTH_64 || argument->is_pointer;
     bool is_wide = high >= 0 || (is_long && brig_dsl_arch_is_64bit(arch));
-    *ret_place = (struct place){.argument = argument, .low_register = low, .high_register = high, .bits = is_wide ? 64 : 32};
+    uint8_t bits = argument->width == BRIG_DSL_WIDTH_16 ? 16 : 32;
+    *ret_place =
+        (struct place){.argument = argument, .low_register = low, .high_register = high, .bits = is_wide ? 64 : bits};
     return true;
 }
 
-// Whether the operator may stand on this kind of argument at all.
-static bool is_allowed(const struct brig_dsl_condition *condition, const struct place *place)
+// Returns: why the operator may not stand on this kind of argument at all, DSL_FAULT_NONE if it may.
+static enum dsl_fault fault_of(const struct brig_dsl_condition *condition, const struct place *place)
 {
     if (condition->op <= BRIG_DSL_END || (unsigned)condition->op >= BRIG_DSL_OPERATOR_COUNT) {
-        return false;
+        return DSL_FAULT_OPERATOR;
     }
     const struct operator_facts *facts = &operators[condition->op];
     if (place->argument->is_union) {
-        return condition->low32 && facts->may_be_low32;
+        return condition->low32 && facts->may_be_low32 ? DSL_FAULT_NONE : DSL_FAULT_UNION;
     }
-    return !condition->low32 && facts->is_for_pointers == place->argument->is_pointer;
+    if (facts->is_for_pointers != place->argument->is_pointer) {
+        return facts->is_for_pointers ? DSL_FAULT_NO_POINTER : DSL_FAULT_POINTER;
+    }
+    if (condition->low32) {
+        return DSL_FAULT_NO_UNION;
+    }
+    return facts->is_ordered && place->bits == 16 ? DSL_FAULT_ORDER : DSL_FAULT_NONE;
 }
 
 // --- values -----------------------------------------------------------------------------------------------------------
 
-static bool fits_32(const struct dsl_value *value, bool is_ordered, bool is_signed)
+// All bits of a number that has `bits` of them.
+static uint64_t all_bits(uint8_t bits)
 {
-    bool above_int = value->bits > INT32_MAX;
-    bool above_uint = value->bits > UINT32_MAX;
+    return UINT64_MAX >> (64 - bits);
+}
+
+// Equality takes both readings of a number, -1 and 0xffffffff; order only the argument's own.
+static bool fits_narrow(const struct dsl_value *value, uint8_t bits, bool is_ordered, bool is_signed)
+{
+    uint64_t signed_max = all_bits(bits) >> 1;
     if (value->is_negative) {
-        return value->bits >= (uint64_t)INT32_MIN && (!is_ordered || is_signed);
+        return value->bits >= ~signed_max && (!is_ordered || is_signed);
     }
-    return is_ordered && is_signed ? !above_int : !above_uint;
+    return value->bits <= (is_ordered && is_signed ? signed_max : all_bits(bits));
 }
 
 static bool fits_64(const struct dsl_value *value, bool is_ordered, bool is_signed)
@@ -125,17 +144,16 @@ static bool fit_value(const struct dsl_value *value, const struct brig_dsl_rule_
 {
     bool is_ordered = operators[rule->op].is_ordered;
     *ret_pattern = value->bits;
-    if (rule->bits == 64 ? fits_64(value, is_ordered, rule->is_signed) : fits_32(value, is_ordered, rule->is_signed)) {
+    if (rule->bits == 64 ? fits_64(value, is_ordered, rule->is_signed)
+                         : fits_narrow(value, rule->bits, is_ordered, rule->is_signed)) {
         return true;
     }
     // ~flags is meant within the width of the argument, and so below zero only by the way that C counts.
     if (!value->is_complement || (is_ordered && rule->is_signed)) {
         return false;
     }
-    if (rule->bits == 32) {
-        *ret_pattern &= UINT32_MAX;
-    }
-    return rule->bits == 64 || value->bits >> 32 == UINT32_MAX;
+    *ret_pattern &= all_bits(rule->bits);
+    return (value->bits | all_bits(rule->bits)) == UINT64_MAX;
 }
 
 static enum brig_code fail_value(struct dsl_resolver *resolver, const char *text, const struct dsl_value *value)
@@ -153,8 +171,7 @@ static bool is_impossible(const struct brig_dsl_rule_condition *rule, const uint
         return false;
     }
     if (rule->op == BRIG_DSL_MASKED) {
-        uint64_t outside = values[index] & ~values[0];
-        return (rule->bits == 32 ? outside & UINT32_MAX : outside) != 0;
+        return (values[index] & ~values[0] & all_bits(rule->bits)) != 0;
     }
     if (rule->op == BRIG_DSL_RANGE) {
         return rule->is_signed ? (int64_t)values[0] > (int64_t)values[1] : values[0] > values[1];
@@ -241,13 +258,16 @@ static enum brig_code resolve_condition(struct dsl_resolver *resolver, const str
             return code;
         }
     }
+    if (rule.bits == 16 && !dsl_narrow_condition(&rule, resolver->arena)) {
+        return dsl_resolve_exhausted(resolver);
+    }
     if (place->high_register < 0) {
         ret_rules[0] = rule;
         *ret_count += 1;
         return BRIG_OK;
     }
     if (!dsl_split_condition(&rule, place->low_register, place->high_register, resolver->arena, ret_rules)) {
-        return fail_argument(resolver, BRIG_BAD_CONDITION, condition->argument);
+        return fail_condition(resolver, DSL_FAULT_SPLIT, condition->argument);
     }
     *ret_count += 2;
     return BRIG_OK;
@@ -264,8 +284,9 @@ static enum brig_code resolve_all(struct dsl_resolver *resolver, const struct br
         if (!find_place(resolver, condition->argument, &place)) {
             return resolver->error.code;
         }
-        if (!is_allowed(condition, &place)) {
-            return fail_argument(resolver, BRIG_BAD_CONDITION, condition->argument);
+        enum dsl_fault fault = fault_of(condition, &place);
+        if (fault != DSL_FAULT_NONE) {
+            return fail_condition(resolver, fault, condition->argument);
         }
         enum brig_code code = resolve_condition(resolver, condition, &place, ret_rules + *ret_count, ret_count);
         if (code != BRIG_OK) {
@@ -287,7 +308,7 @@ enum brig_code dsl_resolve_conditions(struct dsl_resolver *resolver, struct brig
         return BRIG_OK;
     }
     if (resolver->entry.row->kind == BRIG_DSL_ROW_ELSE) {
-        return fail_argument(resolver, BRIG_BAD_CONDITION, conditions->argument);
+        return fail_condition(resolver, DSL_FAULT_ELSE, conditions->argument);
     }
     if (brig_dsl_call_has_memory_arguments(resolver->call, resolver->options->arch)) {
         return fail_argument(resolver, BRIG_MEMORY_ARGUMENTS, brig_dsl_call_name(resolver->call));

@@ -120,6 +120,19 @@ static void remark_syntax(const struct brig_dsl_sink *sink, const struct brig_er
     }
 }
 
+static void remark_fault(const struct brig_dsl_sink *sink, const struct brig_error *error)
+{
+    static const char *const sentences[] = {
+#define FAULT(name, sentence) sentence,
+#include "bpf_dsl/faults.def"
+#undef FAULT
+    };
+    if (error->detail > 0 && (uint64_t)error->detail < sizeof sentences / sizeof sentences[0]) {
+        dsl_put(sink, ": ");
+        dsl_put(sink, sentences[error->detail]);
+    }
+}
+
 static void remark_wait_status(const struct brig_dsl_sink *sink, const struct brig_error *error)
 {
     // As wait(2) encodes it: the low seven bits are the signal, or 0 after an exit.
@@ -140,6 +153,7 @@ static const struct remark {
 } remarks[] = {
     {BRIG_NO_SUCH_CALL, remark_call},       {BRIG_NO_SUCH_CONSTANT, remark_constant}, {BRIG_NO_SUCH_ARGUMENT, remark_argument},
     {BRIG_BAD_VALUE_SYNTAX, remark_syntax}, {BRIG_WORKER_DIED, remark_wait_status},
+    {BRIG_BAD_CONDITION, remark_fault},
 };
 
 static void put_remark(const struct brig_dsl_sink *sink, const struct brig_error *error)

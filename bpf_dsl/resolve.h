@@ -3,6 +3,7 @@
 //   rows.c          the order of rows
 //   merge.c         rows become lists of rules, one per call
 //   conditions.c    a row's conditions become conditions on registers
+//   narrow.c        conditions on arguments of which the kernel keeps 16 bits
 //   split.c         conditions on a 64-bit argument that a 32-bit arch passes in two registers
 //   traps.c         actions become SECCOMP_RET_* values; trap ids
 //   resolve.c       the whole
@@ -48,6 +49,13 @@ struct dsl_resolver {
     struct brig_error error;     // the failure, once there is one
 };
 
+// Why BRIG_BAD_CONDITION, in brig_error.detail.
+enum dsl_fault {
+#define FAULT(name, sentence) DSL_FAULT_##name,
+#include "bpf_dsl/faults.def"
+#undef FAULT
+};
+
 // Keeps `error`, with file and line of the row at work where it has none of its own. Returns: error.code.
 enum brig_code dsl_resolve_fail(struct dsl_resolver *resolver, struct brig_error error);
 // The same for an arena that is used up.
@@ -60,6 +68,9 @@ enum brig_code dsl_resolve_conditions(struct dsl_resolver *resolver, struct brig
 // Returns: false if no two can.
 bool dsl_split_condition(const struct brig_dsl_rule_condition *wide, int low_register, int high_register,
                          struct brig_dsl_arena *arena, struct brig_dsl_rule_condition ret_halves[2]);
+
+// Makes a condition of 16 bits one of 32 that ignores what the kernel ignores. Returns: false when the arena is used up.
+bool dsl_narrow_condition(struct brig_dsl_rule_condition *rule, struct brig_dsl_arena *arena);
 
 // Whether an action ends in the SIGSYS handler.
 bool dsl_action_traps(const struct brig_dsl_action *action);

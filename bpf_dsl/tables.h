@@ -33,6 +33,7 @@ enum brig_dsl_call {
 
 // How many bits of an argument the kernel looks at, and how.
 enum brig_dsl_width {
+    BRIG_DSL_WIDTH_16, // umode_t and the uids of old calls: the kernel drops all but the low 16 bits of the register
     BRIG_DSL_WIDTH_32, // an int or unsigned int: the upper half of the register is ignored by the kernel
     BRIG_DSL_WIDTH_64, // a long on a 64-bit arch: all of the register counts
 };

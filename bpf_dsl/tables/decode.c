@@ -182,16 +182,24 @@ static void (*const writers[])(const struct decoding *) = {
 };
 _Static_assert(sizeof writers / sizeof writers[0] == BRIG_DSL_KIND_UNION + 1, "one writer per kind");
 
+// The bits that the kernel looks at.
+static uint64_t mask_of(const struct brig_dsl_argument *argument, enum brig_dsl_arch arch)
+{
+    if (argument->width == BRIG_DSL_WIDTH_16) {
+        return UINT16_MAX;
+    }
+    return argument->width == BRIG_DSL_WIDTH_32 || !brig_dsl_arch_is_64bit(arch) ? UINT32_MAX : UINT64_MAX;
+}
+
 size_t brig_dsl_decode_value(const struct brig_dsl_argument *argument, uint64_t value, enum brig_dsl_arch arch, char *buffer,
                              size_t buffer_bytes)
 {
     struct dsl_buffer text = {.text = buffer, .size_bytes = buffer_bytes};
-    bool is_narrow = argument->width == BRIG_DSL_WIDTH_32 || !brig_dsl_arch_is_64bit(arch);
     struct decoding decoding = {
         .argument = argument,
         .sink = dsl_buffer_sink(&text),
         .arch = arch,
-        .mask = is_narrow ? UINT32_MAX : UINT64_MAX,
+        .mask = mask_of(argument, arch),
     };
     decoding.value = value & decoding.mask;
     writers[argument->kind](&decoding);

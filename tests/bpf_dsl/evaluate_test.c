@@ -147,6 +147,19 @@ static const struct question questions[] = {
      1,
      {0x10, 0x2f, DIRTY | 0x11},
      {0x30, 0, 0xf}},
+    // The kernel drops all but 16 bits of a mode: what it drops must not lead past a row.
+    {"mode in", BRIG_DSL_X86_64, ROW(mkdirat, ALLOW, IN(mode, 0777, 0)), 2, {0777, 0x10000 | 0777, DIRTY | 0777}, {0776, 0x8000 | 0777}},
+    {"mode in, negative", BRIG_DSL_X86_64, ROW(mkdirat, ALLOW, IN(mode, -1, 07)), 2, {0xffff, UINT64_MAX, 07}, {0xfffe, 0}},
+    {"mode masked",
+     BRIG_DSL_AARCH64,
+     ROW(openat, ALLOW, MASKED(mode, ~0777, 0, 07000)),
+     3,
+     {0777, 07000, 0x10000, DIRTY | 07777},
+     {0x8000, 04000, 0x18000}},
+    {"mode only bits", BRIG_DSL_X86_64, ROW(openat, ALLOW, ONLY_BITS(mode, 0777)), 3, {0, 0777, 0x10000, DIRTY}, {01000, 0x8000, 0x11000}},
+    {"mode no bits", BRIG_DSL_X86_64, ROW(openat, ALLOW, NO_BITS(mode, ~0777)), 3, {0, 0777, 0x10000, DIRTY}, {01000, 0x8000}},
+    {"mode all bits", BRIG_DSL_X86_64, ROW(openat, ALLOW, ALL_BITS(mode, S_ISUID)), 3, {04000, 0x10000 | 04000}, {0, 0x10000}},
+    {"uid of an old call", BRIG_DSL_I386, ROW(setuid, ALLOW, IN(uid, 65534)), 0, {0xfffe, 0xdeadfffe}, {0xffff, 0}},
 };
 
 static void ask(const struct brig_dsl_rules *rules, const struct question *question, uint64_t value, bool is_yes)

@@ -134,6 +134,11 @@ static const struct rejection rejections[] = {
     {"split argument with several high halves", ROWS(ROW(pread64, ALLOW, IN(pos, 0, 0x100000000))), BRIG_DSL_I386,
      BRIG_BAD_CONDITION, "pos", 0},
     {"split argument with an open bound", ROWS(ROW(pread64, ALLOW, AT_MOST(pos, 10))), BRIG_DSL_ARM, BRIG_BAD_CONDITION, "pos", 0},
+    {"mode by size", ROWS(ROW(openat, ALLOW, AT_MOST(mode, 0777))), BRIG_DSL_X86_64, BRIG_BAD_CONDITION, "mode", 0},
+    {"17 bits for a mode", ROWS(ROW(openat, ALLOW, IN(mode, 0x10000))), BRIG_DSL_X86_64, BRIG_VALUE_OUT_OF_RANGE, "0x10000", 0},
+    {"17 bits of a mode", ROWS(ROW(openat, ALLOW, NO_BITS(mode, 0x1ffff))), BRIG_DSL_X86_64, BRIG_VALUE_OUT_OF_RANGE, "0x1ffff", 0},
+    {"below 16 bits", ROWS(ROW(openat, ALLOW, IN(mode, -0x8001))), BRIG_DSL_X86_64, BRIG_VALUE_OUT_OF_RANGE, "-0x8001", 0},
+    {"mode outside its mask", ROWS(ROW(openat, ALLOW, MASKED(mode, 07, 010))), BRIG_DSL_X86_64, BRIG_VALUE_OUT_OF_RANGE, "010", 0},
     {"the low long of preadv is no half", ROWS(ROW(preadv, ALLOW, IN(pos, 0))), BRIG_DSL_X86_64, BRIG_NO_SUCH_ARGUMENT, "pos", 0},
 };
 

@@ -223,7 +223,7 @@ TEST(tables, arguments_have_width_and_sign)
         {BRIG_SYS_ptrace, "request", BRIG_DSL_WIDTH_64, true, false, BRIG_DSL_KIND_ENUM},
         {BRIG_SYS_openat, "dirfd", BRIG_DSL_WIDTH_32, true, false, BRIG_DSL_KIND_DIRFD},
         {BRIG_SYS_openat, "pathname", BRIG_DSL_WIDTH_64, false, true, BRIG_DSL_KIND_PATH},
-        {BRIG_SYS_openat, "mode", BRIG_DSL_WIDTH_32, false, false, BRIG_DSL_KIND_MODE},
+        {BRIG_SYS_openat, "mode", BRIG_DSL_WIDTH_16, false, false, BRIG_DSL_KIND_MODE},
         {BRIG_SYS_connect, "addr", BRIG_DSL_WIDTH_64, false, true, BRIG_DSL_KIND_STRUCT},
         {BRIG_SYS_clock_gettime, "clockid", BRIG_DSL_WIDTH_32, true, false, BRIG_DSL_KIND_ENUM},
         {BRIG_SYS_write, "count", BRIG_DSL_WIDTH_64, false, false, BRIG_DSL_KIND_SIZE},

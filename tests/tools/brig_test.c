@@ -42,7 +42,7 @@ static bool run(const char *command_line, struct outcome *ret_outcome)
 static const struct {
     const char *command;
     int exit_status;
-    const char *says[4];
+    const char *says[6];
 } rows[] = {
     // The frame.
     {"brig", 2, {"usage: brig VERB", "explain", "Exit status"}},

@@ -3,8 +3,8 @@
 import re
 
 _SIGNED_32 = {"int", "pid_t", "clockid_t", "key_t", "key_serial_t", "timer_t", "mqd_t", "rwf_t", "__s32", "s32"}
-_UNSIGNED_32 = {"unsigned int", "unsigned", "u32", "__u32", "uid_t", "gid_t", "old_uid_t", "old_gid_t", "umode_t", "qid_t",
-                "enum landlock_rule_type"}
+_UNSIGNED_32 = {"unsigned int", "unsigned", "u32", "__u32", "uid_t", "gid_t", "qid_t", "enum landlock_rule_type"}
+_UNSIGNED_16 = {"old_uid_t", "old_gid_t", "umode_t"}
 _SIGNED_LONG = {"long", "off_t", "loff_t", "ssize_t"}
 _UNSIGNED_LONG = {"unsigned long", "size_t", "aio_context_t", "old_sigset_t", "uintptr_t", "u64", "__u64"}
 _64BIT_EVERYWHERE = {"loff_t", "u64", "__u64"}
@@ -34,6 +34,8 @@ class Type:
         self.is_pair = ctype in _64BIT_EVERYWHERE
         if ctype in _SIGNED_32 or ctype in _UNSIGNED_32:
             self.bits = 32
+        elif ctype in _UNSIGNED_16:
+            self.bits = 16
         elif self.is_pointer or ctype in _SIGNED_LONG or ctype in _UNSIGNED_LONG:
             self.bits = 64
         else:
