@@ -42,8 +42,8 @@ static bool make_thumbnails(struct demo_host *host, struct demo_crew *crew, cons
     if (!demo_crew_start(host, crew)) {
         return false;
     }
-    printf("\n   %-42s %-7s %9s %9s %-10s %9s    %7s %8s\n", "image", "by pid", "time", "pixels", "colours", "file", "pixels",
-           "file");
+    printf("\n   %-36s %-7s %-8s %9s %9s %-10s %9s    %7s %8s\n", "image", "by pid", "filtered", "time", "pixels", "colours",
+           "file", "pixels", "file");
     for (size_t i = 0; paths[i]; i++) {
         are_made &= demo_thumbnail(host, crew, paths, i);
     }

@@ -126,10 +126,26 @@ static void print_line(const char *path, const struct demo_worker *worker, const
     const char *kind = answer->colour_type < sizeof kinds / sizeof kinds[0] ? kinds[answer->colour_type] : NULL;
     char from[32];
     char to[32];
+    char filtered[32];
     snprintf(from, sizeof from, "%ux%u", answer->width, answer->height);
     snprintf(to, sizeof to, "%ux%u", answer->thumbnail_width, answer->thumbnail_height);
-    printf("   %-42.42s %-7d %6.1f ms %9s %-10s %7lld B -> %7s %6lld B\n", base_name(path), worker->pid, milliseconds, from,
-           kind ? kind : "?", (long long)bytes[0], to, (long long)bytes[1]);
+    snprintf(filtered, sizeof filtered, "%d of %d", worker->status.filtered_thread_count, worker->status.thread_count);
+    printf("   %-36.36s %-7d %-8s %6.1f ms %9s %-10s %7lld B -> %7s %6lld B\n", base_name(path), worker->pid, filtered,
+           milliseconds, from, kind ? kind : "?", (long long)bytes[0], to, (long long)bytes[1]);
+}
+
+// Asks the kernel again: the worker may have started threads since.
+static bool is_still_locked(const char *path, struct demo_worker *worker)
+{
+    struct brig_error error;
+    if (brig_read_status(worker->pid, &worker->status, &error) != BRIG_OK) {
+        return demo_complain(path, &error);
+    }
+    if (!all_threads_locked(&worker->status)) {
+        fprintf(stderr, "demo: %s: its worker %d is not locked\n", path, worker->pid);
+        return false;
+    }
+    return true;
 }
 
 static bool save(struct demo_host *host, const char *path, size_t index, int output_fd, int64_t *ret_bytes)
@@ -155,8 +171,9 @@ static bool render(struct demo_host *host, struct demo_worker *worker, const cha
     if (!save(host, path, index, fds[1], &bytes[1])) {
         return false;
     }
+    bool is_locked = is_still_locked(path, worker);
     print_line(path, worker, &answer, took_ms, bytes);
-    return true;
+    return is_locked;
 }
 
 bool demo_thumbnail(struct demo_host *host, struct demo_crew *crew, const char *const *paths, size_t index)
