@@ -58,6 +58,7 @@ struct outcome {
     char seen[VERDICT_TEXT_BYTES];
     char *report_json;
     char *report_path;
+    bool is_faulting; // already without the sandbox
     bool is_fine;
 };
 
@@ -142,62 +143,102 @@ static bool start_plain(struct plain *plain)
     return is_started;
 }
 
+static void end(pid_t pid)
+{
+    if (pid > 0) {
+        kill(pid, SIGKILL);
+        // This process adopts what its children leave behind.
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+        }
+    }
+}
+
 static void end_plain(const struct plain *plain)
 {
-    verdict_kill_children(plain->pid);
-    kill(plain->pid, SIGKILL);
-    kill(plain->parent, SIGKILL);
-    // This process adopts what its children leave behind.
-    while (waitpid(plain->parent, NULL, 0) < 0 && errno == EINTR) {
+    if (plain->pid > 0) {
+        verdict_kill_children(plain->pid);
+        kill(plain->pid, SIGKILL);
     }
-    while (waitpid(plain->pid, NULL, 0) < 0 && errno == EINTR) {
+    end(plain->parent);
+    end(plain->pid);
+    if (plain->channel_fd >= 0) {
+        close(plain->channel_fd);
     }
-    close(plain->channel_fd);
+}
+
+// Returns: whether a process has died of SIGSEGV; its parent leaves it for us to see. (int 0x80 faults in a kernel without i386.)
+static bool has_faulted(pid_t pid)
+{
+    char path[64];
+    char text[1024] = "";
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *stream = fopen(path, "re");
+    bool is_read = stream && fgets(text, sizeof text, stream);
+    if (stream) {
+        fclose(stream);
+    }
+    // proc(5): the state stands after the name, the wait status is the last number.
+    const char *name_end = strrchr(text, ')');
+    const char *last = strrchr(text, ' ');
+    return is_read && name_end && last && strncmp(name_end, ") Z", 3) == 0 && WTERMSIG(atoi(last)) == SIGSEGV;
 }
 
 // Returns: whether it worked, or the kernel itself said no.
+static bool judge_plain(const struct hijack *hijack, const struct verdict_scene *scene, struct outcome *outcome)
+{
+    char seen[VERDICT_TEXT_BYTES];
+    bool is_done = look(hijack, scene, LOOKS_WITHOUT, seen);
+    outcome->is_faulting = !is_done && has_faulted(scene->pid);
+    if (is_done) {
+        snprintf(outcome->without, sizeof outcome->without, "done: %s", seen);
+    } else if (outcome->is_faulting) {
+        snprintf(outcome->without, sizeof outcome->without, "the kernel itself kills it: SIGSEGV");
+    } else if (is_errno_name(scene->claim)) {
+        snprintf(outcome->without, sizeof outcome->without, "the kernel itself says %.40s", scene->claim);
+    } else {
+        snprintf(outcome->without, sizeof outcome->without, "nothing happened");
+        return false;
+    }
+    return true;
+}
+
 static bool try_without(const struct hijack *hijack, const int fds[2], int listen_fd, struct outcome *outcome)
 {
     struct plain plain = {.channel_fd = -1};
     struct sample_job job = {.edge = DEMO_THUMBNAIL_EDGE};
     struct sample_answer answer = {.status = SAMPLE_OK};
-    char seen[VERDICT_TEXT_BYTES];
-    if (!start_plain(&plain) || !sample_send(plain.channel_fd, &job, sizeof job, fds, 2)) {
+    bool is_fine = start_plain(&plain) && sample_send(plain.channel_fd, &job, sizeof job, fds, 2);
+    if (is_fine) {
+        struct pollfd wait = {.fd = plain.channel_fd, .events = POLLIN};
+        if (poll(&wait, 1, PLAIN_ANSWER_MS) <= 0 || !sample_receive_answer(plain.channel_fd, &answer)) {
+            answer.attempt[0] = '\0'; // replaced by another program, or dead with its parent
+        }
+        struct verdict_scene scene = {.pid = plain.pid, .parent = plain.parent, .listen_fd = listen_fd, .claim = answer.attempt};
+        is_fine = judge_plain(hijack, &scene, outcome);
+    } else {
         snprintf(outcome->without, sizeof outcome->without, "could not be tried: %s", strerror(errno));
-        return false;
     }
-    struct pollfd wait = {.fd = plain.channel_fd, .events = POLLIN};
-    if (poll(&wait, 1, PLAIN_ANSWER_MS) <= 0 || !sample_receive_answer(plain.channel_fd, &answer)) {
-        answer.attempt[0] = '\0'; // replaced by another program, or dead with its parent
-    }
-    struct verdict_scene scene = {.pid = plain.pid, .parent = plain.parent, .listen_fd = listen_fd, .claim = answer.attempt};
-    bool is_done = look(hijack, &scene, LOOKS_WITHOUT, seen);
-    bool is_refused = !is_done && is_errno_name(answer.attempt);
-    snprintf(outcome->without, sizeof outcome->without, "%s%s",
-             is_done      ? "done: "
-             : is_refused ? "the kernel itself says "
-                          : "nothing happened",
-             is_done ? seen : answer.attempt);
     end_plain(&plain);
-    return is_done || is_refused;
+    return is_fine;
 }
 
 // --- with -------------------------------------------------------------------------------------------------------------
 
 // Waits for the events that belong to the answer: a report, or the death.
 static bool has_ended_as_expected(struct demo_host *host, const struct hijack *hijack, const struct demo_worker *worker,
-                                  const struct sample_answer *answer)
+                                  const struct sample_answer *answer, bool is_faulting)
 {
-    bool wants_report = hijack->answer == ANSWER_KILLED || hijack->answer == ANSWER_REPORTED;
     bool wants_end = hijack->answer == ANSWER_KILLED;
+    bool wants_report = (wants_end && !is_faulting) || hijack->answer == ANSWER_REPORTED;
     for (int i = 0; i < EVENT_WAITS && ((wants_report && worker->violations == 0) || (wants_end && worker->worker)); i++) {
         demo_settle(host, LOOK_PAUSE_US / 1000);
     }
     if ((worker->violations > 0) != wants_report) {
         return false;
     }
-    if (hijack->answer == ANSWER_KILLED) {
-        return !worker->worker && WIFSIGNALED(worker->wait_status) && WTERMSIG(worker->wait_status) == SIGSYS;
+    if (wants_end) {
+        int signal = is_faulting ? SIGSEGV : SIGSYS;
+        return !worker->worker && WIFSIGNALED(worker->wait_status) && WTERMSIG(worker->wait_status) == signal;
     }
     return worker->worker && strcmp(answer->attempt, hijack->refusal) == 0;
 }
@@ -253,7 +294,7 @@ static bool try_with(struct demo_host *host, const struct hijack *hijack, const 
     if (demo_ask(host, worker, &task, &answer) != DEMO_ANSWERED) {
         answer.attempt[0] = '\0';
     }
-    bool is_fine = has_ended_as_expected(host, hijack, worker, &answer);
+    bool is_fine = has_ended_as_expected(host, hijack, worker, &answer, outcome->is_faulting);
     emulated = emulated_by(worker) - 2 * emulated;
     is_fine &= !worker->worker || (hijack->answer == ANSWER_EMULATED) == (emulated > 0);
     describe_end(worker, &answer, emulated, outcome->with);
