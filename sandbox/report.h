@@ -45,7 +45,7 @@ struct brig_violation {
     int filtered_threads;    // of them, in seccomp filter mode
     int stacked_filters;     // least over all threads
     const char *report_name; // file name that the message names, or NULL
-    bool with_stack;         // put registers and stack bytes into the report; they may hold the worker's secrets
+    bool with_stack; // put registers and stack bytes into the report, for brig_report_minidump; they may hold the worker's secrets
 };
 
 enum brig_frame_how { BRIG_FRAME_REGISTERS, BRIG_FRAME_CFI, BRIG_FRAME_POINTER };
@@ -124,6 +124,15 @@ BRIG_MUST_CHECK enum brig_code brig_report_write(int dir_fd, const char *name, c
 // OUT_OF_MEMORY. The subject is the path.
 // Owns: *ret_json is malloced, free() it. Context: normal.
 BRIG_MUST_CHECK enum brig_code brig_report_read(const char *path, char **ret_json, struct brig_error *reterr);
+
+// Turns a report that was made with `with_stack` into a minidump, which lldb and Breakpad's tools read: system, thread with
+// registers, stack, modules with build-ids, exception, and the report itself without its snapshot.
+//
+// Returns: OK; BAD_REPORT (subject: the field; "snapshot" if the report has none; "snapshot.arch": x86_64 only); OUT_OF_MEMORY.
+// Owns: *ret_dump is malloced, free() it. Context: normal.
+// Source: minidumpapiset.h; Breakpad's minidump_format.h for the Linux parts.
+BRIG_MUST_CHECK enum brig_code brig_report_minidump(const char *json, void **ret_dump, size_t *ret_dump_bytes,
+                                                    struct brig_error *reterr);
 
 // Makes a string from a report safe to show: reports may have been written by anybody, and a JSON string can hold what a terminal
 // obeys. Control characters, bytes that are not UTF-8, and marks that hide or reorder text become \xNN and \uNNNN.

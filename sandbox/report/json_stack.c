@@ -85,15 +85,16 @@ static json_t *module_json(const struct box_mapping *mapping, const struct brig_
 {
     char path[BOX_PATH_BYTES];
     char escaped[PATH_SHOWN_BYTES];
+    char base[BOX_HEX_TEXT];
     char start[BOX_HEX_TEXT];
     char end[BOX_HEX_TEXT];
     char offset[BOX_HEX_TEXT];
     struct box_text text;
     box_text_init(&text, escaped, sizeof escaped);
     box_text_add_path(&text, box_mapping_path(mapping, path) ? path : "");
-    return json_pack("{s:s, s:s, s:s, s:s, s:o*}", "path", escaped, "start", box_hex(mapping->start, start), "end",
-                     box_hex(mapping->end, end), "file_offset", box_hex(mapping->offset, offset), "build_id",
-                     text_or_nothing(build_id_in(stack, mapping)));
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o*}", "path", escaped, "base", box_hex(mapping->base, base), "start",
+                     box_hex(mapping->start, start), "end", box_hex(mapping->end, end), "file_offset",
+                     box_hex(mapping->offset, offset), "build_id", text_or_nothing(build_id_in(stack, mapping)));
 }
 
 json_t *box_json_modules(const struct box_maps *maps, const struct brig_stack *stack)

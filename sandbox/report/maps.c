@@ -106,18 +106,31 @@ static void add_mapping(struct box_maps *maps, const struct box_mapping *mapping
     maps->mappings[maps->count++] = *mapping;
 }
 
+// The loader maps a file's segments one after the other; the first line is where the file begins.
+static uint64_t base_of(const struct box_mapping *previous, const struct box_mapping *mapping)
+{
+    bool is_same_file = mapping->inode != 0 && mapping->inode == previous->inode && mapping->dev_major == previous->dev_major &&
+                        mapping->dev_minor == previous->dev_minor;
+    return is_same_file && previous->base < mapping->start ? previous->base : mapping->start;
+}
+
 void box_maps_read(const char *text, size_t text_bytes, struct box_maps *ret_maps)
 {
     ret_maps->count = 0;
     ret_maps->is_cut = text != NULL && text_bytes > BOX_MAPS_BYTES_MAX;
     const char *end = text == NULL ? NULL : text + (ret_maps->is_cut ? BOX_MAPS_BYTES_MAX : text_bytes);
+    struct box_mapping previous = {0};
     for (const char *at = text; at < end;) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         const char *line_end = newline == NULL ? end : newline;
         struct box_mapping mapping = {0};
         bool is_executable = false;
-        if (read_line((struct cursor){at, line_end}, &mapping, &is_executable) && is_executable) {
-            add_mapping(ret_maps, &mapping);
+        if (read_line((struct cursor){at, line_end}, &mapping, &is_executable)) {
+            mapping.base = base_of(&previous, &mapping);
+            previous = mapping;
+            if (is_executable) {
+                add_mapping(ret_maps, &mapping);
+            }
         }
         at = newline == NULL ? end : newline + 1;
     }

@@ -12,6 +12,7 @@ enum { BOX_MAPS_MAX = 512, BOX_MAPS_BYTES_MAX = 1 << 20, BOX_PATH_BYTES = 4096 }
 struct box_mapping {
     uint64_t start;
     uint64_t end;
+    uint64_t base;   // where the mappings of the same file that stand before it without a gap in the list begin
     uint64_t offset; // in the file
     uint64_t inode;  // 0: no file (anonymous, vdso, vsyscall)
     uint32_t dev_major;

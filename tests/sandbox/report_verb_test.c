@@ -64,6 +64,7 @@ static bool fill(const char *directory)
     openat->violation.count = 1;
     bool is_filled = write_report(directory, openat, "1.json.gz");
     openat->violation.time_ms += 60000;
+    openat->violation.with_stack = true;
     openat->violation.count = 5;
     is_filled = is_filled && write_report(directory, openat, "2.json.gz") && write_report(directory, getpid, "3.json.gz");
     report_fixture_free(openat);
@@ -91,6 +92,9 @@ static const struct {
     {". --json", 0, {"\"schema\": \"brig-report-groups-1\"", "\"events\": 5", "\"files\": 2", "\"newest\": \"2.json.gz\""}},
     {"1.json.gz --html=-", 0, {"<!doctype html>", "&quot;/etc/passwd&quot;", "default-src 'none'"}},
     {". --html=-", 0, {"Violations by cause", "3 reports, 2 causes", "5&times;"}},
+    {"2.json.gz --minidump=-", 0, {"MDMP"}},
+    {"1.json.gz --minidump=-", 2, {"this report has no stack"}},
+    {". --minidump=-", 2, {"--minidump takes one report, not a directory"}},
     {"", 2, {"give one report, or a directory of reports"}},
     {". 1.json.gz", 2, {"give one report, or a directory of reports"}},
     {"4.json.gz", 2, {"cannot read '4.json.gz': No such file or directory"}},

@@ -10,10 +10,11 @@
 static const struct tool_option options[] = {
     TOOL_OPTION_JSON,
     {"html", 0, "FILE", "write one self-contained page to FILE"},
+    {"minidump", 0, "FILE", "write what debuggers read to FILE, from a report that was made with its stack"},
     {"color", 0, "WHEN", "auto, always or never"},
     {NULL, 0, NULL, NULL},
 };
-enum { JSON, HTML, COLOR };
+enum { JSON, HTML, MINIDUMP, COLOR };
 
 // --- facts of one report ----------------------------------------------------------------------------------------------
 
@@ -110,6 +111,28 @@ static int write_page(const char *path, const char *title, const json_t *report,
     return tool_close_output("report", out, path);
 }
 
+static int write_minidump(const char *path, const json_t *report)
+{
+    struct brig_error error;
+    void *dump = NULL;
+    size_t dump_bytes = 0;
+    char *text = json_dumps(report, 0);
+    enum brig_code code = brig_report_minidump(text == NULL ? "" : text, &dump, &dump_bytes, &error);
+    free(text);
+    if (code == BRIG_BAD_REPORT && strcmp(error.subject, "snapshot") == 0) {
+        return tool_complain("report", "this report has no stack: only one that was made with it can become a minidump");
+    }
+    if (code != BRIG_OK) {
+        return tool_fail("report", &error);
+    }
+    FILE *out = tool_open_output("report", path);
+    if (out != NULL) {
+        fwrite(dump, 1, dump_bytes, out);
+    }
+    free(dump);
+    return out == NULL ? TOOL_USAGE : tool_close_output("report", out, path);
+}
+
 static int show_file(const char *path, const struct tool_arguments *arguments)
 {
     json_t *report = report_load(path);
@@ -120,9 +143,12 @@ static int show_file(const char *path, const struct tool_arguments *arguments)
     if (arguments->values[HTML] != NULL) {
         status = write_page(arguments->values[HTML], path, report, NULL);
     }
+    if (arguments->values[MINIDUMP] != NULL && write_minidump(arguments->values[MINIDUMP], report) != TOOL_OK) {
+        status = TOOL_USAGE;
+    }
     if (arguments->values[JSON] != NULL) {
         tool_print_json(stdout, json_incref(report));
-    } else if (arguments->values[HTML] == NULL) {
+    } else if (arguments->values[HTML] == NULL && arguments->values[MINIDUMP] == NULL) {
         report_print(stdout, report, tool_wants_color(arguments->values[COLOR]));
     }
     json_decref(report);
@@ -132,6 +158,9 @@ static int show_file(const char *path, const struct tool_arguments *arguments)
 static int show_directory(const char *path, const struct tool_arguments *arguments)
 {
     struct report_groups groups;
+    if (arguments->values[MINIDUMP] != NULL) {
+        return tool_complain("report", "--minidump takes one report, not a directory");
+    }
     int status = report_groups_read(path, &groups);
     if (status >= 0) {
         return status;
