@@ -7,6 +7,7 @@
 // not say.
 #include <string.h>
 
+#include "bpf_dsl/faults.h"
 #include "bpf_dsl/resolve.h"
 #include "bpf_dsl/values.h"
 
@@ -51,7 +52,8 @@ static enum brig_code fail_argument(struct dsl_resolver *resolver, enum brig_cod
 
 static enum brig_code fail_condition(struct dsl_resolver *resolver, enum dsl_fault fault, const char *argument)
 {
-    return dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_BAD_CONDITION, .subject = argument, .detail = (int64_t)fault});
+    return dsl_resolve_fail(resolver,
+                            (struct brig_error){.code = BRIG_BAD_CONDITION, .subject = argument, .detail = (int64_t)fault});
 }
 
 // Returns: the register of argument NAME followed by `suffix`, or -1.
@@ -89,8 +91,7 @@ static bool find_place(struct dsl_resolver *resolver, const char *name, struct p
     bool is_long = argument->width == BRIG_DSL_WIDTH_64 || argument->is_pointer;
     bool is_wide = high >= 0 || (is_long && brig_dsl_arch_is_64bit(arch));
     uint8_t bits = argument->width == BRIG_DSL_WIDTH_16 ? 16 : 32;
-    *ret_place =
-        (struct place){.argument = argument, .low_register = low, .high_register = high, .bits = is_wide ? 64 : bits};
+    *ret_place = (struct place){.argument = argument, .low_register = low, .high_register = high, .bits = is_wide ? 64 : bits};
     return true;
 }
 
@@ -156,12 +157,25 @@ static bool fit_value(const struct dsl_value *value, const struct brig_dsl_rule_
     return (value->bits | all_bits(rule->bits)) == UINT64_MAX;
 }
 
-static enum brig_code fail_value(struct dsl_resolver *resolver, const char *text, const struct dsl_value *value)
+static enum brig_code fail_value(struct dsl_resolver *resolver, const char *text, const struct dsl_value *value,
+                                 enum dsl_fault fault)
 {
     return dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_VALUE_OUT_OF_RANGE,
                                                           .subject = text + value->offset,
                                                           .subject_bytes = value->bytes,
-                                                          .detail = (int64_t)value->bits});
+                                                          .detail = (int64_t)fault});
+}
+
+// Why a value does not fit, for fail_value.
+static enum dsl_fault misfit_of(const struct brig_dsl_rule_condition *rule)
+{
+    if (!operators[rule->op].is_ordered && rule->bits < 64) {
+        return rule->bits == 16 ? DSL_FAULT_BITS_16 : DSL_FAULT_BITS_32;
+    }
+    if (rule->bits == 64) {
+        return rule->is_signed ? DSL_FAULT_SIGNED_LONG : DSL_FAULT_UNSIGNED_LONG;
+    }
+    return rule->is_signed ? DSL_FAULT_SIGNED : DSL_FAULT_UNSIGNED;
 }
 
 // A value that no argument can be equal to, because of the values before it: the row would never match, or half of it.
@@ -204,8 +218,11 @@ static enum brig_code read_values(struct dsl_resolver *resolver, struct dsl_valu
         if (count == facts->values_max) {
             return fail_count(resolver, reader, value.offset);
         }
-        if (!fit_value(&value, rule, &values[count]) || is_impossible(rule, values, count)) {
-            return fail_value(resolver, reader->text, &value);
+        if (!fit_value(&value, rule, &values[count])) {
+            return fail_value(resolver, reader->text, &value, misfit_of(rule));
+        }
+        if (is_impossible(rule, values, count)) {
+            return fail_value(resolver, reader->text, &value, facts->is_ordered ? DSL_FAULT_EMPTY_RANGE : DSL_FAULT_OUTSIDE_MASK);
         }
         count++;
     }
@@ -281,6 +298,9 @@ static enum brig_code resolve_all(struct dsl_resolver *resolver, const struct br
     bool has_selector = false;
     for (const struct brig_dsl_condition *condition = conditions; condition->op != BRIG_DSL_END; condition++) {
         struct place place;
+        if (!condition->argument) {
+            return fail_argument(resolver, BRIG_BAD_ARGUMENT, "condition.argument");
+        }
         if (!find_place(resolver, condition->argument, &place)) {
             return resolver->error.code;
         }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bpf_dsl/faults.h"
 #include "bpf_dsl/tables.h"
 #include "bpf_dsl/text.h"
 
@@ -106,31 +107,82 @@ static void remark_argument(const struct brig_dsl_sink *sink, const struct brig_
     dsl_put(sink, count > 0 ? ")" : "");
 }
 
-static void remark_syntax(const struct brig_dsl_sink *sink, const struct brig_error *error)
+static bool is_digit(char c)
 {
-    dsl_put(sink, " at character ");
-    dsl_put_decimal(sink, error->detail + 1);
-    if (!error->subject || error->detail <= 0 || (uint64_t)error->detail >= subject_length(error)) {
-        return;
+    return c >= '0' && c <= '9';
+}
+
+static bool begins_with(const char *text, size_t length, const char *word)
+{
+    return length >= strlen(word) && memcmp(text, word, strlen(word)) == 0;
+}
+
+// What people mean by text that cannot be read from its character `offset` on. Returns: what to write instead, or NULL.
+static const char *syntax_reason(const char *text, size_t length, size_t offset)
+{
+    char at = text[offset];
+    char before = offset > 0 ? text[offset - 1] : '\0';
+    size_t last = offset;
+    while (last > 0 && text[last - 1] == ' ') {
+        last--;
     }
     // The reader stops at the second of two equal operators.
-    char at = error->subject[error->detail];
-    if ((at == '|' || at == '&') && error->subject[error->detail - 1] == at) {
-        dsl_put(sink, at == '|' ? " (for the union of bits write |)" : " (for the common bits write &)");
+    if ((at == '|' || at == '&') && before == at) {
+        return at == '|' ? "for the union of bits write |" : "for the common bits write &";
+    }
+    if (begins_with(text + offset, length - offset, "SELF_PID") || begins_with(text + offset, length - offset, "NOTIFY_FD")) {
+        return "a run-time value stands alone in IN, not in an expression or a bound";
+    }
+    if (at == ',' || at == ')') {
+        return "a value is missing";
+    }
+    if (last > 0 && text[last - 1] == ',') {
+        return "a value too many; bits are joined with |";
+    }
+    if (is_digit(before) && (at == '8' || at == '9')) {
+        return "a number that begins with 0 is octal";
+    }
+    if (is_digit(before) && strchr("uUlL", at)) {
+        return "numbers have no suffix here";
+    }
+    return strchr("*/%^><?!=", at) ? "the operators are | & << + - ~" : NULL;
+}
+
+static void remark_syntax(const struct brig_dsl_sink *sink, const struct brig_error *error)
+{
+    size_t length = error->subject ? subject_length(error) : 0;
+    dsl_put(sink, " at character ");
+    dsl_put_decimal(sink, error->detail + 1);
+    if (error->detail < 0 || (uint64_t)error->detail >= length) {
+        dsl_put(sink, " (a value is missing)");
+        return;
+    }
+    const char *reason = syntax_reason(error->subject, length, (size_t)error->detail);
+    if (reason) {
+        dsl_put(sink, " (");
+        dsl_put(sink, reason);
+        dsl_put(sink, ")");
     }
 }
 
 static void remark_fault(const struct brig_dsl_sink *sink, const struct brig_error *error)
 {
-    static const char *const sentences[] = {
+    static const char *const sentences[DSL_FAULT_COUNT] = {
 #define FAULT(name, sentence) sentence,
 #include "bpf_dsl/faults.def"
 #undef FAULT
     };
-    if (error->detail > 0 && (uint64_t)error->detail < sizeof sentences / sizeof sentences[0]) {
+    if (error->detail > DSL_FAULT_NONE && error->detail < DSL_FAULT_COUNT) {
         dsl_put(sink, ": ");
         dsl_put(sink, sentences[error->detail]);
     }
+}
+
+static void remark_arch(const struct brig_dsl_sink *sink, const struct brig_error *error)
+{
+    const char *name = brig_dsl_arch_name((enum brig_dsl_arch)error->detail);
+    dsl_put(sink, name ? ", " : "");
+    dsl_put(sink, name ? name : "");
 }
 
 static void remark_wait_status(const struct brig_dsl_sink *sink, const struct brig_error *error)
@@ -151,9 +203,9 @@ static const struct remark {
     enum brig_code code;
     void (*write)(const struct brig_dsl_sink *sink, const struct brig_error *error);
 } remarks[] = {
-    {BRIG_NO_SUCH_CALL, remark_call},       {BRIG_NO_SUCH_CONSTANT, remark_constant}, {BRIG_NO_SUCH_ARGUMENT, remark_argument},
-    {BRIG_BAD_VALUE_SYNTAX, remark_syntax}, {BRIG_WORKER_DIED, remark_wait_status},
-    {BRIG_BAD_CONDITION, remark_fault},
+    {BRIG_NO_SUCH_CALL, remark_call},        {BRIG_NO_SUCH_CONSTANT, remark_constant}, {BRIG_NO_SUCH_ARGUMENT, remark_argument},
+    {BRIG_BAD_VALUE_SYNTAX, remark_syntax},  {BRIG_WORKER_DIED, remark_wait_status},   {BRIG_BAD_CONDITION, remark_fault},
+    {BRIG_VALUE_OUT_OF_RANGE, remark_fault}, {BRIG_ABSENT_ON_ARCH, remark_arch},
 };
 
 static void put_remark(const struct brig_dsl_sink *sink, const struct brig_error *error)

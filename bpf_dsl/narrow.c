@@ -1,8 +1,8 @@
 // narrow: the kernel keeps 16 bits of some arguments (umode_t, the uids of old calls), and a row does not want to know.
 //
-// Takes: a condition on such an argument as written, its values already known to fit 16 bits. Gives: one on the low half of the register
-// that means the same to the kernel. Guarantees: bits that the kernel drops do not count, so that a row that denies a mode cannot be dodged
-// by setting them. Weakness: conditions that compare by size have no such form; conditions.c refuses them.
+// Takes: a condition on such an argument as written, its values already known to fit 16 bits. Gives: one on the low half of the
+// register that means the same to the kernel. Guarantees: bits that the kernel drops do not count, so that a row that denies a mode
+// cannot be dodged by setting them. Weakness: conditions that compare by size have no such form; conditions.c refuses them.
 #include "bpf_dsl/resolve.h"
 
 static const uint64_t *copy_cut(const struct brig_dsl_rule_condition *rule, bool with_mask, struct brig_dsl_arena *arena)

@@ -49,13 +49,6 @@ struct dsl_resolver {
     struct brig_error error;     // the failure, once there is one
 };
 
-// Why BRIG_BAD_CONDITION, in brig_error.detail.
-enum dsl_fault {
-#define FAULT(name, sentence) DSL_FAULT_##name,
-#include "bpf_dsl/faults.def"
-#undef FAULT
-};
-
 // Keeps `error`, with file and line of the row at work where it has none of its own. Returns: error.code.
 enum brig_code dsl_resolve_fail(struct dsl_resolver *resolver, struct brig_error error);
 // The same for an arena that is used up.

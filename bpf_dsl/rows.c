@@ -87,6 +87,10 @@ bool dsl_rows_next(struct dsl_row_cursor *cursor, struct dsl_entry *ret_entry)
         const struct brig_dsl_row *row = open->at++;
         switch (row->kind) {
         case BRIG_DSL_ROW_END:
+            // A row whose kind was forgotten would end the policy unseen.
+            if (row->call != BRIG_SYS_NONE || row->set || row->table || row->why) {
+                return fail(cursor, BRIG_BAD_ARGUMENT, "row.kind", row);
+            }
             cursor->depth--;
             break;
         case BRIG_DSL_ROW_WHY:

@@ -141,7 +141,8 @@ const char *brig_dsl_constant_name(const char *group, int64_t value, enum brig_d
 const char *brig_dsl_group_member(const char *group, size_t index, enum brig_dsl_arch arch, int64_t *ret_value);
 
 // Finds the known name closest to `name`, for "did you mean": `kind` is 'c' for calls, 'k' for constants.
-// Returns: a static name at an edit distance of at most a third of the length, or NULL.
+// Returns: for a libc function the call behind it ("pread": pread64), else a static name at an edit distance of at most a third of
+// the length (swapped neighbours count as one edit), or NULL.
 const char *brig_dsl_closest_name(const char *name, size_t name_bytes, char kind);
 
 #ifdef __cplusplus

@@ -7,6 +7,7 @@
 // suffixes or function-like macros other than U64(); -9223372036854775808 must be written as -9223372036854775807 - 1, as in C.
 #include <string.h>
 
+#include "bpf_dsl/faults.h"
 #include "bpf_dsl/rules.h"
 #include "bpf_dsl/values.h"
 
@@ -35,11 +36,14 @@ static struct dsl_value fail_syntax(struct dsl_value_reader *reader, size_t offs
     return zero;
 }
 
-static struct dsl_value fail_span(struct dsl_value_reader *reader, enum brig_code code, size_t start)
+static struct dsl_value fail_span(struct dsl_value_reader *reader, enum brig_code code, size_t start, int64_t detail)
 {
     if (!has_failed(reader)) {
-        reader->error = (struct brig_error){
-            .code = code, .step = "read value", .subject = reader->text + start, .subject_bytes = (uint32_t)(reader->at - start)};
+        reader->error = (struct brig_error){.code = code,
+                                            .step = "read value",
+                                            .subject = reader->text + start,
+                                            .subject_bytes = (uint32_t)(reader->at - start),
+                                            .detail = detail};
     }
     return zero;
 }
@@ -127,7 +131,10 @@ static struct dsl_value read_number(struct dsl_value_reader *reader)
         return fail_syntax(reader, first);
     }
     struct dsl_value value = {.bits = number, .is_unsigned = reader->u64_depth > 0};
-    return overflows || !dsl_value_fits(&value) ? fail_span(reader, BRIG_VALUE_OUT_OF_RANGE, start) : value;
+    if (overflows || !dsl_value_fits(&value)) {
+        return fail_span(reader, BRIG_VALUE_OUT_OF_RANGE, start, overflows ? DSL_FAULT_BITS_64 : DSL_FAULT_U64);
+    }
+    return value;
 }
 
 static struct dsl_value read_character(struct dsl_value_reader *reader)
@@ -197,9 +204,9 @@ static struct dsl_value read_name(struct dsl_value_reader *reader)
     case 0:
         return from_int64(number);
     case 2:
-        return fail_span(reader, BRIG_ABSENT_ON_ARCH, start);
+        return fail_span(reader, BRIG_ABSENT_ON_ARCH, start, (int64_t)reader->arch);
     default:
-        return fail_span(reader, BRIG_NO_SUCH_CONSTANT, start);
+        return fail_span(reader, BRIG_NO_SUCH_CONSTANT, start, 0);
     }
 }
 
@@ -236,7 +243,7 @@ static struct dsl_value read_unary(struct dsl_value_reader *reader)
         struct dsl_value operand = read_unary(reader);
         value = operand;
         if (!dsl_value_negate(&value, &operand)) {
-            value = fail_span(reader, BRIG_VALUE_OUT_OF_RANGE, start);
+            value = fail_span(reader, BRIG_VALUE_OUT_OF_RANGE, start, DSL_FAULT_BITS_64);
         }
     } else {
         value = read_primary(reader);
@@ -261,7 +268,7 @@ static struct dsl_value read_expression(struct dsl_value_reader *reader, int lev
         struct dsl_value result = {.is_unsigned = left.is_unsigned || right.is_unsigned,
                                    .is_complement = left.is_complement || right.is_complement};
         if (!has_failed(reader) && !binary->apply(&result, &left, &right)) {
-            return fail_span(reader, BRIG_VALUE_OUT_OF_RANGE, start);
+            return fail_span(reader, BRIG_VALUE_OUT_OF_RANGE, start, DSL_FAULT_BITS_64);
         }
         left = result;
     }
@@ -286,7 +293,7 @@ static bool read_slot(struct dsl_value_reader *reader, struct dsl_value *ret_val
     }
     reader->at += name_bytes;
     int64_t number = is_word(name, name_bytes, "SELF_PID") ? reader->slots->self_pid : reader->slots->notify_fd;
-    *ret_value = number == BRIG_DSL_SLOT_UNSET ? fail_span(reader, BRIG_SLOT_UNSET, start) : from_int64(number);
+    *ret_value = number == BRIG_DSL_SLOT_UNSET ? fail_span(reader, BRIG_SLOT_UNSET, start, 0) : from_int64(number);
     return true;
 }
 

@@ -2,8 +2,9 @@
 //
 //   ROW(openat, DENY(EACCES), ALL_BITS(flags, O_CREAT)),
 //
-// Call names are checked by the C compiler (a misspelt one is an undeclared BRIG_SYS_...). Arguments and values are kept as text
-// and resolved for the target when the policy is compiled, so that no constant of the build host can slip in.
+// Tables of rows stand at file scope, where C lets a row point to its conditions. Call names are checked by the C compiler (a
+// misspelt one is an undeclared BRIG_SYS_...). Arguments and values are kept as text and resolved for the target when the policy is
+// compiled, so that no constant of the build host can slip in.
 #ifndef BRIG_BPF_DSL_WORDS_H
 #define BRIG_BPF_DSL_WORDS_H
 

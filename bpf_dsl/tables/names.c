@@ -54,27 +54,53 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-// Levenshtein distance with one row, given up (as `limit` + 1) once every way costs more than `limit`.
+// The distance at (i, j) of the two texts: insert, delete, replace, or swap two neighbours, which is how fingers err.
+static uint8_t step_distance(const char *a, const char *b, const uint8_t *rows[3], size_t i, size_t j)
+{
+    size_t replace = rows[1][j - 1] + (size_t)(a[i - 1] != b[j - 1]);
+    size_t best = smaller(replace, smaller(rows[1][j], rows[0][j - 1]) + (size_t)1);
+    if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        best = smaller(best, rows[2][j - 2] + (size_t)1);
+    }
+    return (uint8_t)best;
+}
+
+// Edits between two texts, given up (as `limit` + 1) once every way costs more than `limit`.
 static size_t edit_distance(const char *a, size_t a_bytes, const char *b, size_t b_bytes, size_t limit)
 {
-    uint8_t row[DSL_NAME_ROOM];
+    uint8_t ring[3][DSL_NAME_ROOM]; // the row at work and the two before it
     for (size_t j = 0; j <= b_bytes; j++) {
-        row[j] = (uint8_t)j;
+        ring[0][j] = (uint8_t)j;
     }
     for (size_t i = 1; i <= a_bytes; i++) {
-        uint8_t diagonal = row[0];
+        uint8_t *row = ring[i % 3];
+        const uint8_t *rows[3] = {row, ring[(i - 1) % 3], ring[(i + 1) % 3]};
         size_t best = row[0] = (uint8_t)i;
         for (size_t j = 1; j <= b_bytes; j++) {
-            size_t replace = diagonal + (size_t)(a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            row[j] = (uint8_t)smaller(replace, smaller(row[j], row[j - 1]) + (size_t)1);
+            row[j] = step_distance(a, b, rows, i, j);
             best = smaller(best, row[j]);
         }
         if (best > limit) {
             return limit + 1;
         }
     }
-    return row[b_bytes];
+    return ring[a_bytes % 3][b_bytes];
+}
+
+// What libc calls a function is not always what the kernel calls the call behind it, on any arch.
+static const char *const libc_names[][2] = {
+    {"_exit", "exit_group"},  {"fstatat", "newfstatat"}, {"posix_fadvise", "fadvise64"}, {"pread", "pread64"},
+    {"prlimit", "prlimit64"}, {"pselect", "pselect6"},   {"pwrite", "pwrite64"},         {"wait", "wait4"},
+};
+
+static const char *kernel_name(const char *name, size_t name_bytes)
+{
+    for (size_t i = 0; i < sizeof libc_names / sizeof libc_names[0]; i++) {
+        if (strlen(libc_names[i][0]) == name_bytes && memcmp(libc_names[i][0], name, name_bytes) == 0) {
+            return libc_names[i][1];
+        }
+    }
+    return NULL;
 }
 
 static const char *name_at(char kind, size_t index)
@@ -87,7 +113,10 @@ const char *brig_dsl_closest_name(const char *name, size_t name_bytes, char kind
     if (name_bytes == 0 || name_bytes >= DSL_NAME_ROOM || (kind != 'c' && kind != 'k')) {
         return NULL;
     }
-    const char *closest = NULL;
+    const char *closest = kind == 'c' ? kernel_name(name, name_bytes) : NULL;
+    if (closest != NULL) {
+        return closest;
+    }
     size_t limit = name_bytes / 3;
     size_t count = kind == 'c' ? (size_t)BRIG_SYS_COUNT - 1 : dsl_constant_count;
     for (size_t i = 0; i < count; i++) {

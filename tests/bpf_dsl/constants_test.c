@@ -307,6 +307,10 @@ TEST(constants, closest_names)
         {"opneat", 'c', "openat"},
         {"fcntl63", 'c', "fcntl64"},
         {"newfstata", 'c', "newfstatat"},
+        {"wriet", 'c', "write"}, // two neighbours, one slip
+        {"erad", 'c', "read"},
+        {"fstatat", 'c', "newfstatat"}, // not fstat, which is nearer
+        {"pread", 'c', "pread64"},
         {"O_CLOSEXEC", 'k', "O_CLOEXEC"},
         {"EPERMM", 'k', "EPERM"},
         {"O_CLOEXEC", 'k', "O_CLOEXEC"},

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bpf_dsl/error.h"
+#include "bpf_dsl/faults.h"
 #include "bpf_dsl/tables.h"
 #include "tests/shim/test.h"
 
@@ -34,9 +35,11 @@ TEST(error, sentences)
         {{.code = BRIG_BAD_VALUE_SYNTAX, .step = "resolve rows", .subject = "A || B", .detail = 3},
          "resolve rows: a value cannot be read: 'A || B' at character 4 (for the union of bits write |)"},
         {{.code = BRIG_BAD_VALUE_SYNTAX, .step = "resolve rows", .subject = "", .detail = 0},
-         "resolve rows: a value cannot be read: '' at character 1"},
-        {{.code = BRIG_VALUE_OUT_OF_RANGE, .step = "resolve rows", .subject = "-5", .detail = -5},
-         "resolve rows: a value does not fit the argument: '-5' (its value: -5)"},
+         "resolve rows: a value cannot be read: '' at character 1 (a value is missing)"},
+        {{.code = BRIG_VALUE_OUT_OF_RANGE, .step = "resolve rows", .subject = "-5", .detail = DSL_FAULT_UNSIGNED},
+         "resolve rows: a value does not fit: '-5': this argument is an unsigned int: 0 to 4294967295"},
+        {{.code = BRIG_ABSENT_ON_ARCH, .step = "resolve rows", .subject = "MAP_32BIT", .detail = BRIG_DSL_AARCH64},
+         "resolve rows: a constant does not exist on this arch: 'MAP_32BIT', aarch64"},
         {{.code = BRIG_MISSING_ELSE, .step = "resolve rows", .subject = "fcntl", .file = "p.c", .line = 3},
          "p.c:3: resolve rows: a call with conditional rows has no reachable ELSE: 'fcntl'; end the rows of this call with "
          "ELSE(call, action)"},
