@@ -68,8 +68,7 @@ struct brig_supervisor_options {
 
 // What a kept descriptor is for; a descriptor that shows more than its role allows is refused at launch.
 enum brig_keep_role {
-    BRIG_KEEP_DATA,   // regular file, pipe, connected UNIX socket (not datagram), memfd, eventfd, timerfd, epoll, /dev/null and its
-                      // like
+    BRIG_KEEP_DATA,   // regular file, pipe, connected UNIX socket (not datagram), memfd, eventfd, timerfd, /dev/null and its like
     BRIG_KEEP_SOCKET, // a network socket, or a UNIX socket without a fixed peer, on purpose
     BRIG_KEEP_DIRECTORY,   // a directory, on purpose
     BRIG_KEEP_DEVICE,      // a device or tty, on purpose
@@ -88,7 +87,7 @@ typedef int brig_entry(void *data, int channel_fd);
 struct brig_worker_spec {
     const char *name;                     // process type, for messages, reports and ps ("renderer"); copied, 31 bytes
     const struct brig_dsl_policy *policy; // never NULL; must live as long as the worker
-    int (*warm_up)(void *data);           // runs before the lock, may start threads; 0 is success; or NULL
+    int (*warm_up)(void *data);           // runs before the lock, may start threads, leaves no process; 0 is success; or NULL
     brig_entry *entry;                    // runs after the lock
     void *data;                           // handed to both
     bool channel;                         // make a SOCK_SEQPACKET pair: brig_worker_channel_fd is our end
@@ -106,7 +105,8 @@ struct brig_worker_spec {
 // Makes a supervisor.
 //
 // Returns: OK; BAD_ARGUMENT; IO (report_dir is missing, not a directory or not writable; /dev/null is not what it should be);
-// KERNEL_LACKS (pidfd_open, Linux 5.3; memfd_create, 3.17); KERNEL_REFUSED; OUT_OF_MEMORY.
+// KERNEL_LACKS (pidfd_open, Linux 5.3; memfd_create, 3.17; preadv2 with RWF_NOWAIT on an eventfd, 5.8); KERNEL_REFUSED;
+// OUT_OF_MEMORY.
 // Owns: the result is freed by brig_supervisor_free. `options` may go, its strings too; `context` must live.
 // Context: normal.
 BRIG_MUST_CHECK enum brig_code brig_supervisor_new(const struct brig_supervisor_options *options,
@@ -133,14 +133,17 @@ BRIG_MUST_CHECK enum brig_code brig_supervisor_dispatch(struct brig_supervisor *
 // enter.
 //
 // What happens in the worker, in order, and why: sandbox/child/stages.c. Violations of a worker that dies in here are told by
-// on_event. Returns: OK; BAD_ARGUMENT; FD_REFUSED (detail: the descriptor, kept or left open by warm_up); KERNEL_LACKS;
-// KERNEL_REFUSED; OUT_OF_MEMORY; WORKER_DIED (detail: wait status); WORKER_SILENT; WORKER_LIED; WORKER_WARMUP; READ_BACK_DIFFERS
-// (detail: the thread; also a thread that blocks SIGSYS); IO (/proc is not readable); and the worker's own error from brig_lock,
-// with the policy's row. After any failure the worker is dead and reaped. Owns: the worker belongs to the supervisor and lives
-// until its EXIT event has been delivered. `spec` may go, but for `policy`. Texts in an error that the worker told live until the
-// supervisor's next launch. Context: normal. The host may have threads: between fork and warm_up only async-signal-safe code of
-// ours runs (and the host's own pthread_atfork functions). Source: fork(2), pidfd_open(2) (5.3), close_range(2) (5.9, else
-// /proc/self/fd), prctl(2), seccomp(2), proc(5).
+// on_event.
+// Returns: OK; BAD_ARGUMENT; FD_REFUSED (detail: the descriptor, kept or left open by warm_up; or memory of the host's that is
+// shared with a device or an io_uring); KERNEL_LACKS; KERNEL_REFUSED; OUT_OF_MEMORY; WORKER_DIED (detail: wait status; errno:
+// somebody else took it); WORKER_SILENT; WORKER_LIED; WORKER_WARMUP; READ_BACK_DIFFERS (detail: the thread; also a thread that
+// blocks SIGSYS, and a process that warm_up left); IO (/proc is not readable); and the worker's own error from brig_lock, with the
+// policy's row. After any failure the worker is dead and reaped.
+// Owns: the worker belongs to the supervisor and lives until its EXIT event has been delivered. `spec` may go, but for `policy`.
+// Texts in an error that the worker told live until the supervisor's next launch.
+// Context: normal. The host may have threads: between fork and warm_up only async-signal-safe code of ours runs (and the host's own
+// pthread_atfork functions).
+// Source: fork(2), pidfd_open(2) (5.3), close_range(2) (5.9, else /proc/self/fd), prctl(2), seccomp(2), proc(5).
 BRIG_MUST_CHECK enum brig_code brig_supervisor_launch(struct brig_supervisor *supervisor, const struct brig_worker_spec *spec,
                                                       struct brig_worker **ret_worker, struct brig_error *reterr);
 

@@ -21,6 +21,8 @@
 
 // Newer than the oldest headers that this builds with. Source: include/uapi/linux/magic.h.
 enum { PIDFS_SUPER_MAGIC = 0x50494446 };
+// In no header of the kernel's. Source: fs/configfs/mount.c.
+enum { CONFIGFS_SUPER_MAGIC = 0x62656570 };
 
 // Everything that is asked about a descriptor, once.
 struct box_subject {
@@ -34,8 +36,10 @@ struct box_subject {
 
 static bool is_kernel_filesystem(const struct box_subject *subject)
 {
-    static const uint32_t magics[] = {PROC_SUPER_MAGIC,   SYSFS_MAGIC,         DEBUGFS_MAGIC, TRACEFS_MAGIC, SECURITYFS_MAGIC,
-                                      CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, SELINUX_MAGIC, BPF_FS_MAGIC};
+    static const uint32_t magics[] = {PROC_SUPER_MAGIC,    SYSFS_MAGIC,    DEBUGFS_MAGIC, TRACEFS_MAGIC,  SECURITYFS_MAGIC,
+                                      CGROUP_SUPER_MAGIC,  SELINUX_MAGIC,  BPF_FS_MAGIC,  BINFMTFS_MAGIC, EFIVARFS_MAGIC,
+                                      CGROUP2_SUPER_MAGIC, PSTOREFS_MAGIC, AAFS_MAGIC,    SMACK_MAGIC,    RDTGROUP_SUPER_MAGIC,
+                                      CONFIGFS_SUPER_MAGIC};
     for (size_t i = 0; i < sizeof magics / sizeof magics[0]; i++) {
         if (subject->filesystem == magics[i])
             return true;
@@ -113,13 +117,18 @@ static bool is_data(const struct box_subject *subject)
 // Anonymous inodes have no file type; their name is what there is.
 static bool is_event(const struct box_subject *subject)
 {
-    static const char *const names[] = {"anon_inode:[eventfd]", "anon_inode:[timerfd]", "anon_inode:[eventpoll]",
-                                        "anon_inode:[signalfd]"};
+    static const char *const names[] = {"anon_inode:[eventfd]", "anon_inode:[timerfd]", "anon_inode:[signalfd]"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(subject->target, names[i]) == 0)
             return true;
     }
     return false;
+}
+
+// Whoever shares a loop's epoll can put data of his own into it, which the loop takes for its pointers.
+static bool is_epoll(const struct box_subject *subject)
+{
+    return strcmp(subject->target, "anon_inode:[eventpoll]") == 0;
 }
 
 static bool is_anything(const struct box_subject *subject)
@@ -130,6 +139,7 @@ static bool is_anything(const struct box_subject *subject)
 
 enum { FOR_DATA = 1 << BRIG_KEEP_DATA, FOR_SOCKET = 1 << BRIG_KEEP_SOCKET, FOR_DIRECTORY = 1 << BRIG_KEEP_DIRECTORY };
 enum { FOR_DEVICE = 1 << BRIG_KEEP_DEVICE, FOR_KERNEL_FILE = 1 << BRIG_KEEP_KERNEL_FILE, FOR_NONE = 0, FOR_ALL = ~0 };
+enum { FOR_MADE_HERE = 1 << BOX_MADE_HERE };
 
 static const struct {
     const char *what;
@@ -147,7 +157,8 @@ static const struct {
     {"a network socket, or a UNIX socket without a fixed peer", is_network_socket, FOR_SOCKET},
     {"a socket of an unusual kind", is_socket, FOR_NONE},
     {"a file or pipe", is_data, FOR_ALL},
-    {"an eventfd, timerfd, epoll or signalfd", is_event, FOR_ALL},
+    {"an eventfd, timerfd or signalfd", is_event, FOR_ALL},
+    {"an epoll of the host's", is_epoll, FOR_MADE_HERE},
     {"a kernel object", is_anything, FOR_NONE},
 };
 
@@ -165,7 +176,7 @@ static void read_target(struct box_subject *subject)
     subject->target[length > 0 ? length : 0] = '\0';
 }
 
-const char *box_audit(int fd, enum brig_keep_role role)
+const char *box_audit(int fd, int role)
 {
     struct stat status;
     struct statfs filesystem;

@@ -47,6 +47,7 @@ enum brig_code box_stage_death_signal(const struct box_child *child, struct brig
 enum brig_code box_stage_session(const struct box_child *child, struct brig_error *reterr);
 enum brig_code box_stage_signals(const struct box_child *child, struct brig_error *reterr);
 enum brig_code box_stage_limits(const struct box_child *child, struct brig_error *reterr);
+enum brig_code box_stage_no_processes(const struct box_child *child, struct brig_error *reterr);
 enum brig_code box_stage_no_new_privs(const struct box_child *child, struct brig_error *reterr);
 enum brig_code box_stage_dumpable(const struct box_child *child, struct brig_error *reterr);
 
@@ -57,8 +58,10 @@ enum brig_code box_stage_audit_kept(const struct box_child *child, struct brig_e
 enum brig_code box_stage_audit_all(const struct box_child *child, struct brig_error *reterr);
 
 // audit.c
+// The role of what the worker's own warm-up opened, beyond those of enum brig_keep_role.
+enum { BOX_MADE_HERE = BRIG_KEEP_KERNEL_FILE + 1 };
 // Judges one open descriptor by its role. Returns: NULL if it may stay, else a static string that says what it is. Context: after
 // fork.
-const char *box_audit(int fd, enum brig_keep_role role);
+const char *box_audit(int fd, int role);
 
 #endif

@@ -33,13 +33,13 @@ static bool is_kept(const struct brig_worker_spec *spec, int fd)
     return false;
 }
 
-static enum brig_keep_role role_of(const struct brig_worker_spec *spec, int fd)
+static int role_of(const struct brig_worker_spec *spec, int fd)
 {
     for (size_t i = 0; i < spec->keep_count; i++) {
         if (spec->keep[i].fd == fd)
-            return spec->keep[i].role;
+            return (int)spec->keep[i].role;
     }
-    return BRIG_KEEP_DATA;
+    return BOX_MADE_HERE;
 }
 
 static void add_sorted(struct staying *staying, int fd)
@@ -150,7 +150,7 @@ enum brig_code box_stage_close(const struct box_child *child, struct brig_error 
     return refused(reterr, "close descriptors", "close_range, and /proc/self/fd", 0);
 }
 
-static enum brig_code audit(int fd, enum brig_keep_role role, struct brig_error *reterr)
+static enum brig_code audit(int fd, int role, struct brig_error *reterr)
 {
     const char *what = box_audit(fd, role);
     if (!what)
@@ -163,7 +163,7 @@ enum brig_code box_stage_audit_kept(const struct box_child *child, struct brig_e
 {
     enum brig_code code = BRIG_OK;
     for (size_t i = 0; i < child->spec->keep_count && code == BRIG_OK; i++)
-        code = audit(child->spec->keep[i].fd, child->spec->keep[i].role, reterr);
+        code = audit(child->spec->keep[i].fd, (int)child->spec->keep[i].role, reterr);
     return code;
 }
 

@@ -22,7 +22,8 @@ enum brig_code box_handshake_new(struct brig_worker *worker, struct brig_error *
 {
     void *page = mmap(NULL, sizeof *worker->handshake, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED) {
-        struct brig_error error = {.code = BRIG_OUT_OF_MEMORY, .sys_errno = errno, .step = step_handshake};
+        struct brig_error error = {
+            .code = BRIG_OUT_OF_MEMORY, .sys_errno = errno, .step = step_handshake, .subject = "the handshake page"};
         return brig_error_set(reterr, error);
     }
     worker->handshake = page;
@@ -92,8 +93,11 @@ static const char *lasting_name(struct brig_worker *worker)
 static enum brig_code died(struct brig_worker *worker, struct brig_error *reterr)
 {
     box_worker_reap(worker, BOX_DEATH_WAIT_MS);
-    struct brig_error error = {
-        .code = BRIG_WORKER_DIED, .step = step_handshake, .subject = lasting_name(worker), .detail = worker->wait_status};
+    struct brig_error error = {.code = BRIG_WORKER_DIED,
+                               .sys_errno = worker->wait_errno, // somebody else has taken its status
+                               .step = step_handshake,
+                               .subject = lasting_name(worker),
+                               .detail = worker->wait_status};
     return brig_error_set(reterr, error);
 }
 
@@ -114,13 +118,6 @@ static enum brig_code look_at_phase(struct brig_worker *worker, bool *ret_done, 
     }
 }
 
-static void empty(int event_fd)
-{
-    uint64_t count;
-    if (read(event_fd, &count, sizeof count) < 0)
-        return; // empty already: the descriptor does not block
-}
-
 enum brig_code box_handshake_wait(struct brig_worker *worker, uint32_t limit_ms, struct brig_error *reterr)
 {
     const int64_t deadline = box_clock_ms(CLOCK_MONOTONIC) + limit_ms;
@@ -135,7 +132,7 @@ enum brig_code box_handshake_wait(struct brig_worker *worker, uint32_t limit_ms,
         struct pollfd polled[] = {{.fd = worker->notify_fd, .events = POLLIN}, {.fd = worker->pid_fd, .events = POLLIN}};
         if (poll(polled, 2, left > INT_MAX ? INT_MAX : (int)left) <= 0)
             continue;
-        empty(worker->notify_fd);
+        box_notify_take(worker->notify_fd);
         // A worker that failed has said so before it ended.
         code = look_at_phase(worker, &is_done, reterr);
         if (polled[1].revents && !(is_done && code != BRIG_OK))

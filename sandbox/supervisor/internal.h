@@ -108,6 +108,11 @@ struct box_text_file { // malloced text of a /proc file
 // Reads all of an open maps file, at most BOX_MAPS_BYTES; nothing if it cannot be read or the process is gone.
 struct box_text_file box_maps_text(int maps_fd);
 
+// mappings.c
+// Looks for memory that the worker shares with a device or an object of the kernel's. Returns: NULL, or a static string that says
+// what was found.
+const char *box_maps_judge(const struct box_text_file *maps);
+
 struct brig_worker {
     struct brig_supervisor *supervisor;
     struct brig_worker *next;
@@ -159,7 +164,9 @@ enum brig_code box_worker_new(struct brig_supervisor *supervisor, const struct b
                               struct brig_worker **ret_worker, struct brig_error *reterr);
 // Frees everything of a worker that is gone or was never forked, and takes it off its supervisor's list.
 void box_worker_free(struct brig_worker *worker);
-// Waits at most wait_ms for the end, and reaps. Returns: whether the worker is gone.
+// Empties the counter of a notify descriptor; never waits. Leaves errno: EAGAIN if there was nothing.
+void box_notify_take(int notify_fd);
+// Waits at most wait_ms for the end, and reaps; what is left of the worker's process group is killed. Returns: whether the worker is gone.
 bool box_worker_reap(struct brig_worker *worker, int wait_ms);
 // Kills, waits a bounded time, reaps.
 void box_worker_end(struct brig_worker *worker);

@@ -136,14 +136,19 @@ static enum brig_code compile(struct brig_worker *worker, struct brig_error *ret
     return brig_dsl_compile(worker->policy, &options, &arena, &worker->program, reterr);
 }
 
-// Filters of the launching thread are inherited; only one more is ours. Unknown counts as none.
-static int64_t inherited_filters(void)
+// Filters of the launching thread are inherited; only one more is ours. Before the fork: without /proc nothing can be read back.
+static enum brig_code count_own_filters(int64_t *ret_filters, struct brig_error *reterr)
 {
+    static const char path[] = "/proc/thread-self/status";
     char text[BOX_STATUS_BYTES];
     struct box_thread_status status;
-    if (box_read_text("/proc/thread-self/status", text, sizeof text) <= 0 || !box_parse_status(text, &status))
-        return 0;
-    return status.filters > 0 ? status.filters : 0;
+    errno = ENOENT;
+    if (box_read_text(path, text, sizeof text) <= 0 || !box_parse_status(text, &status)) {
+        struct brig_error error = {.code = BRIG_IO, .sys_errno = errno, .step = step_launch, .subject = path};
+        return brig_error_set(reterr, error);
+    }
+    *ret_filters = status.filters > 0 ? status.filters : 0; // before Linux 5.9 there is no number
+    return BRIG_OK;
 }
 
 static const char *difference(const struct brig_status *status, int64_t filters_before)
@@ -199,6 +204,16 @@ static enum brig_code watch(struct brig_worker *worker, struct brig_error *reter
     return write(worker->notify_fd, &one, sizeof one) == sizeof one ? BRIG_OK : failed(reterr, "eventfd");
 }
 
+static enum brig_code judge_mappings(struct brig_worker *worker, struct brig_error *reterr)
+{
+    worker->maps_at_launch = box_maps_text(worker->maps_fd);
+    const char *what = box_maps_judge(&worker->maps_at_launch);
+    if (!what)
+        return BRIG_OK;
+    struct brig_error error = {.code = BRIG_FD_REFUSED, .step = "audit mappings", .subject = what};
+    return brig_error_set(reterr, error);
+}
+
 static enum brig_code go(struct brig_worker *worker, struct brig_error *reterr)
 {
     if (box_handshake_step(worker, BOX_PHASE_LOCKED, BOX_PHASE_GO)) {
@@ -213,32 +228,38 @@ static enum brig_code go(struct brig_worker *worker, struct brig_error *reterr)
 // From fork to go. On failure the process may exist.
 static enum brig_code bring_up(struct brig_worker *worker, const struct brig_worker_spec *spec, struct brig_error *reterr)
 {
-    enum brig_code code = fork_worker(worker, spec, reterr);
+    int64_t filters_before;
+    enum brig_code code = count_own_filters(&filters_before, reterr);
+    if (code == BRIG_OK)
+        code = fork_worker(worker, spec, reterr);
     if (code == BRIG_OK)
         code = look_in(worker, reterr);
     if (code != BRIG_OK)
         return code;
     box_handshake_step(worker, BOX_PHASE_CREATED, BOX_PHASE_START);
-    const int64_t filters_before = inherited_filters();
     code = compile(worker, reterr);
     if (code == BRIG_OK)
         code = box_handshake_wait(worker, handshake_ms_of(spec), reterr);
     if (code == BRIG_OK)
         code = read_back(worker, filters_before, reterr);
     if (code == BRIG_OK)
+        code = judge_mappings(worker, reterr);
+    if (code == BRIG_OK)
         code = watch(worker, reterr);
-    if (code != BRIG_OK)
-        return code;
-    worker->maps_at_launch = box_maps_text(worker->maps_fd);
-    return go(worker, reterr);
+    return code == BRIG_OK ? go(worker, reterr) : code;
 }
 
-// Without a pidfd there is only the number; it is ours until we wait for it.
+// Without a pidfd there is only the number. It is ours until somebody waits for it: a host that ignores SIGCHLD has the kernel do
+// that, and then it may be another process's by now.
 static void end_without_pidfd(int pid)
 {
+    const struct timespec pause = {.tv_nsec = 1000000};
+    siginfo_t info;
+    if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0)
+        return;
     kill(pid, SIGKILL);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        continue;
+    for (int waited_ms = 0; waited_ms < BOX_DEATH_WAIT_MS && waitpid(pid, NULL, WNOHANG) == 0; waited_ms++)
+        nanosleep(&pause, NULL);
 }
 
 static void abandon(struct brig_worker *worker)

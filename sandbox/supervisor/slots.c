@@ -124,7 +124,7 @@ void box_slots_answer(struct box_slots *slots, size_t index, bool is_waiting)
 uint64_t box_slots_newly_lost(struct box_slots *slots)
 {
     const uint64_t lost = __atomic_load_n(&slots->shared->lost, __ATOMIC_RELAXED);
-    const uint64_t newly = lost - slots->lost_seen;
+    const uint64_t newly = lost > slots->lost_seen ? lost - slots->lost_seen : 0; // nothing is unlost
     slots->lost_seen = lost;
-    return newly;
+    return newly < INT64_MAX ? newly : INT64_MAX;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -39,7 +40,14 @@ static enum brig_code check_kernel(struct brig_error *reterr)
     if (fd < 0)
         return failed(reterr, BRIG_KERNEL_REFUSED, "memfd_create");
     close(fd);
-    return BRIG_OK;
+    fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0)
+        return failed(reterr, BRIG_KERNEL_REFUSED, "eventfd");
+    box_notify_take(fd);
+    int reason = errno; // EAGAIN: there was nothing, and it did not wait
+    close(fd);
+    errno = reason == EOPNOTSUPP ? ENOSYS : reason;
+    return reason == EAGAIN ? BRIG_OK : failed(reterr, BRIG_KERNEL_REFUSED, "preadv2 with RWF_NOWAIT on an eventfd");
 }
 
 static enum brig_code open_null(struct brig_supervisor *supervisor, struct brig_error *reterr)
@@ -128,10 +136,9 @@ int brig_supervisor_fd(const struct brig_supervisor *supervisor)
 
 static void handle_notify(struct brig_worker *worker)
 {
-    uint64_t count;
-    // Emptied first: a record that comes during the drain wakes us again.
-    if (read(worker->notify_fd, &count, sizeof count) == sizeof count)
-        box_worker_drain(worker);
+    // Emptied first: a record that comes during the drain wakes us again. Looked at in any case: a worker can empty it as well.
+    box_notify_take(worker->notify_fd);
+    box_worker_drain(worker);
 }
 
 static void handle_death(struct brig_worker *worker)

@@ -11,10 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,6 +81,17 @@ enum brig_code box_worker_new(struct brig_supervisor *supervisor, const struct b
     return code;
 }
 
+// Not read(2): whether that waits is a flag of the open file, which the worker shares and may clear; it may also empty the counter
+// between epoll's word and ours. Source: preadv2(2), RWF_NOWAIT; fs/eventfd.c, since 5.8.
+void box_notify_take(int notify_fd)
+{
+    uint64_t count;
+    const struct iovec place = {&count, sizeof count};
+    const long here = -1; // the file has no offset
+    if (syscall(SYS_preadv2, notify_fd, &place, 1, here, here, RWF_NOWAIT) < 0)
+        return; // empty already
+}
+
 static void unlist(struct brig_worker *worker)
 {
     struct brig_worker **link = &worker->supervisor->workers;
@@ -88,12 +101,23 @@ static void unlist(struct brig_worker *worker)
         *link = worker->next;
 }
 
+// Closing takes a descriptor out of epoll only when nobody else has it open. The worker may have sent its notify descriptor
+// somewhere, and a child of the host's has them all: an event would come for a worker that is no more.
+static void unwatch(struct brig_worker *worker)
+{
+    const int watched[] = {worker->pid_fd, worker->notify_fd};
+    for (size_t i = 0; i < sizeof watched / sizeof watched[0]; i++) {
+        if (watched[i] >= 0)
+            epoll_ctl(worker->supervisor->epoll_fd, EPOLL_CTL_DEL, watched[i], NULL); // ENOENT: not watched yet
+    }
+}
+
 void box_worker_free(struct brig_worker *worker)
 {
-    // Closing the pidfd and the eventfd takes them out of epoll as well: nobody else has a copy.
     const int fds[] = {worker->pid_fd,  worker->notify_fd, worker->channel_fd, worker->worker_channel_fd,
                        worker->maps_fd, worker->memory_fd};
     unlist(worker);
+    unwatch(worker);
     for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
         if (fds[i] >= 0)
             close(fds[i]);
@@ -116,6 +140,15 @@ static int wait_status_of(const siginfo_t *info)
     return info->si_status | (info->si_code == CLD_DUMPED ? CORE_DUMPED : 0);
 }
 
+// A worker leads its own session, and so its own process group: what it forked, under a policy that lets it, or left behind in its
+// warm-up, ends with it. The number is the worker's as long as we have not waited for it, and not asked for if somebody else has.
+static void end_group(const struct brig_worker *worker)
+{
+    siginfo_t info = {.si_pid = 0};
+    if (waitid(P_PIDFD, (id_t)worker->pid_fd, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == worker->pid)
+        kill(-worker->pid, SIGKILL);
+}
+
 bool box_worker_reap(struct brig_worker *worker, int wait_ms)
 {
     struct pollfd polled = {.fd = worker->pid_fd, .events = POLLIN};
@@ -127,6 +160,7 @@ bool box_worker_reap(struct brig_worker *worker, int wait_ms)
     }
     if (!polled.revents)
         return false;
+    end_group(worker);
     if (waitid(P_PIDFD, (id_t)worker->pid_fd, &info, WEXITED | WNOHANG) != 0)
         worker->wait_errno = errno; // ECHILD: somebody else in the host waits for all children, or SIGCHLD is ignored
     else if (info.si_pid == 0)
