@@ -59,20 +59,16 @@ static enum brig_code check_arguments(const struct brig_dsl_program *program, co
     return BRIG_OK;
 }
 
-// What every thread that traps needs, and this one may lack.
-static enum brig_code prepare_thread(struct brig_error *reterr)
+static enum brig_code unblock(struct brig_error *reterr)
 {
     const uint64_t sigsys = TRAP_SIGNAL_BIT(SIGSYS);
-    const enum brig_code code = brig_trap_thread_enter(reterr);
-    if (code != BRIG_OK) {
-        return code;
-    }
     if (syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &sigsys, NULL, KERNEL_SIGSET_BYTES) != 0) {
         return refused("rt_sigprocmask", reterr);
     }
     return BRIG_OK;
 }
 
+// A SIGSYS may be waiting behind the mask: when the mask goes, the handler is there.
 static enum brig_code install_and_seal(const struct trap_root *root, struct brig_error *reterr)
 {
     struct kernel_sigaction before;
@@ -85,11 +81,27 @@ static enum brig_code install_and_seal(const struct trap_root *root, struct brig
     if (syscall(SYS_rt_sigaction, SIGSYS, &action, &before, KERNEL_SIGSET_BYTES) != 0) {
         return refused("rt_sigaction", reterr);
     }
-    const enum brig_code code = trap_registry_seal(root, reterr);
+    enum brig_code code = unblock(reterr);
+    if (code == BRIG_OK) {
+        code = trap_registry_seal(root, reterr);
+    }
     if (code != BRIG_OK) {
         syscall(SYS_rt_sigaction, SIGSYS, &before, NULL, KERNEL_SIGSET_BYTES);
     }
     return code;
+}
+
+// What is sealed stays: the same again is fine, anything else is not.
+static enum brig_code arm_again(const struct brig_dsl_program *program, const struct brig_trap_setup *setup,
+                                struct brig_error *reterr)
+{
+    const struct trap_root *root = &trap_root_page.root;
+    if (root->hash != program->hash || root->slots != setup->slots || root->notify_fd != setup->notify_fd ||
+        root->verdict_wait_ms != setup->verdict_wait_ms) {
+        return brig_error_set(reterr, (struct brig_error){.code = BRIG_ALREADY_LOCKED, .step = "arm traps"});
+    }
+    const enum brig_code code = brig_trap_thread_enter(reterr);
+    return code == BRIG_OK ? unblock(reterr) : code;
 }
 
 enum brig_code brig_trap_arm(const struct brig_dsl_program *program, const struct brig_trap_setup *setup, struct brig_error *reterr)
@@ -99,14 +111,13 @@ enum brig_code brig_trap_arm(const struct brig_dsl_program *program, const struc
     if (code != BRIG_OK || program->trap_count <= 1) {
         return code;
     }
-    if (trap_root_page.root.entries && trap_root_page.root.hash != program->hash) {
-        return brig_error_set(reterr, (struct brig_error){.code = BRIG_ALREADY_LOCKED, .step = "arm traps"});
+    if (trap_root_page.root.entries) {
+        return arm_again(program, setup, reterr);
     }
-    code = prepare_thread(reterr);
-    if (code != BRIG_OK || trap_root_page.root.entries) {
-        return code;
+    code = brig_trap_thread_enter(reterr);
+    if (code == BRIG_OK) {
+        code = trap_registry_make(program, setup, &root, reterr);
     }
-    code = trap_registry_make(program, setup, &root, reterr);
     if (code != BRIG_OK) {
         return code;
     }

@@ -94,10 +94,10 @@ struct brig_trap_setup {
 // SIGSYS in this thread. A handler that the program had for SIGSYS is gone.
 //
 // Call before the filter is installed, and before other threads exist or while others do not trap yet. A program without traps
-// needs nothing: OK, and nothing is done. The same program again: only what belongs to the calling thread is done.
+// needs nothing: OK, and nothing is done. The same program and setup again: only what belongs to the calling thread is done.
 // Returns: OK; BAD_ARGUMENT (program, setup, arch: not this process's; handler: an emulation without a function; slots: not what
 // record.h describes); KERNEL_REFUSED (subject: the call that failed); OUT_OF_MEMORY; ALREADY_LOCKED when armed before with another
-// program. After a failure the process is as before, but may have an alternate stack.
+// program or setup. After a failure the process is as before, but may have an alternate stack, and SIGSYS unblocked.
 // Owns: copies what it needs; `program` may go, its emulations stay. `setup->slots` must stay mapped. A library that armed stays
 // loaded.
 // Context: single-threaded setup, after fork.

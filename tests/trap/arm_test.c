@@ -89,6 +89,40 @@ SANDBOX_TEST(trap, a_process_is_armed_for_one_program, .expect_exit = 0)
     fixture_end(&other);
 }
 
+// Slots and waits are on sealed pages by then: another setup cannot be had, and must not seem to be.
+SANDBOX_TEST(trap, a_process_is_armed_with_one_setup, .expect_exit = 0)
+{
+    struct trap_fixture fixture;
+    struct brig_error error;
+    fixture_start(&fixture, rules, COUNT_OF(rules), ALLOW_ALL);
+    CHECK_OK(brig_trap_arm(&fixture.program, &fixture.setup, &error), &error);
+    struct brig_trap_setup others[] = {fixture.setup, fixture.setup, fixture.setup};
+    others[0].slots = NULL;
+    others[1].notify_fd++;
+    others[2].verdict_wait_ms++;
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        test_message("row %zu", i);
+        CHECK(CHECK_CODE(brig_trap_arm(&fixture.program, &others[i], &error), BRIG_ALREADY_LOCKED, &error));
+    }
+    fixture_end(&fixture);
+}
+
+// Whoever sent it, it waits behind a mask until arming takes the mask away: then the handler has to be there.
+SANDBOX_TEST(trap, a_sigsys_that_waits_does_not_kill_while_arming, .expect_exit = 0)
+{
+    struct trap_fixture fixture;
+    struct brig_error error;
+    sigset_t sigsys;
+    fixture_start(&fixture, rules, COUNT_OF(rules), ALLOW_ALL);
+    sigemptyset(&sigsys);
+    sigaddset(&sigsys, SIGSYS);
+    REQUIRE(sigprocmask(SIG_BLOCK, &sigsys, NULL) == 0 && kill(getpid(), SIGSYS) == 0);
+    CHECK_OK(brig_trap_arm(&fixture.program, &fixture.setup, &error), &error);
+    CHECK_EQ(sigprocmask(SIG_BLOCK, NULL, &sigsys), 0);
+    CHECK_EQ(sigismember(&sigsys, SIGSYS), 0);
+    fixture_end(&fixture);
+}
+
 SANDBOX_TEST(trap, nothing_of_the_program_is_needed_afterwards, .expect_exit = 0)
 {
     struct trap_fixture fixture;

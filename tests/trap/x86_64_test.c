@@ -85,6 +85,46 @@ SANDBOX_TEST(trap, x32_calls_are_recorded, .expect_exit = 0)
     fixture_end(&fixture);
 }
 
+// The vsyscall page is as old as the arch. Where it is there, the kernel makes its calls pass the filter, and stops the thread at
+// their end: back in the caller.
+static long (*const vsyscall_time)(long *) = (long (*)(long *))(uintptr_t)0xffffffffff600400;
+static const struct trap_rule time_crashes[] = {{SYS_time, ANY, 0, {.verb = BRIG_DSL_CRASH}}};
+static const struct trap_rule time_reports[] = {{SYS_time, ANY, 0, {.verb = BRIG_DSL_REPORT, .data = EPERM}}};
+
+static void call_vsyscall(void)
+{
+    CHECK_EQ(vsyscall_time(NULL), -EPERM);
+    CHECK_EQ(vsyscall_time(NULL), -EPERM); // and still stands where it should
+}
+
+static void look_for_vsyscall(void)
+{
+    _exit(vsyscall_time(NULL) > 0 ? 0 : 1);
+}
+
+SANDBOX_TEST(trap, vsyscalls_are_answered, .expect_exit = 0)
+{
+    struct trap_fixture fixture;
+    fixture_start(&fixture, rules, COUNT_OF(rules), ALLOW_ALL);
+    const bool has_vsyscall = fixture_run(&fixture, look_for_vsyscall) == 0;
+    fixture_end(&fixture);
+    if (!has_vsyscall) {
+        test_skip("this kernel has no vsyscall page");
+        return;
+    }
+    fixture_start(&fixture, time_reports, COUNT_OF(time_reports), ALLOW_ALL);
+    CHECK_EQ(fixture_run(&fixture, call_vsyscall), 0);
+    REQUIRE(CHECK_EQ(fixture_record_count(&fixture), 2));
+    CHECK_EQ(fixture_record(&fixture, 0)->nr, SYS_time);
+    CHECK_EQ(fixture_record(&fixture, 0)->call_address, 0xffffffffff600400);
+    CHECK_EQ(fixture.slots->forged, 0);
+    fixture_end(&fixture);
+    fixture_start(&fixture, time_crashes, COUNT_OF(time_crashes), ALLOW_ALL);
+    const int status = fixture_run(&fixture, call_vsyscall);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+    fixture_end(&fixture);
+}
+
 // --- registers --------------------------------------------------------------------------------------------------------
 
 // In DWARF order. rcx and r11 are the system call's; rsp and rbp are the compiler's here.

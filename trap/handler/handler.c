@@ -1,7 +1,7 @@
 // handler: the SIGSYS handler. Context of everything here: signal handler.
 //
 // Takes what the kernel put on the stack, and believes of it only what agrees: a SIGSYS is a filter's if its si_code says so, its
-// call address is where the thread stands, and its number is in the thread's registers. Everything else (kill, sigqueue, a driver)
+// call address is where the thread stands (a vsyscall's: where it came from), and its number is in the thread's registers. Everything else (kill, sigqueue, a driver)
 // is counted and ignored. Of a filter's SIGSYS the id is ours if number and arch are among those that our program gives this id
 // for; ids of a filter that was inherited mean something else, and the newest filter's id is the one that arrives.
 //
@@ -27,12 +27,19 @@ void trap_count(size_t counter_offset)
     }
 }
 
-// The kernel stops the thread behind the call; where it took the number for a restart code it has gone back to the instruction.
+// Where the kernel took the number for a restart code it has gone back to the instruction.
+static bool is_to_be_restarted(const ucontext_t *context, uint64_t call_address)
+{
+    return trap_arch_pc(context) + TRAP_ARCH_INSN_BYTES == call_address;
+}
+
+// The kernel stops the thread behind the call.
 static bool is_from_a_filter(const siginfo_t *info, const ucontext_t *context)
 {
-    const uint64_t pc = trap_arch_pc(context);
     const uint64_t call_address = (uintptr_t)info->si_call_addr;
-    return info->si_code == SI_CODE_SECCOMP && (pc == call_address || pc + TRAP_ARCH_INSN_BYTES == call_address) &&
+    const bool is_here = trap_arch_pc(context) == call_address || is_to_be_restarted(context, call_address) ||
+                         trap_arch_is_vsyscall(call_address);
+    return info->si_code == SI_CODE_SECCOMP && is_here &&
            trap_arch_made_call(context, (uint32_t)info->si_syscall, info->si_arch);
 }
 
@@ -96,7 +103,9 @@ void trap_handler(int signal_nr, siginfo_t *info, void *context)
     (void)signal_nr;
     if (is_from_a_filter(info, context)) {
         describe(&event, info, context);
-        trap_arch_set_pc(event.context, event.call.ip);
+        if (is_to_be_restarted(context, event.call.ip)) {
+            trap_arch_set_pc(event.context, event.call.ip);
+        }
         trap_dispatch(&event);
     } else {
         trap_count(offsetof(struct brig_trap_slots, forged));

@@ -37,6 +37,12 @@ static inline void trap_arch_set_result(ucontext_t *context, int64_t result)
     context->uc_mcontext.regs[0] = (uint64_t)result;
 }
 
+static inline bool trap_arch_is_vsyscall(uint64_t call_address)
+{
+    (void)call_address;
+    return false;
+}
+
 // The level that an interrupted trap_arch_syscall was given.
 static inline uint32_t trap_arch_level(const ucontext_t *context)
 {

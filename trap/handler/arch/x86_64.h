@@ -38,6 +38,13 @@ static inline void trap_arch_set_result(ucontext_t *context, int64_t result)
     context->uc_mcontext.gregs[REG_RAX] = result;
 }
 
+// Whether a call is made by jumping to `call_address` instead of by an instruction there. The thread then stands in the caller, as
+// after a return. Source: arch/x86/entry/vsyscall/vsyscall_64.c:emulate_vsyscall.
+static inline bool trap_arch_is_vsyscall(uint64_t call_address)
+{
+    return (call_address & ~(uint64_t)0xfff) == 0xffffffffff600000;
+}
+
 // The level that an interrupted trap_arch_syscall was given.
 static inline uint32_t trap_arch_level(const ucontext_t *context)
 {
