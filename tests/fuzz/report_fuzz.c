@@ -18,6 +18,19 @@ static void must(bool holds, const char *what)
     }
 }
 
+static void check_minidump(const char *text)
+{
+    void *dump = NULL;
+    size_t dump_bytes = 0;
+    struct brig_error error;
+    if (brig_report_minidump(text, &dump, &dump_bytes, &error) == BRIG_OK) {
+        must(dump_bytes >= 32 && memcmp(dump, "MDMP", 4) == 0, "a minidump that is none");
+        free(dump);
+    } else {
+        must(error.code == BRIG_BAD_REPORT && error.subject != NULL, "a failure without its facts");
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     char path[64];
@@ -31,6 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         must(strlen(text) <= BRIG_REPORT_BYTES_MAX && strstr(text, "schema") != NULL, "a report that is none");
         brig_report_clean(text, clean, sizeof clean);
         must(strlen(clean) < sizeof clean, "a text without an end");
+        check_minidump(text);
         free(text);
     } else {
         must(error.code != BRIG_OK && error.step != NULL && error.subject == path, "a failure without its facts");
