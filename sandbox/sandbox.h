@@ -6,8 +6,7 @@
 //
 // Rules that hold throughout:
 // - Enforce or fail: what was asked for and is not there is an error, and what was installed is read back from the kernel.
-// - A filter cannot be taken off again. brig_lock either leaves the process as it was or locks all of its threads; the one case in
-// between
+// - A filter cannot be taken off again. brig_lock either installs none or locks all threads of the process; the one case in between
 //   (the filter is on and the read-back fails) ends the process, because half-sandboxed is the worst state.
 // - To launch separate workers use sandbox/supervisor.h.
 #ifndef BRIG_SANDBOX_SANDBOX_H
@@ -22,16 +21,23 @@ extern "C" {
 
 // --- what this kernel offers ------------------------------------------------------------------------------------------
 
+enum brig_feature_kind {
+    BRIG_FEATURE_NEEDED,   // brig_lock or brig_supervisor_launch fails without it
+    BRIG_FEATURE_OPTIONAL, // something works better, or can be asked for, with it
+    BRIG_FEATURE_FACT,     // about this machine or process: neither good nor bad in itself
+};
+
 // One probed feature. `name` is stable ("seccomp-filter", "tsync", "action-kill-process", "user-namespaces", "landlock", "jit"
 // ...).
 struct brig_feature {
     const char *name;
     const char *what; // one line for people
+    enum brig_feature_kind kind;
     bool is_present;
     int sys_errno;    // why not, 0 if present or unknown
-    int64_t detail;   // Landlock ABI version, kernel version as BRIG_DSL_KERNEL ..., 0 if none
+    int64_t detail;   // for programs: Landlock ABI version, kernel version as BRIG_DSL_KERNEL ..., 0 if none
+    char value[32];   // for people: "6.18.2", "glibc 2.36", "ABI 7", "1 filter", "yes"; never empty
     const char *hint; // what to do about its absence, or about its presence where that is the risk; NULL: nothing
-    bool is_needed;   // brig_lock or brig_supervisor_launch fails without it
 };
 
 // Probes everything without changing the process (some probes fork a short-lived child).
@@ -57,9 +63,11 @@ struct brig_lock_options {
 // Compiles `policy` for this process, arms the trap layer, sets no_new_privs, installs the filter on all threads at once, and asks
 // the kernel back whether it is on.
 //
-// Call once, when all that needs more than the policy is done. Threads may run; each gets the filter.
+// Call once, when all that needs more than the policy is done. Threads may run; each gets the filter. Other processes do not, also
+// those that share this memory (vfork, clone with CLONE_VM): there must be none.
 // Returns: OK; BAD_ARGUMENT; every code of brig_dsl_compile and brig_trap_arm, and of brig_install; ALREADY_LOCKED (by an earlier
-// brig_lock, also of a parent). On failure no filter is on. A filter that is on and does not answer as it must ends the process.
+// brig_lock, also of a parent). On failure no filter is on; no_new_privs and the SIGSYS handler may stay. A filter that is on and
+// does not answer as it must ends the process.
 // Owns: nothing; `policy`'s data must live as long as the process. A subject made at run time lives until this thread's next call.
 // Context: normal, after fork.
 // Source: seccomp(2) SECCOMP_SET_MODE_FILTER with SECCOMP_FILTER_FLAG_TSYNC (3.17).

@@ -36,10 +36,10 @@ struct box_subject {
 
 static bool is_kernel_filesystem(const struct box_subject *subject)
 {
-    static const uint32_t magics[] = {PROC_SUPER_MAGIC,    SYSFS_MAGIC,    DEBUGFS_MAGIC, TRACEFS_MAGIC,  SECURITYFS_MAGIC,
-                                      CGROUP_SUPER_MAGIC,  SELINUX_MAGIC,  BPF_FS_MAGIC,  BINFMTFS_MAGIC, EFIVARFS_MAGIC,
-                                      CGROUP2_SUPER_MAGIC, PSTOREFS_MAGIC, AAFS_MAGIC,    SMACK_MAGIC,    RDTGROUP_SUPER_MAGIC,
-                                      CONFIGFS_SUPER_MAGIC};
+    static const uint32_t magics[] = {PROC_SUPER_MAGIC, SYSFS_MAGIC,        DEBUGFS_MAGIC,        TRACEFS_MAGIC,
+                                      SECURITYFS_MAGIC, CGROUP_SUPER_MAGIC, SELINUX_MAGIC,        BPF_FS_MAGIC,
+                                      BINFMTFS_MAGIC,   EFIVARFS_MAGIC,     CGROUP2_SUPER_MAGIC,  PSTOREFS_MAGIC,
+                                      AAFS_MAGIC,       SMACK_MAGIC,        RDTGROUP_SUPER_MAGIC, CONFIGFS_SUPER_MAGIC};
     for (size_t i = 0; i < sizeof magics / sizeof magics[0]; i++) {
         if (subject->filesystem == magics[i])
             return true;

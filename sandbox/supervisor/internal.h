@@ -166,7 +166,8 @@ enum brig_code box_worker_new(struct brig_supervisor *supervisor, const struct b
 void box_worker_free(struct brig_worker *worker);
 // Empties the counter of a notify descriptor; never waits. Leaves errno: EAGAIN if there was nothing.
 void box_notify_take(int notify_fd);
-// Waits at most wait_ms for the end, and reaps; what is left of the worker's process group is killed. Returns: whether the worker is gone.
+// Waits at most wait_ms for the end, and reaps; what is left of the worker's process group is killed. Returns: whether the worker
+// is gone.
 bool box_worker_reap(struct brig_worker *worker, int wait_ms);
 // Kills, waits a bounded time, reaps.
 void box_worker_end(struct brig_worker *worker);

@@ -5,8 +5,8 @@
 // orders from memory alone, and a device's registers need no system call either. The host keeps such a mapping from its workers by
 // madvise(MADV_DONTFORK).
 //
-// Memory that is shared with other processes (files, memfd, shmget) passes: hosts hand pictures over in it. Weakness: where the host
-// may not read its child's maps, nothing is seen.
+// Memory that is shared with other processes (files, memfd, shmget) passes: hosts hand pictures over in it. Weakness: where the
+// host may not read its child's maps, nothing is seen.
 #include <string.h>
 
 #include "sandbox/supervisor/internal.h"

@@ -4,23 +4,21 @@
 
 #include "sandbox/sandbox.h"
 
-// Fills in is_present, sys_errno and detail; `hint` may be replaced by a better one. `argument` comes from the row.
+// Fills in is_present, sys_errno, detail, and value if "yes" and "no" do not say it; `hint` may be replaced by a better one.
+// `argument` comes from the row.
 typedef void box_probe_function(struct brig_feature *feature, uint32_t argument);
-
-enum box_probe_role {
-    BOX_NEEDED,   // Brig does not work without it
-    BOX_OPTIONAL, // the hint is about its absence
-    BOX_HAZARD,   // the hint is about its presence
-};
 
 struct box_probe {
     const char *name;
     const char *what;
     box_probe_function *run;
     uint32_t argument;
-    enum box_probe_role role;
-    const char *hint;
+    enum brig_feature_kind kind;
+    const char *hint; // about absence; of a FACT about presence
 };
+
+// Sets `value` to `before`, `number` and `after`, one behind the other. Any may be left out: NULL, negative, NULL.
+void box_probe_say(struct brig_feature *feature, const char *before, int64_t number, const char *after);
 
 // Present if `result` is not negative, else absent with errno. Returns: `result`.
 long box_probe_result(struct brig_feature *feature, long result);
@@ -40,7 +38,9 @@ box_probe_function box_probe_speculation;
 // probe_system.c
 box_probe_function box_probe_kernel;
 box_probe_function box_probe_glibc;
+box_probe_function box_probe_proc;
 box_probe_function box_probe_pidfd;
+box_probe_function box_probe_nowait;
 box_probe_function box_probe_memfd;
 box_probe_function box_probe_close_range;
 box_probe_function box_probe_openat2;

@@ -2,9 +2,12 @@
 #include <errno.h>
 #include <linux/landlock.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -26,8 +29,11 @@ void box_probe_kernel(struct brig_feature *feature, uint32_t argument)
 {
     struct utsname name;
     (void)argument;
-    if (box_probe_result(feature, uname(&name)) == 0)
-        feature->detail = version_of(name.release);
+    if (box_probe_result(feature, uname(&name)) != 0)
+        return;
+    feature->detail = version_of(name.release);
+    name.release[strspn(name.release, "0123456789.")] = '\0'; // what a distribution adds says nothing here
+    box_probe_say(feature, name.release, -1, NULL);
 }
 
 // Other libcs have no number to ask for.
@@ -38,6 +44,7 @@ void box_probe_glibc(struct brig_feature *feature, uint32_t argument)
     size_t length = confstr(_CS_GNU_LIBC_VERSION, text, sizeof text);
     feature->is_present = length > sizeof "glibc" && length <= sizeof text;
     feature->detail = feature->is_present ? version_of(text + sizeof "glibc") : 0;
+    box_probe_say(feature, feature->is_present ? text : "not glibc", -1, NULL);
 }
 
 static void probe_descriptor(struct brig_feature *feature, long fd)
@@ -50,6 +57,31 @@ void box_probe_pidfd(struct brig_feature *feature, uint32_t argument)
 {
     (void)argument;
     probe_descriptor(feature, syscall(SYS_pidfd_open, getpid(), 0));
+}
+
+// As the supervisor empties its eventfds.
+void box_probe_nowait(struct brig_feature *feature, uint32_t argument)
+{
+    uint64_t count;
+    const struct iovec place = {&count, sizeof count};
+    const long here = -1;
+    (void)argument;
+    const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    syscall(SYS_preadv2, fd, &place, 1, here, here, RWF_NOWAIT);
+    feature->is_present = errno == EAGAIN;
+    feature->sys_errno = feature->is_present ? 0 : errno;
+    if (fd >= 0)
+        close(fd);
+}
+
+// Nothing is told about filters without it.
+void box_probe_proc(struct brig_feature *feature, uint32_t argument)
+{
+    char text[BOX_STATUS_BYTES];
+    struct box_thread_status status;
+    (void)argument;
+    long got = box_probe_result(feature, box_read_text("/proc/thread-self/status", text, sizeof text));
+    feature->is_present = got > 0 && box_parse_status(text, &status);
 }
 
 void box_probe_memfd(struct brig_feature *feature, uint32_t argument)
@@ -78,6 +110,8 @@ void box_probe_landlock(struct brig_feature *feature, uint32_t argument)
     (void)argument;
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     feature->detail = box_probe_result(feature, abi) > 0 ? abi : 0;
+    if (abi > 0)
+        box_probe_say(feature, "ABI ", abi, NULL);
 }
 
 void box_probe_mdwe(struct brig_feature *feature, uint32_t argument)
@@ -108,4 +142,9 @@ void box_probe_ptrace_scope(struct brig_feature *feature, uint32_t argument)
     int64_t scope = box_probe_result(feature, box_read_number("/proc/sys/kernel/yama/ptrace_scope"));
     feature->is_present = scope > 0;
     feature->detail = scope > 0 ? scope : 0;
+    static const char *const scopes[] = {"all of the same user", "children", "with CAP_SYS_PTRACE", "nobody"};
+    const bool is_known = scope >= 0 && scope < (int64_t)(sizeof scopes / sizeof scopes[0]);
+    box_probe_say(feature, is_known ? scopes[scope] : "no Yama", -1, NULL);
+    if (scope < 2)
+        feature->hint = NULL; // a supervisor may read its children
 }

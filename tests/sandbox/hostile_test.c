@@ -128,8 +128,8 @@ SANDBOX_TEST(sandbox, a_dead_workers_eventfd_wakes_nobody, .expect_exit = 0)
     struct fixture fixture;
     const uint64_t one = 1;
     REQUIRE(fixture_open(&fixture));
-    struct brig_worker *worker = fixture_launch(
-        &fixture, &(struct brig_worker_spec){.name = "x", .policy = &fixture_policy, .entry = fixture_entry_hang});
+    struct brig_worker *worker =
+        fixture_launch(&fixture, &(struct brig_worker_spec){.name = "x", .policy = &fixture_policy, .entry = fixture_entry_hang});
     REQUIRE(worker != NULL);
     const int copy = dup(find_eventfd());
     brig_worker_kill(worker);
@@ -213,10 +213,9 @@ SANDBOX_TEST(sandbox, a_warm_up_cannot_lose_the_death_signal, .expect_exit = 0)
 {
     struct fixture fixture;
     REQUIRE(fixture_open(&fixture));
-    REQUIRE(fixture_launch(&fixture, &(struct brig_worker_spec){.name = "x",
-                                                                .policy = &fixture_policy,
-                                                                .warm_up = lose_the_death_signal,
-                                                                .entry = death_signal_of_worker}));
+    REQUIRE(fixture_launch(
+        &fixture, &(struct brig_worker_spec){
+                      .name = "x", .policy = &fixture_policy, .warm_up = lose_the_death_signal, .entry = death_signal_of_worker}));
     REQUIRE(fixture_run(&fixture, 1));
     CHECK_EQ(WEXITSTATUS(fixture.events[0].wait_status), SIGKILL);
     fixture_close(&fixture);
@@ -290,10 +289,9 @@ SANDBOX_TEST(sandbox, a_warm_up_may_use_processes_that_end, .expect_exit = 0)
 {
     struct fixture fixture;
     REQUIRE(fixture_open(&fixture));
-    REQUIRE(fixture_launch(&fixture, &(struct brig_worker_spec){.name = "x",
-                                                                .policy = &fixture_policy,
-                                                                .warm_up = use_helpers_and_clean_up,
-                                                                .entry = fixture_entry_return}));
+    REQUIRE(fixture_launch(
+        &fixture, &(struct brig_worker_spec){
+                      .name = "x", .policy = &fixture_policy, .warm_up = use_helpers_and_clean_up, .entry = fixture_entry_return}));
     REQUIRE(fixture_run(&fixture, 1));
     CHECK_EQ(fixture.events[0].wait_status, 0);
     fixture_close(&fixture);
@@ -312,8 +310,7 @@ SANDBOX_TEST(sandbox, what_a_worker_forked_dies_with_it, .expect_exit = 0)
     int status = 0;
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     REQUIRE(fixture_open(&fixture));
-    REQUIRE(
-        fixture_launch(&fixture, &(struct brig_worker_spec){.name = "x", .policy = &fixture_policy, .entry = leave_a_child}));
+    REQUIRE(fixture_launch(&fixture, &(struct brig_worker_spec){.name = "x", .policy = &fixture_policy, .entry = leave_a_child}));
     REQUIRE(fixture_run(&fixture, 1));
     CHECK_EQ(fixture.events[0].wait_status, 0);
     CHECK(waitpid(-1, &status, 0) > 0);
@@ -343,10 +340,9 @@ SANDBOX_TEST(sandbox, an_epoll_of_the_host_is_not_kept, .expect_exit = 0)
         .name = "x", .policy = &fixture_policy, .entry = fixture_entry_return, .keep = &keep, .keep_count = 1};
     REQUIRE(CHECK_CODE(brig_supervisor_launch(fixture.supervisor, &spec, &worker, &error), BRIG_FD_REFUSED, &error));
     CHECK_CONTAINS(error.subject, "epoll");
-    REQUIRE(fixture_launch(&fixture, &(struct brig_worker_spec){.name = "x",
-                                                                .policy = &fixture_policy,
-                                                                .warm_up = make_epoll,
-                                                                .entry = fixture_entry_return}));
+    REQUIRE(fixture_launch(
+        &fixture,
+        &(struct brig_worker_spec){.name = "x", .policy = &fixture_policy, .warm_up = make_epoll, .entry = fixture_entry_return}));
     REQUIRE(fixture_run(&fixture, 1));
     fixture_close(&fixture);
 }

@@ -220,14 +220,20 @@ TEST(sandbox, probes_tell_what_the_kernel_offers)
         CHECK(features[i].what != NULL);
         CHECK(!features[i].is_present || features[i].sys_errno == 0);
         CHECK(find_feature(features, count, features[i].name) == &features[i]); // names are unique
-        CHECK(!features[i].is_needed || features[i].is_present);
+        CHECK(features[i].kind != BRIG_FEATURE_NEEDED || features[i].is_present);
+        CHECK(*features[i].value != '\0' && memchr(features[i].value, '\0', sizeof features[i].value) != NULL);
     }
     for (size_t i = 0; i < COUNT_OF(needed); i++) {
         const struct brig_feature *feature = find_feature(features, count, needed[i]);
         test_message("feature %s", needed[i]);
-        CHECK(feature != NULL && feature->is_needed && feature->is_present);
+        CHECK(feature != NULL && feature->kind == BRIG_FEATURE_NEEDED && feature->is_present);
     }
-    CHECK_GE(find_feature(features, count, "kernel")->detail, BRIG_DSL_KERNEL(5, 10));
+    const struct brig_feature *kernel = find_feature(features, count, "kernel");
+    char version[32];
+    CHECK_GE(kernel->detail, BRIG_DSL_KERNEL(5, 10));
+    snprintf(version, sizeof version, "%d.%d", (int)(kernel->detail >> 8), (int)(kernel->detail & 0xff));
+    CHECK_CONTAINS(kernel->value, version);
+    CHECK_EQ(find_feature(features, count, "x32")->kind, BRIG_FEATURE_FACT);
 }
 
 SANDBOX_TEST(sandbox, probes_see_what_is_missing, .expect_exit = 0)
@@ -252,7 +258,11 @@ SANDBOX_TEST(sandbox, probes_see_what_is_missing, .expect_exit = 0)
         CHECK_EQ(feature->sys_errno, ENOSYS);
         CHECK(feature->hint != NULL);
     }
-    CHECK(find_feature(features, count, "foreign-filters")->is_present);
+    const struct brig_feature *foreign = find_feature(features, count, "foreign-filters");
+    char filters[32];
+    CHECK(foreign->is_present && foreign->hint != NULL);
+    snprintf(filters, sizeof filters, "%d filters", (int)COUNT_OF(rows));
+    CHECK_STR_EQ(foreign->value, filters);
 }
 
 TEST(sandbox, the_status_of_no_process_is_an_error)

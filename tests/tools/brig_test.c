@@ -99,8 +99,11 @@ static const struct {
     {"echo 'c000003e zero' | brig emu --batch renderer", 2, {"line 1: not `arch nr ip"}},
     {"brig compile renderer --format=raw | brig emu - read 0 0 0", 0, {"ALLOW  "}},
     // doctor.
-    {"brig doctor", 0, {"yes "}},
-    {"brig doctor --json", 0, {"\"schema\": \"brig-doctor-1\"", "\"present\": true"}},
+    {"brig doctor", 0, {"Brig needs\n  kernel ", "Better with\n", "This machine\n", "Brig works here.\n"}},
+    {"brig doctor --json", 0, {"\"schema\": \"brig-doctor-1\"", "\"works\": true", "\"kind\": \"needed\"", "\"value\": \"yes\""}},
+    {"unshare $(test $(id -u) = 0 || echo -r) -m sh -c 'mount -t tmpfs none /proc && brig doctor'",
+     4,
+     {"mount proc on /proc", "Brig cannot work here without proc.\n"}},
     {"brig doctor tsnc", 2, {"there is no feature 'tsnc'; did you mean 'tsync'?"}},
     {"brig doctor tsync", 0, {"tsync"}},
     {"brig doctor --color=always tsync", 0, {"\033[32myes "}},

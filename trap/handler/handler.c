@@ -1,9 +1,10 @@
 // handler: the SIGSYS handler. Context of everything here: signal handler.
 //
 // Takes what the kernel put on the stack, and believes of it only what agrees: a SIGSYS is a filter's if its si_code says so, its
-// call address is where the thread stands (a vsyscall's: where it came from), and its number is in the thread's registers. Everything else (kill, sigqueue, a driver)
-// is counted and ignored. Of a filter's SIGSYS the id is ours if number and arch are among those that our program gives this id
-// for; ids of a filter that was inherited mean something else, and the newest filter's id is the one that arrives.
+// call address is where the thread stands (or a vsyscall), and its number is in the thread's registers. Everything else (kill,
+// sigqueue, a driver) is counted and ignored. Of a filter's SIGSYS the id is ours if number and arch are among those that our
+// program gives this id for; ids of a filter that was inherited mean something else, and the newest filter's id is the one that
+// arrives.
 //
 // Weakness: a thread can send itself a siginfo in which all of this agrees. It gets the answer to a call that it did not make.
 
@@ -37,10 +38,9 @@ static bool is_to_be_restarted(const ucontext_t *context, uint64_t call_address)
 static bool is_from_a_filter(const siginfo_t *info, const ucontext_t *context)
 {
     const uint64_t call_address = (uintptr_t)info->si_call_addr;
-    const bool is_here = trap_arch_pc(context) == call_address || is_to_be_restarted(context, call_address) ||
-                         trap_arch_is_vsyscall(call_address);
-    return info->si_code == SI_CODE_SECCOMP && is_here &&
-           trap_arch_made_call(context, (uint32_t)info->si_syscall, info->si_arch);
+    const bool is_here =
+        trap_arch_pc(context) == call_address || is_to_be_restarted(context, call_address) || trap_arch_is_vsyscall(call_address);
+    return info->si_code == SI_CODE_SECCOMP && is_here && trap_arch_made_call(context, (uint32_t)info->si_syscall, info->si_arch);
 }
 
 static bool fits(const struct trap_entry *entry, uint32_t nr, uint32_t audit_arch)
