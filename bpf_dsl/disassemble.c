@@ -1,74 +1,40 @@
 // disassemble: instructions as text.
 //
-// Takes: instructions, valid or not. Gives: one line of assembler each, in the syntax of the kernel's bpf_asm; in a listing jumps name the index of
-// their target, and a comment says what is loaded, compared or returned. Guarantees: every opcode that the kernel accepts has its own
-// text. Weaknesses: the comments follow what the accumulator holds through the program, and say nothing where paths disagree.
+// Takes: instructions, valid or not. Gives: one line of assembler each, in the syntax of the kernel's bpf_asm; in a listing jumps
+// name the index of their target, and a comment says what is loaded, compared or returned. Guarantees: every opcode that the kernel
+// accepts has its own text, and brig_dsl_assemble makes the same bytes of it; an instruction with something in a field that its
+// opcode ignores is written as `.insn OPCODE, +JT, +JF, #K`. Weaknesses: the comments follow what the accumulator holds through the
+// program, and say nothing where paths disagree.
 #include <linux/seccomp.h>
 #include <string.h>
 
 #include "bpf_dsl/decisions.h"
+#include "bpf_dsl/mnemonics.h"
 #include "bpf_dsl/program.h"
 #include "bpf_dsl/text.h"
 
-// How an opcode's operands are written. K stands for a number.
-enum operands { OPERANDS_NONE, OPERANDS_OFFSET, OPERANDS_K, OPERANDS_CELL, OPERANDS_X, OPERANDS_LEN, OPERANDS_JUMP, OPERANDS_A };
-
-struct mnemonic {
-    uint16_t code;
-    char name[5];
-    uint8_t operands; // enum operands
-    bool is_test;     // two targets follow
-};
-
-static const struct mnemonic mnemonics[] = {
-    {BPF_LD | BPF_W | BPF_ABS, "ld", OPERANDS_OFFSET, false},
-    {BPF_LD | BPF_W | BPF_LEN, "ld", OPERANDS_LEN, false},
-    {BPF_LDX | BPF_W | BPF_LEN, "ldx", OPERANDS_LEN, false},
-    {BPF_LD | BPF_IMM, "ld", OPERANDS_K, false},
-    {BPF_LDX | BPF_IMM, "ldx", OPERANDS_K, false},
-    {BPF_LD | BPF_MEM, "ld", OPERANDS_CELL, false},
-    {BPF_LDX | BPF_MEM, "ldx", OPERANDS_CELL, false},
-    {BPF_ST, "st", OPERANDS_CELL, false},
-    {BPF_STX, "stx", OPERANDS_CELL, false},
-    {BPF_ALU | BPF_ADD | BPF_K, "add", OPERANDS_K, false},
-    {BPF_ALU | BPF_ADD | BPF_X, "add", OPERANDS_X, false},
-    {BPF_ALU | BPF_SUB | BPF_K, "sub", OPERANDS_K, false},
-    {BPF_ALU | BPF_SUB | BPF_X, "sub", OPERANDS_X, false},
-    {BPF_ALU | BPF_MUL | BPF_K, "mul", OPERANDS_K, false},
-    {BPF_ALU | BPF_MUL | BPF_X, "mul", OPERANDS_X, false},
-    {BPF_ALU | BPF_DIV | BPF_K, "div", OPERANDS_K, false},
-    {BPF_ALU | BPF_DIV | BPF_X, "div", OPERANDS_X, false},
-    {BPF_ALU | BPF_AND | BPF_K, "and", OPERANDS_K, false},
-    {BPF_ALU | BPF_AND | BPF_X, "and", OPERANDS_X, false},
-    {BPF_ALU | BPF_OR | BPF_K, "or", OPERANDS_K, false},
-    {BPF_ALU | BPF_OR | BPF_X, "or", OPERANDS_X, false},
-    {BPF_ALU | BPF_XOR | BPF_K, "xor", OPERANDS_K, false},
-    {BPF_ALU | BPF_XOR | BPF_X, "xor", OPERANDS_X, false},
-    {BPF_ALU | BPF_LSH | BPF_K, "lsh", OPERANDS_K, false},
-    {BPF_ALU | BPF_LSH | BPF_X, "lsh", OPERANDS_X, false},
-    {BPF_ALU | BPF_RSH | BPF_K, "rsh", OPERANDS_K, false},
-    {BPF_ALU | BPF_RSH | BPF_X, "rsh", OPERANDS_X, false},
-    {BPF_ALU | BPF_NEG, "neg", OPERANDS_NONE, false},
-    {BPF_MISC | BPF_TAX, "tax", OPERANDS_NONE, false},
-    {BPF_MISC | BPF_TXA, "txa", OPERANDS_NONE, false},
-    {BPF_JMP | BPF_JA, "ja", OPERANDS_JUMP, false},
-    {BPF_JMP | BPF_JEQ | BPF_K, "jeq", OPERANDS_K, true},
-    {BPF_JMP | BPF_JEQ | BPF_X, "jeq", OPERANDS_X, true},
-    {BPF_JMP | BPF_JGT | BPF_K, "jgt", OPERANDS_K, true},
-    {BPF_JMP | BPF_JGT | BPF_X, "jgt", OPERANDS_X, true},
-    {BPF_JMP | BPF_JGE | BPF_K, "jge", OPERANDS_K, true},
-    {BPF_JMP | BPF_JGE | BPF_X, "jge", OPERANDS_X, true},
-    {BPF_JMP | BPF_JSET | BPF_K, "jset", OPERANDS_K, true},
-    {BPF_JMP | BPF_JSET | BPF_X, "jset", OPERANDS_X, true},
-    {BPF_RET | BPF_K, "ret", OPERANDS_K, false},
-    {BPF_RET | BPF_A, "ret", OPERANDS_A, false},
-};
-
-static const struct mnemonic *find_mnemonic(uint16_t code)
+static bool uses_k(const struct dsl_mnemonic *mnemonic)
 {
-    for (size_t i = 0; i < sizeof mnemonics / sizeof mnemonics[0]; i++) {
-        if (mnemonics[i].code == code) {
-            return &mnemonics[i];
+    switch ((enum dsl_operands)mnemonic->operands) {
+    case DSL_OPERANDS_OFFSET:
+    case DSL_OPERANDS_K:
+    case DSL_OPERANDS_CELL:
+    case DSL_OPERANDS_JUMP:
+        return true;
+    default:
+        return false;
+    }
+}
+
+// Returns: how `insn` is written, or NULL for an unknown opcode and for one with something in a field that it does not use, which
+// its name would not tell.
+static const struct dsl_mnemonic *find_mnemonic(const struct sock_filter *insn)
+{
+    for (size_t i = 0; i < DSL_MNEMONIC_COUNT; i++) {
+        const struct dsl_mnemonic *found = &dsl_mnemonics[i];
+        if (found->code == insn->code) {
+            bool has_rest = (!uses_k(found) && insn->k != 0) || (!found->is_test && (insn->jt | insn->jf) != 0);
+            return has_rest ? NULL : found;
         }
     }
     return NULL;
@@ -83,30 +49,30 @@ static void put_bracketed(const struct brig_dsl_sink *sink, const char *before, 
     dsl_put(sink, "]");
 }
 
-static void put_operands(const struct brig_dsl_sink *sink, const struct mnemonic *mnemonic, uint32_t k)
+static void put_operands(const struct brig_dsl_sink *sink, const struct dsl_mnemonic *mnemonic, uint32_t k)
 {
-    switch ((enum operands)mnemonic->operands) {
-    case OPERANDS_OFFSET:
+    switch ((enum dsl_operands)mnemonic->operands) {
+    case DSL_OPERANDS_OFFSET:
         put_bracketed(sink, " [", k);
         break;
-    case OPERANDS_CELL:
+    case DSL_OPERANDS_CELL:
         put_bracketed(sink, " M[", k);
         break;
-    case OPERANDS_K:
+    case DSL_OPERANDS_K:
         dsl_put(sink, " #");
         dsl_put_hex(sink, k);
         break;
-    case OPERANDS_X:
+    case DSL_OPERANDS_X:
         dsl_put(sink, " x");
         break;
-    case OPERANDS_A:
+    case DSL_OPERANDS_A:
         dsl_put(sink, " a");
         break;
-    case OPERANDS_LEN:
+    case DSL_OPERANDS_LEN:
         dsl_put(sink, " len");
         break;
-    case OPERANDS_NONE:
-    case OPERANDS_JUMP:
+    case DSL_OPERANDS_NONE:
+    case DSL_OPERANDS_JUMP:
         break;
     }
 }
@@ -121,7 +87,7 @@ static void put_target(const struct brig_dsl_sink *sink, const char *before, uin
 
 static void put_insn(const struct brig_dsl_sink *sink, const struct sock_filter *insn, const uint32_t *next)
 {
-    const struct mnemonic *mnemonic = find_mnemonic(insn->code);
+    const struct dsl_mnemonic *mnemonic = find_mnemonic(insn);
     if (mnemonic == NULL) {
         dsl_put(sink, ".insn ");
         dsl_put_hex(sink, insn->code);
@@ -133,7 +99,7 @@ static void put_insn(const struct brig_dsl_sink *sink, const struct sock_filter 
     }
     dsl_put(sink, mnemonic->name);
     put_operands(sink, mnemonic, insn->k);
-    if (mnemonic->operands == OPERANDS_JUMP) {
+    if (mnemonic->operands == DSL_OPERANDS_JUMP) {
         put_target(sink, " ", insn->k, next);
     }
     if (mnemonic->is_test) {
@@ -152,28 +118,11 @@ size_t brig_dsl_disassemble(const struct sock_filter *insn, char *buffer, size_t
 
 // --- returned values --------------------------------------------------------------------------------------------------
 
-struct action_name {
-    uint32_t action;
-    const char *name;
-    bool has_data;
-};
-
-static const struct action_name action_names[] = {
-    {SECCOMP_RET_KILL_PROCESS, "KILL_PROCESS", false}, // first: what unknown actions are
-    {SECCOMP_RET_KILL_THREAD, "KILL_THREAD", false},
-    {SECCOMP_RET_TRAP, "TRAP", true},
-    {SECCOMP_RET_ERRNO, "ERRNO", true},
-    {SECCOMP_RET_USER_NOTIF, "USER_NOTIF", false},
-    {SECCOMP_RET_TRACE, "TRACE", true},
-    {SECCOMP_RET_LOG, "LOG", false},
-    {SECCOMP_RET_ALLOW, "ALLOW", false},
-};
-
 static void put_ret(const struct brig_dsl_sink *sink, uint32_t ret)
 {
-    const struct action_name *found = &action_names[0];
-    for (size_t i = 0; i < sizeof action_names / sizeof action_names[0]; i++) {
-        found = action_names[i].action == (ret & SECCOMP_RET_ACTION_FULL) ? &action_names[i] : found;
+    const struct dsl_action_name *found = &dsl_action_names[0];
+    for (size_t i = 0; i < DSL_ACTION_NAME_COUNT; i++) {
+        found = dsl_action_names[i].action == (ret & SECCOMP_RET_ACTION_FULL) ? &dsl_action_names[i] : found;
     }
     dsl_put(sink, found->name);
     if (found->has_data) {

@@ -55,6 +55,32 @@ size_t brig_dsl_disassemble(const struct sock_filter *insn, char *buffer, size_t
 // Context: normal.
 void brig_dsl_list(const struct sock_filter *insns, size_t insn_count, enum brig_dsl_arch arch, const struct brig_dsl_sink *sink);
 
+// A piece of text that need not be terminated.
+struct brig_dsl_text {
+    const char *text;
+    size_t bytes;
+};
+
+// The longest text that brig_dsl_assemble reads.
+#define BRIG_DSL_ASSEMBLER_BYTES_MAX (1u << 20)
+
+// Reads assembler: what brig_dsl_list writes, and what people write by hand (labels, comments, `ld args[0].lo`, `jne SYS_read, deny`,
+// `ret ERRNO(EPERM)`; assemble.c has an example). Names of calls and constants are those of `arch`. `ret_insns` has room for
+// BPF_MAXINSNS.
+//
+// The program is one that brig_dsl_validate accepts, and what brig_dsl_list wrote of such a program gives the same bytes again.
+// Returns: OK; TOO_BIG; BAD_ASSEMBLER with the line, the column in detail, the words at fault as subject and what was expected as step.
+// Owns: the error's subject points into `text`. `ret_insns` is undefined after a failure.
+// Context: normal; needs about 70 KiB of stack.
+BRIG_MUST_CHECK enum brig_code brig_dsl_assemble(struct brig_dsl_text text, enum brig_dsl_arch arch, struct sock_filter *ret_insns,
+                                                 size_t *ret_insn_count, struct brig_error *reterr);
+
+// Finds the known word closest to what a BAD_ASSEMBLER error is about, for "did you mean": an instruction, a word of struct
+// seccomp_data, an action, a constant; for SYS_NAME a call, without the SYS_.
+// Returns: a static name, or NULL if none is close.
+// Context: any.
+const char *brig_dsl_assembler_closest(const struct brig_error *error);
+
 // Writes an action value as the command line does: ALLOW, ERRNO(13), TRAP(4), TRACE(1), LOG, USER_NOTIF, KILL_PROCESS, KILL_THREAD.
 // Unknown actions are KILL_PROCESS, as the kernel treats them.
 // Returns: bytes written, without the terminator; 24 bytes are enough.
