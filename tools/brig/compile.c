@@ -1,6 +1,8 @@
-// brig compile: a policy becomes a program, written raw, as C, as a listing or as JSON; with --stats, what is known about it instead.
+// brig compile: a policy becomes a program, written raw, as C, as a listing or as JSON; with --stats, what is known about it
+// instead.
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/brig/tool.h"
 
@@ -8,7 +10,8 @@ static const struct tool_option options[] = {
     TOOL_OPTION_ARCH,
     TOOL_OPTION_OUTPUT,
     TOOL_OPTION_KERNEL,
-    {"format", 0, "FORMAT", "raw (8-byte instructions), c (an initializer), text (a listing) or json; text, with -o raw"},
+    {"format", 0, "FORMAT",
+     "raw (8-byte instructions), c (an initializer), text (a listing) or json; without it text, or raw with -o"},
     {"stats", 0, NULL, "print figures about the program instead of the program"},
     TOOL_OPTION_JSON,
     {NULL, 0, NULL, NULL},
@@ -30,7 +33,8 @@ static void write_c(FILE *out, const struct tool_subject *subject)
         const struct sock_filter *insn = &program->insns[i];
         char text[64];
         brig_dsl_disassemble(insn, text, sizeof text);
-        fprintf(out, "{0x%02x, %3u, %3u, 0x%08" PRIx32 "}, // %4" PRIu32 ": %s\n", insn->code, insn->jt, insn->jf, insn->k, i, text);
+        fprintf(out, "{0x%02x, %3u, %3u, 0x%08" PRIx32 "}, // %4" PRIu32 ": %s\n", insn->code, insn->jt, insn->jf, insn->k, i,
+                text);
     }
 }
 
@@ -69,7 +73,7 @@ static const struct {
     {"text", write_text},
     {"json", write_json},
 };
-enum { FORMAT_COUNT = sizeof formats / sizeof formats[0], FORMAT_RAW = 0, FORMAT_TEXT = 2 };
+enum { FORMAT_COUNT = sizeof formats / sizeof formats[0], FORMAT_RAW = 0, FORMAT_TEXT = 2, FORMAT_JSON = 3 };
 
 static void write_stats(FILE *out, const struct tool_subject *subject, bool as_json)
 {
@@ -99,8 +103,23 @@ static void write_stats(FILE *out, const struct tool_subject *subject, bool as_j
     fprintf(out, "compile_us         %.1f\n", subject->compile_us);
 }
 
-static int find_format(const char *name, const char *output)
+// Which of the formats is meant: --json is short for --format=json. Returns: its index, or -1 after having complained.
+static int find_format(const struct tool_arguments *arguments)
 {
+    const char *name = arguments->values[FORMAT];
+    const char *output = arguments->values[OUTPUT];
+    bool is_json = arguments->values[JSON] != NULL || (name != NULL && strcmp(name, "json") == 0);
+    if (name != NULL && !is_json && arguments->values[STATS] != NULL) {
+        tool_complain("compile", "--stats has no format '%s'; it prints text, or JSON with --json", name);
+        return -1;
+    }
+    if (name != NULL && arguments->values[JSON] != NULL && strcmp(name, "json") != 0) {
+        tool_complain("compile", "--json and --format=%s contradict each other", name);
+        return -1;
+    }
+    if (is_json) {
+        return FORMAT_JSON;
+    }
     if (name == NULL) {
         return output == NULL ? FORMAT_TEXT : FORMAT_RAW;
     }
@@ -126,7 +145,10 @@ int brig_compile_main(int argc, char **argv)
     if (arguments.operand_count != 1 || arguments.arch_count != 1) {
         return tool_complain("compile", "give one policy and at most one --arch; see brig compile --help");
     }
-    int format = find_format(arguments.values[FORMAT], arguments.values[OUTPUT]);
+    int format = find_format(&arguments);
+    if (format == FORMAT_RAW && arguments.values[OUTPUT] == NULL && arguments.values[STATS] == NULL && isatty(STDOUT_FILENO) != 0) {
+        return tool_complain("compile", "a raw program is nothing for a terminal; give --output=FILE");
+    }
     if (format < 0 || !tool_compile_options("compile", arguments.arches[0], arguments.values[KERNEL], &compile_options)) {
         return TOOL_USAGE;
     }
@@ -140,9 +162,9 @@ int brig_compile_main(int argc, char **argv)
         return TOOL_USAGE;
     }
     if (arguments.values[STATS] != NULL) {
-        write_stats(out, &subject, arguments.values[JSON] != NULL);
+        write_stats(out, &subject, format == FORMAT_JSON);
     } else {
-        formats[arguments.values[JSON] != NULL ? FORMAT_COUNT - 1 : format].write(out, &subject);
+        formats[format].write(out, &subject);
     }
     tool_free_subject(&subject);
     return tool_close_output("compile", out, arguments.values[OUTPUT]);

@@ -5,10 +5,8 @@
 #include "tools/brig/tool.h"
 
 static const struct tool_option dump_options[] = {
-    TOOL_OPTION_ARCH,
-    TOOL_OPTION_OUTPUT,
-    TOOL_OPTION_KERNEL,
-    {"stage", 0, "STAGE", "rules, expr, ranges, decisions, tree or insns (all, in order)"},
+    TOOL_OPTION_ARCH,      TOOL_OPTION_OUTPUT,
+    TOOL_OPTION_KERNEL,    {"stage", 0, "STAGE", "rules, expr, ranges, decisions, tree or insns (all, in order)"},
     {NULL, 0, NULL, NULL},
 };
 enum { ARCH, OUTPUT, KERNEL, STAGE };
@@ -38,7 +36,8 @@ static int find_stage(const char *name)
     return -1;
 }
 
-static int dump_stage(const struct brig_dsl_policy *policy, const struct brig_dsl_options *options, enum brig_dsl_stage stage, FILE *out)
+static int dump_stage(const struct brig_dsl_policy *policy, const struct brig_dsl_options *options, enum brig_dsl_stage stage,
+                      FILE *out)
 {
     struct brig_error error;
     struct brig_dsl_arena arena;
@@ -82,6 +81,13 @@ int brig_dump_main(int argc, char **argv)
     if (arguments.operand_count != 1) {
         return tool_complain("dump", "give one policy; see brig dump --help");
     }
+    if (tool_is_raw(arguments.operands[0])) {
+        return tool_complain("dump", "a raw program has no stages; see brig disasm");
+    }
+    struct brig_dsl_options options; // looked at before the output is opened, and so emptied
+    if (!tool_compile_options("dump", arguments.arches[0], arguments.values[KERNEL], &options)) {
+        return TOOL_USAGE;
+    }
     int stage = find_stage(arguments.values[STAGE]);
     const struct brig_dsl_policy *policy = stage < 0 ? NULL : tool_find_policy("dump", arguments.operands[0]);
     FILE *out = policy == NULL ? NULL : tool_open_output("dump", arguments.values[OUTPUT]);
@@ -89,13 +95,11 @@ int brig_dump_main(int argc, char **argv)
         return TOOL_USAGE;
     }
     for (int i = 0; i < arguments.arch_count && status < 0; i++) {
-        struct brig_dsl_options options;
         if (arguments.arch_count > 1) {
             fprintf(out, "%s## %s\n", i == 0 ? "" : "\n", brig_dsl_arch_name(arguments.arches[i]));
         }
-        status = tool_compile_options("dump", arguments.arches[i], arguments.values[KERNEL], &options)
-                     ? dump_stages(policy, &options, stage, out)
-                     : TOOL_USAGE;
+        options.arch = arguments.arches[i];
+        status = dump_stages(policy, &options, stage, out);
     }
     int close_status = tool_close_output("dump", out, arguments.values[OUTPUT]);
     return status >= 0 ? status : close_status;

@@ -1,4 +1,6 @@
 // brig emu: one call through a program, as the kernel would run it: the listing with the path taken, then one verdict line.
+#include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +21,28 @@ enum { ARCH, KERNEL, QUIET, JSON, IP, BATCH };
 // A pointer argument given as a string stands for some valid address; filters see no more of it than that it is not NULL.
 #define SOME_POINTER 0x7f0000001000u
 
-static bool read_argument(const char *text, enum brig_dsl_arch arch, uint64_t *ret_value)
+// A whole number as people type it, any 64 bits of it. Returns: false if `text` is anything else.
+static bool read_number(const char *text, uint64_t *ret_value)
+{
+    char *end = NULL;
+    text += strspn(text, " ");
+    errno = 0;
+    *ret_value = strtoull(text, &end, 0);
+    return (isdigit((unsigned char)text[0]) || (text[0] == '-' && isdigit((unsigned char)text[1]) && (*ret_value >> 63) != 0)) &&
+           *end == '\0' && errno == 0;
+}
+
+static bool read_argument(const char *text, enum brig_dsl_arch arch, bool is_pointer, uint64_t *ret_value)
 {
     struct brig_error error;
-    if (text[0] == '"') {
+    if (read_number(text, ret_value)) {
+        return true;
+    }
+    if (strcmp(text, "NULL") == 0 || strcmp(text, "SELF_PID") == 0 || strcmp(text, "NOTIFY_FD") == 0) {
+        *ret_value = text[0] == 'S' ? TOOL_SELF_PID : strcmp(text, "NULL") == 0 ? 0 : TOOL_NOTIFY_FD;
+        return true;
+    }
+    if (text[0] == '"' || is_pointer) {
         *ret_value = SOME_POINTER;
         return true;
     }
@@ -33,12 +53,14 @@ static bool read_argument(const char *text, enum brig_dsl_arch arch, uint64_t *r
     return true;
 }
 
-// A call's name or number; numbers may be ones that no kernel has.
-static bool read_call(const char *text, enum brig_dsl_arch arch, uint32_t *ret_nr)
+// A call's name or number; numbers may be ones that no kernel has. `ret_call` is BRIG_SYS_NONE for a number: its registers are
+// free.
+static bool read_call(const char *text, enum brig_dsl_arch arch, enum brig_dsl_call *ret_call, uint32_t *ret_nr)
 {
-    enum brig_dsl_call call = brig_dsl_call_by_name(text, strlen(text));
-    if (call != BRIG_SYS_NONE) {
-        int32_t nr = brig_dsl_call_nr(call, arch);
+    uint64_t number;
+    *ret_call = brig_dsl_call_by_name(text, strlen(text));
+    if (*ret_call != BRIG_SYS_NONE) {
+        int32_t nr = brig_dsl_call_nr(*ret_call, arch);
         if (nr < 0) {
             tool_complain("emu", "%s has no call '%s'", brig_dsl_arch_name(arch), text);
             return false;
@@ -46,31 +68,49 @@ static bool read_call(const char *text, enum brig_dsl_arch arch, uint32_t *ret_n
         *ret_nr = (uint32_t)nr;
         return true;
     }
-    char *end = NULL;
-    unsigned long long number = strtoull(text, &end, 0);
-    if (end == text || *end != '\0' || number > UINT32_MAX) {
-        const char *closest = brig_dsl_closest_name(text, strlen(text), 'c');
-        tool_complain("emu", "no system call has the name '%s'%s%s%s", text, closest == NULL ? "" : "; did you mean '",
-                      closest == NULL ? "" : closest, closest == NULL ? "" : "'?");
+    if (!read_number(text, &number)) {
+        tool_complain_about_call("emu", text + strspn(text, " "));
+        return false;
+    }
+    if (number > UINT32_MAX && number < (uint64_t)INT32_MIN) {
+        tool_complain("emu", "a call's number has 32 bits, '%s' has more", text);
         return false;
     }
     *ret_nr = (uint32_t)number;
     return true;
 }
 
+// A mistake in counting must not pass for a verdict.
+static bool check_count(enum brig_dsl_call call, enum brig_dsl_arch arch, int given)
+{
+    int count = brig_dsl_call_argument_count(call, arch);
+    if (call == BRIG_SYS_NONE || given <= count) {
+        return true;
+    }
+    fprintf(stderr, "brig emu: %s has %d argument%s", brig_dsl_call_name(call), count, count == 1 ? "" : "s");
+    for (int i = 0; i < count; i++) {
+        fprintf(stderr, "%s%s", i == 0 ? ": " : ", ", brig_dsl_call_argument(call, arch, i)->name);
+    }
+    fprintf(stderr, "; to set other registers too, name it by its number, %" PRId32 "\n", brig_dsl_call_nr(call, arch));
+    return false;
+}
+
 static bool read_data(const struct tool_arguments *arguments, struct brig_dsl_data *ret_data)
 {
     enum brig_dsl_arch arch = arguments->arches[0];
+    enum brig_dsl_call call;
     *ret_data = (struct brig_dsl_data){.audit_arch = brig_dsl_arch_audit(arch)};
-    if (!read_call(arguments->operands[1], arch, &ret_data->nr)) {
+    if (!read_call(arguments->operands[1], arch, &call, &ret_data->nr) || !check_count(call, arch, arguments->operand_count - 2)) {
         return false;
     }
     for (int i = 2; i < arguments->operand_count; i++) {
-        if (!read_argument(arguments->operands[i], arch, &ret_data->args[i - 2])) {
+        const struct brig_dsl_argument *argument = brig_dsl_call_argument(call, arch, i - 2);
+        bool is_pointer = argument != NULL && argument->is_pointer;
+        if (!read_argument(arguments->operands[i], arch, is_pointer, &ret_data->args[i - 2])) {
             return false;
         }
     }
-    return arguments->values[IP] == NULL || read_argument(arguments->values[IP], arch, &ret_data->ip);
+    return arguments->values[IP] == NULL || read_argument(arguments->values[IP], arch, false, &ret_data->ip);
 }
 
 struct marked {
@@ -96,47 +136,106 @@ static void write_marked(void *context, const char *text, size_t text_bytes)
     }
 }
 
-// The row behind a verdict, as `FILE:LINE  reason`; nothing for raw programs.
-static void print_row(const struct tool_subject *subject, const struct brig_dsl_data *data)
+// What stands behind a verdict: an action and its row, or the reason why there is none.
+struct cause {
+    const struct brig_dsl_rule *rule; // NULL: no row says anything
+    const char *why;
+};
+
+static const char *why_no_row(const struct brig_dsl_rules *rules, const struct brig_dsl_data *data, uint32_t ret)
 {
-    const struct brig_dsl_rule *rule = NULL;
-    if (subject->policy == NULL) {
-        return;
+    if (data->audit_arch != brig_dsl_arch_audit(rules->arch)) {
+        return "another arch";
     }
-    brig_dsl_evaluate(&subject->rules, data, &rule);
-    if (rule == NULL || rule->row == NULL) {
-        printf("  by no row%s%s\n", rule == NULL || rule->why == NULL ? "" : ": ", rule == NULL || rule->why == NULL ? "" : rule->why);
-        return;
+    if (data->nr == BRIG_DSL_DIE_NR || data->nr == BRIG_DSL_PROBE_NR) {
+        return "a number that Brig reserves in every policy";
     }
-    printf("  by %s:%d%s%s\n", rule->row->file, rule->row->line, rule->why == NULL ? "" : "  ", rule->why == NULL ? "" : rule->why);
+    if (brig_dsl_call_by_nr(data->nr, rules->arch) == BRIG_SYS_NONE) {
+        return ret == rules->unknown_ret ? "no call has this number" : "an x32 number";
+    }
+    return ret == rules->unknown_ret && ret != rules->fallback_ret ? "newer than the baseline" : "the fallback";
 }
 
-static int print_verdict(const struct tool_subject *subject, const struct tool_arguments *arguments, const struct brig_dsl_data *data)
+static struct cause find_cause(const struct brig_dsl_rules *rules, const struct brig_dsl_data *data)
+{
+    struct cause cause = {.rule = NULL};
+    uint32_t ret = brig_dsl_evaluate(rules, data, &cause.rule);
+    cause.why = cause.rule == NULL ? why_no_row(rules, data, ret) : cause.rule->why;
+    return cause;
+}
+
+static void print_cause(const struct cause *cause)
+{
+    const struct brig_dsl_row *row = cause->rule == NULL ? NULL : cause->rule->row;
+    if (row == NULL) {
+        printf("  by no row: %s\n", cause->why);
+        return;
+    }
+    struct brig_dsl_sink sink = tool_sink(stdout);
+    printf("  by %s:%d  ", row->file, row->line);
+    brig_dsl_describe_action(&cause->rule->action, &sink);
+    printf("%s%s\n", cause->why == NULL ? "" : ": ", cause->why == NULL ? "" : cause->why);
+}
+
+static json_t *verdict_json(const struct tool_subject *subject, const struct brig_dsl_data *data)
 {
     unsigned char trace[BPF_MAXINSNS] = {0};
     char verdict[32];
     const struct brig_dsl_program *program = &subject->program;
     struct brig_dsl_run run = brig_dsl_interpret(program->insns, program->insn_count, data, trace);
     bool cached = brig_dsl_is_cached_allow(program->insns, program->insn_count, data->audit_arch, data->nr);
+    json_t *path = json_array();
+    for (uint32_t i = 0; i < program->insn_count; i++) {
+        if (trace[i] != 0) {
+            json_array_append_new(path, json_integer(i));
+        }
+    }
     brig_dsl_ret_text(run.ret, verdict, sizeof verdict);
-    if (arguments->values[JSON] != NULL) {
-        tool_print_json(stdout, json_pack("{s:s, s:s, s:I, s:I, s:b}", "schema", "brig-emu-1", "verdict", verdict, "ret",
-                                          (json_int_t)run.ret, "executed", (json_int_t)run.executed, "cached", (int)cached));
-        return TOOL_OK;
+    json_t *json = json_pack("{s:s, s:s, s:I, s:I, s:b, s:o}", "schema", "brig-emu-1", "verdict", verdict, "ret",
+                             (json_int_t)run.ret, "executed", (json_int_t)run.executed, "cached", (int)cached, "path", path);
+    if (subject->policy != NULL) {
+        struct cause cause = find_cause(&subject->rules, data);
+        const struct brig_dsl_row *row = cause.rule == NULL ? NULL : cause.rule->row;
+        json_object_set_new(json, "file", row == NULL ? json_null() : json_string(row->file));
+        json_object_set_new(json, "line", row == NULL ? json_null() : json_integer(row->line));
+        json_object_set_new(json, "why", cause.why == NULL ? json_null() : json_string(cause.why));
     }
-    if (arguments->values[QUIET] != NULL) {
-        puts(verdict);
-        return TOOL_OK;
-    }
+    return json;
+}
+
+static void print_path(const struct tool_subject *subject, const struct brig_dsl_data *data)
+{
+    unsigned char trace[BPF_MAXINSNS] = {0};
+    char verdict[32];
+    const struct brig_dsl_program *program = &subject->program;
+    struct brig_dsl_run run = brig_dsl_interpret(program->insns, program->insn_count, data, trace);
+    bool cached = brig_dsl_is_cached_allow(program->insns, program->insn_count, data->audit_arch, data->nr);
     struct marked marked = {.trace = trace, .at_line_start = true};
     struct brig_dsl_sink sink = {.write = write_marked, .context = &marked};
     brig_dsl_list(program->insns, program->insn_count, program->arch, &sink);
+    brig_dsl_ret_text(run.ret, verdict, sizeof verdict);
     printf("%s  %" PRIu32 " instructions%s", verdict, run.executed, cached ? ", answered by the kernel's bitmap" : "");
-    print_row(subject, data);
     if (subject->policy == NULL) {
         fputc('\n', stdout);
+        return;
     }
-    return TOOL_OK;
+    struct cause cause = find_cause(&subject->rules, data);
+    print_cause(&cause);
+}
+
+static void print_verdict(const struct tool_subject *subject, const struct tool_arguments *arguments,
+                          const struct brig_dsl_data *data)
+{
+    char verdict[32];
+    if (arguments->values[JSON] != NULL) {
+        tool_print_json(stdout, verdict_json(subject, data));
+    } else if (arguments->values[QUIET] != NULL) {
+        struct brig_dsl_run run = brig_dsl_interpret(subject->program.insns, subject->program.insn_count, data, NULL);
+        brig_dsl_ret_text(run.ret, verdict, sizeof verdict);
+        puts(verdict);
+    } else {
+        print_path(subject, data);
+    }
 }
 
 // One line of a batch: nine hexadecimal fields. Returns: false if it is anything else.
@@ -144,10 +243,12 @@ static bool read_batch_line(char *line, struct brig_dsl_data *ret_data)
 {
     uint64_t fields[9];
     char *at = line;
+    errno = 0;
     for (size_t i = 0; i < 9; i++) {
         char *end = NULL;
+        at += strspn(at, " \t");
         fields[i] = strtoull(at, &end, 16);
-        if (end == at) {
+        if (end == at || !isxdigit((unsigned char)*at) || errno != 0) {
             return false;
         }
         at = end;
@@ -167,17 +268,21 @@ static int run_batch(const struct tool_subject *subject)
     size_t capacity = 0;
     unsigned long number = 0;
     int status = TOOL_OK;
-    while (status == TOOL_OK && getline(&line, &capacity, stdin) >= 0) {
+    ssize_t bytes;
+    while ((bytes = getline(&line, &capacity, stdin)) >= 0) {
         struct brig_dsl_data data;
         char verdict[32];
         number++;
-        if (!read_batch_line(line, &data)) {
+        if (strlen(line) != (size_t)bytes || !read_batch_line(line, &data)) {
             status = tool_complain("emu", "line %lu: not `arch nr ip a0 a1 a2 a3 a4 a5` in hex", number);
             break;
         }
         struct brig_dsl_run run = brig_dsl_interpret(subject->program.insns, subject->program.insn_count, &data, NULL);
         brig_dsl_ret_text(run.ret, verdict, sizeof verdict);
         printf("%s %" PRIu32 "\n", verdict, run.executed);
+    }
+    if (ferror(stdin)) {
+        status = tool_complain("emu", "cannot read standard input: %s", strerror(errno));
     }
     free(line);
     return status;
@@ -196,7 +301,14 @@ int brig_emu_main(int argc, char **argv)
     }
     bool is_batch = arguments.values[BATCH] != NULL;
     if (arguments.arch_count != 1 || (is_batch ? arguments.operand_count != 1 : arguments.operand_count < 2)) {
-        return tool_complain("emu", "give a policy and a call (with --batch: a policy), and at most one --arch; see brig emu --help");
+        return tool_complain("emu",
+                             "give a policy and a call (with --batch: a policy), and at most one --arch; see brig emu --help");
+    }
+    if (is_batch && arguments.values[JSON] != NULL) {
+        return tool_complain("emu", "--batch has no JSON form");
+    }
+    if (is_batch && strcmp(arguments.operands[0], "-") == 0) {
+        return tool_complain("emu", "standard input cannot be the program and the calls of --batch too");
     }
     if (arguments.operand_count > 8) {
         return tool_complain("emu", "a call has at most six arguments");
@@ -209,7 +321,12 @@ int brig_emu_main(int argc, char **argv)
     if (status >= 0) {
         return status;
     }
-    status = is_batch ? run_batch(&subject) : print_verdict(&subject, &arguments, &data);
+    status = TOOL_OK;
+    if (is_batch) {
+        status = run_batch(&subject);
+    } else {
+        print_verdict(&subject, &arguments, &data);
+    }
     tool_free_subject(&subject);
     int close_status = tool_close_output("emu", stdout, NULL);
     return status == TOOL_OK ? close_status : status;

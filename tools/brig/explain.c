@@ -1,5 +1,6 @@
-// brig explain: a policy for people. One line per row and action: what is allowed, when, which row says so and why; in the order in which the rows
-// stand, so that the listing reads as the policy does.
+// brig explain: a policy for people. One line per row and action: what is allowed, when, which row says so and why; in the order in
+// which the rows count, so that the first line that fits a call is the one that decides it.
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ enum { ARCH, KERNEL, JSON };
 // One line of the listing: a rule and the calls that it is the same rule for.
 struct line {
     const struct brig_dsl_rule *rule;
-    uint32_t rank;     // position of the row in the policy, base after derived
+    uint32_t rank;     // position of the row: the handler's own first, then the policy's, then its base's
     bool is_otherwise; // all of its calls have rules before this one
     uint32_t call_count;
     enum brig_dsl_call calls[BRIG_SYS_COUNT];
@@ -46,14 +47,14 @@ static uint32_t rank_row(const struct brig_dsl_policy *policy, const struct brig
 {
     uint32_t rank = 1;
     if (wanted == NULL) {
-        return 0;
+        return UINT32_MAX; // what is left when no row holds
     }
     for (; policy != NULL; policy = policy->base) {
-        if (rank_in_table(policy->rows, wanted, &rank)) {
+        if (policy->rows != NULL && rank_in_table(policy->rows, wanted, &rank)) {
             return rank;
         }
     }
-    return rank;
+    return 0;
 }
 
 static bool same_meaning(const struct brig_dsl_rule *a, const struct brig_dsl_rule *b)
@@ -176,51 +177,79 @@ static char *describe_line(const struct line *line, enum brig_dsl_arch arch)
     return text.bytes;
 }
 
-enum { ACTION_COLUMNS = 27, WHAT_COLUMNS = 64 };
+enum { WHAT_COLUMNS_MAX = 64 };
 
-// Prints `what` in lines of at most WHAT_COLUMNS, broken after spaces; the row stands on the first, with its reason if that is `why`.
-static void print_wrapped(const char *action, const char *what, const struct brig_dsl_rule *rule, const char *why)
+// Columns of the listing, as wide as what stands in them.
+struct columns {
+    int action;
+    int what;
+};
+
+// How much of `what` stands on one line of `columns`: broken at the last space, which is then skipped.
+static size_t line_bytes(const char *what, size_t columns)
 {
-    bool first = true;
-    while (first || *what != '\0') {
-        size_t bytes = strlen(what);
-        if (bytes > WHAT_COLUMNS) {
-            bytes = WHAT_COLUMNS;
-            while (bytes > 0 && what[bytes - 1] != ' ') {
-                bytes--;
-            }
-            bytes = bytes == 0 ? WHAT_COLUMNS : bytes;
-        }
-        printf("  %-*s %-*.*s", ACTION_COLUMNS, first ? action : "", first ? WHAT_COLUMNS : 0, (int)bytes, what);
-        if (first && rule->row != NULL) {
-            printf("  %s:%d%s%s", rule->row->file, rule->row->line, why == NULL ? "" : "  ", why == NULL ? "" : why);
-        } else if (first && why != NULL) {
-            printf("  %s", why);
-        }
-        fputc('\n', stdout);
-        what += bytes;
-        first = false;
+    size_t bytes = strlen(what);
+    if (bytes <= columns) {
+        return bytes;
     }
+    for (bytes = columns; bytes > 0 && what[bytes] != ' '; bytes--) {
+    }
+    return bytes == 0 ? columns : bytes;
+}
+
+// Prints `what` in lines; the row stands on the first, with its reason if that is `why`.
+static void print_wrapped(const struct columns *columns, const char *action, const char *what, const struct brig_dsl_rule *rule,
+                          const char *why)
+{
+    size_t bytes = line_bytes(what, (size_t)columns->what);
+    printf("  %-*s  %-*.*s", columns->action, action, columns->what, (int)bytes, what);
+    if (rule->row != NULL) {
+        printf("  %s:%d", rule->row->file, rule->row->line);
+    }
+    printf("%s%s\n", why == NULL ? "" : "  ", why == NULL ? "" : why);
+    for (what += bytes; *what != '\0'; what += bytes) {
+        what += strspn(what, " ");
+        bytes = line_bytes(what, (size_t)columns->what);
+        printf("  %*s  %.*s\n", columns->action, "", (int)bytes, what);
+    }
+}
+
+static struct columns measure_columns(const struct listing *listing)
+{
+    struct columns columns = {.action = (int)strlen("CRASH")};
+    for (size_t i = 0; i < listing->line_count; i++) {
+        struct fixed action = describe_action(&listing->lines[i].rule->action);
+        char *what = describe_line(&listing->lines[i], listing->subject->rules.arch);
+        int what_columns = what == NULL ? 0 : (int)strnlen(what, WHAT_COLUMNS_MAX);
+        columns.action = (int)action.used > columns.action ? (int)action.used : columns.action;
+        columns.what = what_columns > columns.what ? what_columns : columns.what;
+        free(what);
+    }
+    return columns;
 }
 
 static void print_text(const struct listing *listing, bool whole_policy)
 {
     const struct tool_subject *subject = listing->subject;
     const struct brig_dsl_rules *rules = &subject->rules;
+    struct columns columns = measure_columns(listing);
     const char *said = NULL; // a reason that holds for several rows is said once
     printf("%s (%s, baseline Linux %u.%u%s%s)\n", subject->name, brig_dsl_arch_name(rules->arch), rules->kernel >> 8,
-           rules->kernel & 0xffu, subject->policy->libc == NULL ? "" : " / ", subject->policy->libc == NULL ? "" : subject->policy->libc);
+           rules->kernel & 0xffu, subject->policy->libc == NULL ? "" : " / ",
+           subject->policy->libc == NULL ? "" : subject->policy->libc);
     for (size_t i = 0; i < listing->line_count; i++) {
         char *what = describe_line(&listing->lines[i], rules->arch);
         struct fixed action = describe_action(&listing->lines[i].rule->action);
         const char *why = listing->lines[i].rule->why;
-        print_wrapped(action.bytes, what == NULL ? "(out of memory)" : what, listing->lines[i].rule, why == said ? NULL : why);
+        print_wrapped(&columns, action.bytes, what == NULL ? "(out of memory)" : what, listing->lines[i].rule,
+                      why == said ? NULL : why);
         said = why;
         free(what);
     }
     if (whole_policy) {
-        printf("  %-*s any call newer than the baseline, and numbers that are no call\n", ACTION_COLUMNS, "DENY(ENOSYS)");
-        printf("  %-*s <fallback>\nother architectures, x32: CRASH\n", ACTION_COLUMNS, describe_fallback(subject->policy).bytes);
+        printf("  %-*s  any other call newer than the baseline, and numbers that are no call\n", columns.action, "DENY(ENOSYS)");
+        printf("  %-*s  <fallback>\n", columns.action, describe_fallback(subject->policy).bytes);
+        printf("other architectures%s: CRASH\n", rules->arch == BRIG_DSL_X86_64 ? ", x32" : "");
     }
 }
 
@@ -252,35 +281,62 @@ static json_t *listing_json(const struct listing *listing)
         json_array_append_new(rows, line_json(&listing->lines[i], subject->rules.arch));
     }
     return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:o, s:s, s:s, s:s}", "schema", "brig-explain-1", "policy", subject->name, "arch",
-                     brig_dsl_arch_name(subject->rules.arch), "kernel", kernel, "libc", subject->policy->libc, "rows", rows, "unknown",
-                     "DENY(ENOSYS)", "fallback", fallback.bytes, "foreign", "CRASH");
+                     brig_dsl_arch_name(subject->rules.arch), "kernel", kernel, "libc", subject->policy->libc, "rows", rows,
+                     "unknown", "DENY(ENOSYS)", "fallback", fallback.bytes, "foreign", "CRASH");
 }
 
-// Says what happens to a call that no row names.
-static void print_unlisted(const struct tool_subject *subject, enum brig_dsl_call call)
+// Says what happens to a call that no row names, in text or, where `ret_rows` is given, there.
+static void add_unlisted(const struct tool_subject *subject, enum brig_dsl_call call, json_t *ret_rows)
 {
-    char text[32];
-    struct brig_dsl_data data = {.nr = (uint32_t)brig_dsl_call_nr(call, subject->rules.arch),
-                                 .audit_arch = brig_dsl_arch_audit(subject->rules.arch)};
-    brig_dsl_ret_text(brig_dsl_evaluate(&subject->rules, &data, NULL), text, sizeof text);
-    printf("  %s  %s: no row, %s\n", text, brig_dsl_call_name(call),
-           brig_dsl_call_since(call) > subject->rules.kernel ? "newer than the baseline" : "the fallback");
+    bool is_newer = brig_dsl_call_since(call) > subject->rules.kernel;
+    struct fixed fallback = describe_fallback(subject->policy);
+    const char *action = is_newer ? "DENY(ENOSYS)" : fallback.bytes;
+    const char *why = is_newer ? "newer than the baseline" : "the fallback";
+    const char *name = brig_dsl_call_name(call);
+    if (ret_rows == NULL) {
+        printf("  %s  %s  no row: %s\n", action, name, why);
+        return;
+    }
+    json_array_append_new(ret_rows, json_pack("{s:s, s:[s], s:n, s:n, s:n, s:s}", "action", action, "calls", name, "when", "file",
+                                              "line", "why", why));
 }
 
-// Marks the calls given by name. Returns: false after having complained.
+static void add_all_unlisted(const struct tool_subject *subject, const bool *wanted, json_t *ret_rows)
+{
+    for (int call = 1; call < BRIG_SYS_COUNT; call++) {
+        if (wanted[call] && subject->rules.calls[call].rule_count == 0) {
+            add_unlisted(subject, (enum brig_dsl_call)call, ret_rows);
+        }
+    }
+}
+
+// A call by its name or number on `arch`. Returns: BRIG_SYS_NONE after having complained.
+static enum brig_dsl_call find_call(const char *name, enum brig_dsl_arch arch)
+{
+    char *end = NULL;
+    enum brig_dsl_call call = brig_dsl_call_by_name(name, strlen(name));
+    if (call != BRIG_SYS_NONE && brig_dsl_call_nr(call, arch) < 0) {
+        tool_complain("explain", "%s has no call '%s'", brig_dsl_arch_name(arch), name);
+        return BRIG_SYS_NONE;
+    }
+    if (call == BRIG_SYS_NONE && isdigit((unsigned char)name[0])) {
+        unsigned long long nr = strtoull(name, &end, 0);
+        call = *end == '\0' && nr <= UINT32_MAX ? brig_dsl_call_by_nr((uint32_t)nr, arch) : BRIG_SYS_NONE;
+        if (call == BRIG_SYS_NONE) {
+            tool_complain("explain", "%s has no call with the number '%s'", brig_dsl_arch_name(arch), name);
+        }
+    } else if (call == BRIG_SYS_NONE) {
+        tool_complain_about_call("explain", name);
+    }
+    return call;
+}
+
+// Marks the calls given by name or number. Returns: false after having complained.
 static bool mark_calls(const struct tool_arguments *arguments, enum brig_dsl_arch arch, bool *wanted)
 {
     for (int i = 1; i < arguments->operand_count; i++) {
-        const char *name = arguments->operands[i];
-        enum brig_dsl_call call = brig_dsl_call_by_name(name, strlen(name));
+        enum brig_dsl_call call = find_call(arguments->operands[i], arch);
         if (call == BRIG_SYS_NONE) {
-            const char *closest = brig_dsl_closest_name(name, strlen(name), 'c');
-            tool_complain("explain", "no system call has the name '%s'%s%s%s", name, closest == NULL ? "" : "; did you mean '",
-                          closest == NULL ? "" : closest, closest == NULL ? "" : "'?");
-            return false;
-        }
-        if (brig_dsl_call_nr(call, arch) < 0) {
-            tool_complain("explain", "%s has no call '%s'", brig_dsl_arch_name(arch), name);
             return false;
         }
         wanted[call] = true;
@@ -288,7 +344,8 @@ static bool mark_calls(const struct tool_arguments *arguments, enum brig_dsl_arc
     return true;
 }
 
-static int explain(const struct tool_subject *subject, const struct tool_arguments *arguments)
+// Explains one target: as text, or as an object at the end of `ret_targets` where that is given.
+static int explain(const struct tool_subject *subject, const struct tool_arguments *arguments, json_t *ret_targets)
 {
     bool wanted[BRIG_SYS_COUNT] = {false};
     bool whole_policy = arguments->operand_count == 1;
@@ -301,18 +358,31 @@ static int explain(const struct tool_subject *subject, const struct tool_argumen
         return tool_complain("explain", "out of memory");
     }
     collect(&listing, whole_policy ? NULL : wanted);
-    if (arguments->values[JSON] != NULL) {
-        tool_print_json(stdout, listing_json(&listing));
+    if (ret_targets != NULL) {
+        json_t *json = listing_json(&listing);
+        add_all_unlisted(subject, wanted, json_object_get(json, "rows"));
+        json_array_append_new(ret_targets, json);
     } else {
         print_text(&listing, whole_policy);
-        for (int call = 1; call < BRIG_SYS_COUNT; call++) {
-            if (wanted[call] && subject->rules.calls[call].rule_count == 0) {
-                print_unlisted(subject, (enum brig_dsl_call)call);
-            }
-        }
+        add_all_unlisted(subject, wanted, NULL);
     }
     free(listing.lines);
     return TOOL_OK;
+}
+
+static int explain_arch(const struct tool_arguments *arguments, enum brig_dsl_arch arch, json_t *ret_targets)
+{
+    struct brig_dsl_options compile_options;
+    struct tool_subject subject;
+    if (!tool_compile_options("explain", arch, arguments->values[KERNEL], &compile_options)) {
+        return TOOL_USAGE;
+    }
+    int status = tool_load("explain", arguments->operands[0], &compile_options, &subject);
+    if (status < 0) {
+        status = explain(&subject, arguments, ret_targets);
+        tool_free_subject(&subject);
+    }
+    return status;
 }
 
 int brig_explain_main(int argc, char **argv);
@@ -329,20 +399,16 @@ int brig_explain_main(int argc, char **argv)
     if (tool_is_raw(arguments.operands[0])) {
         return tool_complain("explain", "a raw program has no rows to explain; see brig disasm and brig emu");
     }
+    json_t *targets = arguments.values[JSON] == NULL ? NULL : json_array();
     status = TOOL_OK;
     for (int i = 0; i < arguments.arch_count && status == TOOL_OK; i++) {
-        struct brig_dsl_options compile_options;
-        struct tool_subject subject;
-        if (!tool_compile_options("explain", arguments.arches[i], arguments.values[KERNEL], &compile_options)) {
-            return TOOL_USAGE;
-        }
-        status = tool_load("explain", arguments.operands[0], &compile_options, &subject);
-        if (status >= 0) {
-            return status;
-        }
-        status = explain(&subject, &arguments);
-        tool_free_subject(&subject);
+        status = explain_arch(&arguments, arguments.arches[i], targets);
     }
+    if (targets != NULL && status == TOOL_OK) {
+        // One target is an object, several are an array of them.
+        tool_print_json(stdout, json_incref(arguments.arch_count == 1 ? json_array_get(targets, 0) : targets));
+    }
+    json_decref(targets);
     int close_status = tool_close_output("explain", stdout, NULL);
     return status == TOOL_OK ? close_status : status;
 }

@@ -3,15 +3,15 @@
 
 #include "tools/brig/tool.h"
 
-#define VERB(name, arguments, summary) int brig_##name##_main(int argc, char **argv);
+#define VERB(name, arguments, summary, about, examples) int brig_##name##_main(int argc, char **argv);
 #include "tools/brig/verbs.def"
 #undef VERB
 
 const struct tool_verb tool_verbs[] = {
-#define VERB(name, arguments, summary) {#name, arguments, summary, brig_##name##_main},
+#define VERB(name, arguments, summary, about, examples) {#name, arguments, summary, about, examples, brig_##name##_main},
 #include "tools/brig/verbs.def"
 #undef VERB
-    {NULL, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL, NULL},
 };
 
 static void print_help(FILE *out)
@@ -20,10 +20,11 @@ static void print_help(FILE *out)
     for (const struct tool_verb *verb = tool_verbs; verb->name != NULL; verb++) {
         fprintf(out, "  %-8s %-30s %s\n", verb->name, verb->arguments, verb->summary);
     }
-    fputs("\nPOLICY is a built-in name, FILE.bpf (an array of struct sock_filter), or - for such an array on standard input.\n"
-          "`brig VERB --help` lists a verb's options.\n"
-          "Exit status: 0 fine, 1 findings, 2 wrong arguments or input, 3 undecided, 4 the kernel lacks something asked for.\n",
-          out);
+    fputs(
+        "\nPOLICY is a built-in name (renderer), FILE.bpf or ./FILE (an array of struct sock_filter), or - for such an array on standard\n"
+        "input. `brig VERB --help` says what a verb does, with its options and an example.\n"
+        "Exit status: 0 fine, 1 findings, 2 wrong arguments or input, 3 undecided, 4 the kernel lacks something asked for.\n",
+        out);
 }
 
 static int complain_about_verb(const char *name)
@@ -39,20 +40,31 @@ static int complain_about_verb(const char *name)
     return TOOL_USAGE;
 }
 
+static int run_verb(int argc, char **argv)
+{
+    for (const struct tool_verb *verb = tool_verbs; verb->name != NULL; verb++) {
+        if (strcmp(argv[0], verb->name) == 0) {
+            return verb->run(argc, argv);
+        }
+    }
+    return complain_about_verb(argv[0]);
+}
+
 int main(int argc, char **argv)
 {
+    static char help_option[] = "--help";
     if (argc < 2) {
         print_help(stderr);
         return TOOL_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    bool wants_help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0;
+    if (wants_help && argc == 2) {
         print_help(stdout);
         return tool_close_output("help", stdout, NULL);
     }
-    for (const struct tool_verb *verb = tool_verbs; verb->name != NULL; verb++) {
-        if (strcmp(argv[1], verb->name) == 0) {
-            return verb->run(argc - 1, argv + 1);
-        }
+    if (wants_help) { // brig help VERB
+        char *swapped[] = {argv[2], help_option, NULL};
+        return run_verb(2, swapped);
     }
-    return complain_about_verb(argv[1]);
+    return run_verb(argc - 1, argv + 1);
 }

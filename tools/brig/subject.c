@@ -1,5 +1,5 @@
-// subject: what POLICY means on the command line. A built-in policy is resolved and compiled, a raw program is read and validated; after
-// that the verbs do not care which it was, except where only rows can answer.
+// subject: what POLICY means on the command line. A built-in policy is resolved and compiled, a raw program is read and validated;
+// after that the verbs do not care which it was, except where only rows can answer.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,9 +7,6 @@
 
 #include "policies/policies.h"
 #include "tools/brig/tool.h"
-
-// Run-time slots of programs that are compiled to be looked at: fixed, so that the same policy always gives the same bytes.
-enum { SHOWN_PID = 4242, SHOWN_NOTIFY_FD = 3 };
 
 const struct brig_dsl_policy *tool_find_policy(const char *verb, const char *name)
 {
@@ -30,15 +27,16 @@ const struct brig_dsl_policy *tool_find_policy(const char *verb, const char *nam
     for (size_t i = 0; i < count; i++) {
         fprintf(stderr, "%s %s", i == 0 ? "" : ",", names[i]);
     }
-    fputs("; a raw program is named FILE.bpf\n", stderr);
+    fputs("; a raw program is named FILE.bpf or ./FILE\n", stderr);
     return NULL;
 }
 
 bool tool_compile_options(const char *verb, enum brig_dsl_arch arch, const char *kernel, struct brig_dsl_options *ret_options)
 {
-    *ret_options = (struct brig_dsl_options){.arch = arch, .self_pid = SHOWN_PID, .notify_fd = SHOWN_NOTIFY_FD};
+    *ret_options = (struct brig_dsl_options){.arch = arch, .self_pid = TOOL_SELF_PID, .notify_fd = TOOL_NOTIFY_FD};
     if (kernel != NULL && !tool_read_kernel(kernel, &ret_options->kernel)) {
-        tool_complain(verb, "'%s' is not a kernel version; give it as in 6.1", kernel);
+        tool_complain(verb, "'%s' is not a kernel version from 2.6 to %u.%u; give it as in 6.1", kernel,
+                      brig_dsl_newest_kernel() >> 8, brig_dsl_newest_kernel() & 0xffu);
         return false;
     }
     return true;
@@ -98,6 +96,10 @@ static int load_raw(const char *verb, FILE *in, struct tool_subject *subject)
     if (ferror(in)) {
         return tool_complain(verb, "cannot read '%s': %s", subject->name, strerror(errno));
     }
+    if (bytes == limit) {
+        return tool_complain(verb, "'%s' is too big: a program has at most %d instructions of 8 bytes", subject->name,
+                             BPF_MAXINSNS);
+    }
     if (bytes == 0 || bytes % sizeof *insns != 0) {
         return tool_complain(verb, "'%s' is not an array of 8-byte instructions: it has %zu bytes", subject->name, bytes);
     }
@@ -122,7 +124,7 @@ static bool ends_in(const char *text, const char *end)
 
 bool tool_is_raw(const char *name)
 {
-    return strcmp(name, "-") == 0 || ends_in(name, ".bpf");
+    return strcmp(name, "-") == 0 || strchr(name, '/') != NULL || ends_in(name, ".bpf");
 }
 
 int tool_load(const char *verb, const char *name, const struct brig_dsl_options *options, struct tool_subject *ret_subject)
@@ -132,7 +134,7 @@ int tool_load(const char *verb, const char *name, const struct brig_dsl_options 
     ret_subject->program.arch = options->arch;
     if (strcmp(name, "-") == 0) {
         status = load_raw(verb, stdin, ret_subject);
-    } else if (ends_in(name, ".bpf")) {
+    } else if (tool_is_raw(name)) {
         FILE *in = fopen(name, "rbe");
         if (in == NULL) {
             return tool_complain(verb, "cannot read '%s': %s", name, strerror(errno));

@@ -1,6 +1,7 @@
 // tool: the verbs' shared parts. See tool.h.
 #include "tools/brig/tool.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -33,6 +34,13 @@ int tool_fail(const char *verb, const struct brig_error *error)
     default:
         return TOOL_USAGE;
     }
+}
+
+int tool_complain_about_call(const char *verb, const char *name)
+{
+    const char *closest = brig_dsl_closest_name(name, strlen(name), 'c');
+    return tool_complain(verb, "no system call has the name '%s'%s%s%s", name, closest == NULL ? "" : "; did you mean '",
+                         closest == NULL ? "" : closest, closest == NULL ? "" : "'?");
 }
 
 #define CLOSEST_BYTES_MAX 40
@@ -82,9 +90,11 @@ enum { LONG_ONLY = 256 }; // getopt's value of option i without a letter is LONG
 
 static void print_usage(const char *verb, const struct tool_option *options)
 {
+    const char *examples = "";
     for (const struct tool_verb *known = tool_verbs; known->name != NULL; known++) {
         if (strcmp(known->name, verb) == 0) {
-            printf("usage: brig %s [OPTION...] %s\n\n%s\n\n", verb, known->arguments, known->summary);
+            printf("usage: brig %s [OPTION...] %s\n\n%s\n\n%s\n\n", verb, known->arguments, known->summary, known->about);
+            examples = known->examples;
         }
     }
     for (const struct tool_option *option = options; option->name != NULL; option++) {
@@ -94,21 +104,42 @@ static void print_usage(const char *verb, const struct tool_option *options)
                  option->value == NULL ? "" : "=", option->value == NULL ? "" : option->value);
         printf("  %-26s %s\n", spelling, option->help);
     }
-    printf("  %-26s %s\n", "-h, --help", "print this");
+    printf("  %-26s %s\n\nFor example:\n%s", "-h, --help", "print this", examples);
 }
 
-static int complain_about_option(const char *verb, const struct tool_option *options, const char *given)
+static int find_option(const struct tool_option *options, int value)
+{
+    for (int i = 0; options[i].name != NULL; i++) {
+        if (value == options[i].letter || value == LONG_ONLY + i) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+// getopt says no more than that something is wrong. `optopt` is a letter that is not known, the value of a long option that takes
+// none but got one, or 0 for a long option that is not known, in the word before the next.
+static int complain_about_option(const char *verb, const struct tool_option *options, const char *word)
 {
     const char *names[TOOL_OPTION_MAX] = {NULL};
+    char name[64];
     size_t count = 0;
+    int known = optopt == 0 ? -1 : find_option(options, optopt);
+    if (known >= 0 || optopt == 'h') {
+        return tool_complain(verb, "option '--%s' takes no value", known >= 0 ? options[known].name : "help");
+    }
+    if (optopt != 0) {
+        return tool_complain(verb, "option '-%c' is not known; see brig %s --help", optopt, verb);
+    }
     for (const struct tool_option *option = options; option->name != NULL; option++) {
         names[count++] = option->name;
     }
-    const char *closest = strncmp(given, "--", 2) == 0 ? tool_closest(given + 2, names, count) : NULL;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
+    const char *closest = tool_closest(name, names, count);
     if (closest != NULL) {
-        return tool_complain(verb, "option '%s' is not known; did you mean '--%s'?", given, closest);
+        return tool_complain(verb, "option '%s' is not known; did you mean '--%s'?", word, closest);
     }
-    return tool_complain(verb, "option '%s' is not known; see brig %s --help", given, verb);
+    return tool_complain(verb, "option '%s' is not known; see brig %s --help", word, verb);
 }
 
 // Fills getopt's two tables from ours.
@@ -132,16 +163,6 @@ static void make_getopt_tables(const struct tool_option *options, struct option 
     ret_long[count + 1] = (struct option){NULL, 0, NULL, 0};
     ret_short[letters++] = 'h';
     ret_short[letters] = '\0';
-}
-
-static int find_option(const struct tool_option *options, int value)
-{
-    for (int i = 0; options[i].name != NULL; i++) {
-        if (value == options[i].letter || value == LONG_ONLY + i) {
-            return i;
-        }
-    }
-    return -1;
 }
 
 static int add_arch(const char *verb, const char *name, struct tool_arguments *arguments)
@@ -177,7 +198,7 @@ int tool_parse(const char *verb, const struct tool_option *options, int argc, ch
     make_getopt_tables(options, long_options, short_options);
     hide_negative_numbers(argc, argv);
     *ret_arguments = (struct tool_arguments){.arch_count = 0};
-    optind = 1;
+    optind = 0; // start anew, inside a word of letters too
     while ((value = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
         if (value == 'h') {
             print_usage(verb, options);
@@ -186,8 +207,8 @@ int tool_parse(const char *verb, const struct tool_option *options, int argc, ch
         if (value == ':') {
             return tool_complain(verb, "option '%s' needs a value", argv[optind - 1]);
         }
-        int index = find_option(options, value);
-        if (value == '?' || index < 0) {
+        int index = value == '?' ? -1 : find_option(options, value);
+        if (index < 0) {
             return complain_about_option(verb, options, argv[optind - 1]);
         }
         ret_arguments->values[index] = optarg == NULL ? "" : optarg;
@@ -209,17 +230,16 @@ int tool_parse(const char *verb, const struct tool_option *options, int argc, ch
 bool tool_read_kernel(const char *text, uint16_t *ret_kernel)
 {
     char *end = NULL;
-    unsigned long major = strtoul(text, &end, 10);
-    if (end == text || *end != '.' || major < 2 || major > 255) {
+    unsigned long major = isdigit((unsigned char)text[0]) ? strtoul(text, &end, 10) : 0;
+    if (major < 2 || major > 255 || *end != '.' || !isdigit((unsigned char)end[1])) {
         return false;
     }
-    const char *minor_text = end + 1;
-    unsigned long minor = strtoul(minor_text, &end, 10);
-    if (end == minor_text || *end != '\0' || minor > 255) {
+    unsigned long minor = strtoul(end + 1, &end, 10);
+    if (*end != '\0' || minor > 255) {
         return false;
     }
     *ret_kernel = (uint16_t)BRIG_DSL_KERNEL(major, minor);
-    return true;
+    return *ret_kernel <= brig_dsl_newest_kernel();
 }
 
 // --- output -----------------------------------------------------------------------------------------------------------

@@ -22,6 +22,8 @@ struct tool_verb {
     const char *name;
     const char *arguments;
     const char *summary;
+    const char *about;
+    const char *examples;              // lines of the help
     int (*run)(int argc, char **argv); // argv[0] is the verb's name
 };
 
@@ -41,13 +43,26 @@ struct tool_option {
 };
 
 // Options that several verbs have; each verb's table starts with those that it supports.
-#define TOOL_OPTION_ARCH {"arch", 'a', "ARCH", "target: x86_64, i386, aarch64, arm or riscv64 (this machine's)"}
-#define TOOL_OPTION_OUTPUT {"output", 'o', "FILE", "write to FILE instead of standard output"}
-#define TOOL_OPTION_JSON {"json", 0, NULL, "print JSON"}
-#define TOOL_OPTION_KERNEL {"kernel", 0, "VERSION", "baseline kernel instead of the policy's, as in 6.1"}
+#define TOOL_OPTION_ARCH \
+    { \
+        "arch", 'a', "ARCH", "target: x86_64, i386, aarch64, arm or riscv64 (this machine's)" \
+    }
+#define TOOL_OPTION_OUTPUT \
+    { \
+        "output", 'o', "FILE", "write to FILE instead of standard output" \
+    }
+#define TOOL_OPTION_JSON \
+    { \
+        "json", 0, NULL, "print JSON" \
+    }
+#define TOOL_OPTION_KERNEL \
+    { \
+        "kernel", 0, "VERSION", "baseline kernel instead of the policy's, as in 6.1" \
+    }
 
 struct tool_arguments {
-    const char *values[TOOL_OPTION_MAX]; // by index in the option table: the value, "" for an option without value, NULL if not given
+    const char
+        *values[TOOL_OPTION_MAX]; // by index in the option table: the value, "" for an option without value, NULL if not given
     enum brig_dsl_arch arches[TOOL_ARCH_MAX]; // every --arch, in order; the native one if none was given
     int arch_count;
     char **operands;
@@ -58,7 +73,7 @@ struct tool_arguments {
 // Returns: -1 to go on, else the exit status to return at once.
 int tool_parse(const char *verb, const struct tool_option *options, int argc, char **argv, struct tool_arguments *ret_arguments);
 
-// Reads "6.1" or "6.18" as BRIG_DSL_KERNEL. Returns: false if it is not a version.
+// Reads "6.1" or "6.18" as BRIG_DSL_KERNEL. Returns: false if it is not a version, or newer than the tables.
 bool tool_read_kernel(const char *text, uint16_t *ret_kernel);
 
 // --- errors -----------------------------------------------------------------------------------------------------------
@@ -67,6 +82,8 @@ bool tool_read_kernel(const char *text, uint16_t *ret_kernel);
 __attribute__((format(printf, 2, 3))) int tool_complain(const char *verb, const char *format, ...);
 // Prints an error of the library. Returns: the exit status that fits its code.
 int tool_fail(const char *verb, const struct brig_error *error);
+// Prints that `name` is no system call, with a suggestion where there is one. Returns: TOOL_USAGE.
+int tool_complain_about_call(const char *verb, const char *name);
 // Finds the candidate closest to `name`, for "did you mean". Returns: it, or NULL if none is close.
 const char *tool_closest(const char *name, const char *const *candidates, size_t candidate_count);
 
@@ -99,9 +116,11 @@ struct tool_subject {
 
 // Finds a built-in policy by name, complaining with a suggestion. Returns: NULL if there is none.
 const struct brig_dsl_policy *tool_find_policy(const char *verb, const char *name);
-// Returns: whether POLICY names a raw program rather than a built-in policy.
+// Returns: whether POLICY names a raw program rather than a built-in policy: "-", FILE.bpf, or anything with a slash.
 bool tool_is_raw(const char *name);
-// The options of a compile for `arch`, with fixed run-time slots so that output is reproducible. Returns: false after having complained.
+// Run-time slots of programs that are compiled to be looked at: fixed, so that the same policy always gives the same bytes.
+enum { TOOL_SELF_PID = 4242, TOOL_NOTIFY_FD = 3 };
+// The options of a compile for `arch`, with these slots. Returns: false after having complained.
 bool tool_compile_options(const char *verb, enum brig_dsl_arch arch, const char *kernel, struct brig_dsl_options *ret_options);
 // Loads what `name` says: a built-in policy (compiled) or FILE.bpf, or - for a raw program on standard input (validated).
 // Returns: -1 to go on, else the exit status to return at once. The subject is freed by tool_free_subject.
