@@ -1,10 +1,9 @@
 // bitmap: predicts what the kernel's bitmap of constant allows will hold.
 //
-// Takes: a valid program, an arch, a number. Gives: whether the kernel answers that number without running the program. Guarantees: the
-// same walk as the kernel's, which knows loads of nr and arch, masks, and jumps by constants, and gives up at anything else.
-// Weaknesses: says nothing about other filters of the process (a number is cached only if all of them allow it so), nor about arches that the
-// kernel keeps no bitmap for (x32).
-// Source: kernel/seccomp.c:seccomp_is_const_allow, Linux 5.11.
+// Takes: a valid program, an arch, a number. Gives: whether the kernel answers that number without running the program. Guarantees:
+// the same walk as the kernel's, which knows loads of nr and arch, masks, and jumps by constants, and gives up at anything else.
+// Weaknesses: says nothing about other filters of the process (a number is cached only if all of them allow it so), nor about
+// arches that the kernel keeps no bitmap for (x32). Source: kernel/seccomp.c:seccomp_is_const_allow, Linux 5.11.
 #include <linux/seccomp.h>
 
 #include "bpf_dsl/program.h"

@@ -1,10 +1,9 @@
 // check: proves that the bytes of a program decide what the rules say, for every arch, number and argument.
 //
-// Takes: a program, and the rules (or the evaluator) that it was made from. Gives: equal, different, or undecided. Guarantees: "equal" is a
-// proof over all inputs: each number that is a call is compared by itself, all numbers that are no call in bulk. Production code: it runs
-// in every compile.
-// Known weaknesses: it trusts the tables (number of each call) and the resolved rules; its budget ends before some programs that test many
-// masks of one word, or whose rules overlap in many arguments at once.
+// Takes: a program, and the rules (or the evaluator) that it was made from. Gives: equal, different, or undecided. Guarantees:
+// "equal" is a proof over all inputs: each number that is a call is compared by itself, all numbers that are no call in bulk.
+// Production code: it runs in every compile. Known weaknesses: it trusts the tables (number of each call) and the resolved rules;
+// its budget ends before some programs that test many masks of one word, or whose rules overlap in many arguments at once.
 #include "bpf_dsl/check.h"
 
 #include <linux/seccomp.h>
@@ -157,14 +156,14 @@ enum dsl_checked dsl_check(const struct dsl_check_input *input, struct brig_dsl_
     if (arena->exhausted || reader.is_short || walk == NULL) {
         return DSL_CHECKED_UNDECIDED;
     }
-    *walk = (struct check_walk){.insns = input->insns,
-                                .insn_count = input->insn_count,
-                                .subjects = &reader.subjects,
-                                .numbers = reader.numbers,
-                                .number_count = reader.count,
-                                .audit_arch = brig_dsl_arch_audit(input->arch),
-                                .foreign = constant(&reader, input->rules != NULL ? input->rules->foreign_ret
-                                                                                  : input->evaluator->foreign_ret)};
+    *walk = (struct check_walk){
+        .insns = input->insns,
+        .insn_count = input->insn_count,
+        .subjects = &reader.subjects,
+        .numbers = reader.numbers,
+        .number_count = reader.count,
+        .audit_arch = brig_dsl_arch_audit(input->arch),
+        .foreign = constant(&reader, input->rules != NULL ? input->rules->foreign_ret : input->evaluator->foreign_ret)};
     if (walk->foreign == NULL) {
         return DSL_CHECKED_UNDECIDED;
     }

@@ -6,8 +6,8 @@
 //   check_walk.c         all paths of the program
 //   check.c              the whole
 //
-// Nothing here is shared with expressions' lowering, decisions, tree or codegen: the operators are read from the rules once more, sets are
-// built once more, and the walk sees only the bytes that will reach the kernel.
+// Nothing here is shared with expressions' lowering, decisions, tree or codegen: the operators are read from the rules once more,
+// sets are built once more, and the walk sees only the bytes that will reach the kernel.
 #ifndef BRIG_BPF_DSL_CHECK_H
 #define BRIG_BPF_DSL_CHECK_H
 

@@ -1,8 +1,8 @@
 // check_conditions: conditions of rules as sets of numbers.
 //
-// Takes: a condition as resolved. Gives: sorted spans of (argument & mask). Requires: nothing. Guarantees: written from the meaning of the
-// operators (bpf_dsl.h), not from the lowering. A mask that keeps all upper bits is no mask: its values are spans of the whole number.
-// Weaknesses: none known.
+// Takes: a condition as resolved. Gives: sorted spans of (argument & mask). Requires: nothing. Guarantees: written from the meaning
+// of the operators (bpf_dsl.h), not from the lowering. A mask that keeps all upper bits is no mask: its values are spans of the
+// whole number. Weaknesses: none known.
 #include "bpf_dsl/check_parts.h"
 
 #include <string.h>

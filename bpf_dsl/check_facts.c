@@ -1,11 +1,11 @@
 // check_facts: what one path through the program has found out, and what a condition is worth under that.
 //
-// Takes: facts and conditions. Gives: whether a call with these facts can meet the condition, and whether one can fail it. Both answers are
-// exact: facts about different words are independent of each other, since every test of a program is about one word.
-// How: what is known of (word & mask) is a set: a range with holes, some bits of which are known. That is all there is to it when the word was
-// only looked at as a whole, through this mask, or through masks that left one value. Anything else is searched bit by bit from the
-// top, where a bit that no undecided fact cares about has one choice.
-// Requires: holes are single values. Weaknesses: the search can be long for many masks of one word; steps are counted.
+// Takes: facts and conditions. Gives: whether a call with these facts can meet the condition, and whether one can fail it. Both
+// answers are exact: facts about different words are independent of each other, since every test of a program is about one word.
+// How: what is known of (word & mask) is a set: a range with holes, some bits of which are known. That is all there is to it when
+// the word was only looked at as a whole, through this mask, or through masks that left one value. Anything else is searched bit by
+// bit from the top, where a bit that no undecided fact cares about has one choice. Requires: holes are single values. Weaknesses:
+// the search can be long for many masks of one word; steps are counted.
 #include "bpf_dsl/check_parts.h"
 
 #include <string.h>
@@ -143,7 +143,8 @@ static bool is_hole(struct check_facts *facts, const struct check_range *range, 
     return false;
 }
 
-// The smallest number at or above `from` that differs from `fixed`, which has no `free` bits, in those only. Returns: false for none.
+// The smallest number at or above `from` that differs from `fixed`, which has no `free` bits, in those only. Returns: false for
+// none.
 static bool next_fitting(uint32_t free, uint32_t fixed, uint32_t from, uint32_t *ret_value)
 {
     uint32_t wrong = (from ^ fixed) & ~free;
@@ -218,7 +219,8 @@ static uint32_t first_span(const struct check_condition *condition, uint64_t fro
 }
 
 // What the condition is for the values of a set, put below `base`: the high half where the condition is wide, else 0.
-static unsigned set_can(struct check_facts *facts, const struct check_set *set, const struct check_condition *condition, uint64_t base)
+static unsigned set_can(struct check_facts *facts, const struct check_set *set, const struct check_condition *condition,
+                        uint64_t base)
 {
     unsigned can = 0;
     uint64_t last = base | set->range.hi;
@@ -256,9 +258,22 @@ struct question {
     bool must_hold;
 };
 
-// Whether (word & mask), of which only the `free` bits are not decided, is in a range.
-static int judge_range(struct check_facts *facts, const struct check_range *range, uint32_t free, uint32_t fixed)
+// A word that is partly decided: `free` bits are not, the others are as in `fixed`.
+struct partial {
+    uint32_t free;
+    uint32_t fixed;
+};
+
+static struct partial masked(struct partial word, uint32_t mask)
 {
+    return (struct partial){word.free & mask, word.fixed & mask};
+}
+
+// Whether a word is in a range.
+static int judge_range(struct check_facts *facts, const struct check_range *range, struct partial word)
+{
+    uint32_t free = word.free;
+    uint32_t fixed = word.fixed;
     const struct check_set set = {clamp(*range, fixed, fixed | free), free, fixed};
     if (!check_set_meets(facts, &set, 0, ALL)) {
         return IMPOSSIBLE;
@@ -274,58 +289,64 @@ static int judge_range(struct check_facts *facts, const struct check_range *rang
     return CERTAIN;
 }
 
-static int judge_question(struct check_facts *facts, const struct question *question, uint32_t free, uint32_t fixed)
+static int judge_question(struct check_facts *facts, const struct question *question, struct partial word)
 {
     if (question->condition == NULL) {
         return CERTAIN;
     }
-    const struct check_set set = {{.lo = fixed, .hi = fixed | free}, free, fixed};
+    const struct check_set set = {{.lo = word.fixed, .hi = word.fixed | word.free}, word.free, word.fixed};
     unsigned can = set_can(facts, &set, question->condition, question->base);
     unsigned wanted = question->must_hold ? CHECK_CAN_HOLD : CHECK_CAN_FAIL;
     return (can & wanted) == 0 ? IMPOSSIBLE : can == wanted ? CERTAIN : OPEN;
 }
 
-// Whether a word of which only the `free` bits are not decided can have all facts and answer the question. Returns: IMPOSSIBLE; CERTAIN if
-// every choice of free bits does; OPEN with the bits that matter in *ret_open.
-static int judge_word(struct check_facts *facts, const struct check_word *known, const struct question *question, uint32_t free,
-                      uint32_t fixed, uint32_t *ret_open)
+// Whether a word can have all facts and answer the question. Returns: IMPOSSIBLE; CERTAIN if every choice of free bits does; OPEN
+// with the bits that matter in *ret_open.
+static int judge_word(struct check_facts *facts, const struct check_word *known, const struct question *question,
+                      struct partial word, uint32_t *ret_open)
 {
     facts->steps++;
-    int whole = judge_range(facts, &known->whole, free, fixed);
-    int asked = judge_question(facts, question, free & question->mask, fixed & question->mask);
+    int whole = judge_range(facts, &known->whole, word);
+    int asked = judge_question(facts, question, masked(word, question->mask));
     *ret_open = (whole == OPEN ? ALL : 0) | (asked == OPEN ? question->mask : 0);
     int worst = whole > asked ? whole : asked;
     // Older nodes of a mask say less than the newest one, but nothing wrong.
     for (uint32_t at = known->masked; at != 0 && worst != IMPOSSIBLE; at = facts->nodes[at - 1].next) {
         const struct check_node *node = &facts->nodes[at - 1];
-        int judged = judge_range(facts, &node->range, free & node->number, fixed & node->number);
+        int judged = judge_range(facts, &node->range, masked(word, node->number));
         *ret_open |= judged == OPEN ? node->number : 0;
         worst = judged > worst ? judged : worst;
     }
     return worst;
 }
 
-// Whether any word has all facts and answers the question; bits in `free` are not decided. Recursion: one level per bit.
-static bool search_bits(struct check_facts *facts, const struct check_word *known, const struct question *question, uint32_t free,
-                        uint32_t fixed)
+// Whether any word has all facts and answers the question. Recursion: one level per bit.
+static bool search_bits(struct check_facts *facts, const struct check_word *known, const struct question *question,
+                        struct partial word)
 {
     uint32_t open;
-    int judged = judge_word(facts, known, question, free, fixed, &open);
-    if (judged != OPEN || (open & free) == 0) {
+    int judged = judge_word(facts, known, question, word, &open);
+    if (judged != OPEN || (open & word.free) == 0) {
         return judged != IMPOSSIBLE;
     }
     // Only bits that something open looks at are worth deciding; the others stay free, since either value will do.
-    uint32_t bit = 0x80000000u >> __builtin_clz(open & free);
-    return search_bits(facts, known, question, free & ~bit, fixed) || search_bits(facts, known, question, free & ~bit, fixed | bit);
+    uint32_t bit = 0x80000000u >> __builtin_clz(open & word.free);
+    return search_bits(facts, known, question, (struct partial){word.free & ~bit, word.fixed}) ||
+           search_bits(facts, known, question, (struct partial){word.free & ~bit, word.fixed | bit});
+}
+
+static bool search_undecided(struct check_facts *facts, const struct check_word *known, const struct question *question)
+{
+    return search_bits(facts, known, question, (struct partial){~known->known, known->value});
 }
 
 static unsigned search_word(struct check_facts *facts, const struct check_word *known, struct question question)
 {
     unsigned can = 0;
     question.must_hold = true;
-    can |= search_bits(facts, known, &question, ~known->known, known->value) ? CHECK_CAN_HOLD : 0;
+    can |= search_undecided(facts, known, &question) ? CHECK_CAN_HOLD : 0;
     question.must_hold = false;
-    can |= search_bits(facts, known, &question, ~known->known, known->value) ? CHECK_CAN_FAIL : 0;
+    can |= search_undecided(facts, known, &question) ? CHECK_CAN_FAIL : 0;
     return can;
 }
 
@@ -347,7 +368,8 @@ static bool is_simple(const struct check_facts *facts, uint32_t word, uint32_t m
     return mask == ALL || is_whole(&known->whole);
 }
 
-static unsigned word_can(struct check_facts *facts, uint32_t word, uint32_t mask, const struct check_condition *condition, uint64_t base)
+static unsigned word_can(struct check_facts *facts, uint32_t word, uint32_t mask, const struct check_condition *condition,
+                         uint64_t base)
 {
     facts->steps++;
     if (is_simple(facts, word, mask)) {
@@ -447,7 +469,7 @@ bool check_is_possible(struct check_facts *facts)
     const struct question nothing = {.condition = NULL};
     for (uint32_t word = 0; word < CHECK_WORDS; word++) {
         const struct check_word *known = &facts->words[word];
-        if (!search_bits(facts, known, &nothing, ~known->known, known->value)) {
+        if (!search_undecided(facts, known, &nothing)) {
             return false;
         }
     }

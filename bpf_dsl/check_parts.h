@@ -31,7 +31,8 @@ bool check_read_condition(const struct brig_dsl_rule_condition *source, struct b
                           struct check_condition *ret_condition);
 
 // Makes a condition of spans in any order, which are the arena's. `is_wide` may turn out to be unnecessary.
-struct check_condition check_make_condition(uint8_t argument, bool is_wide, uint64_t mask, struct check_span *spans, uint32_t count);
+struct check_condition check_make_condition(uint8_t argument, bool is_wide, uint64_t mask, struct check_span *spans,
+                                            uint32_t count);
 
 // Whether two conditions ask about the same bits of the same argument.
 bool check_same_place(const struct check_condition *a, const struct check_condition *b);
@@ -82,7 +83,7 @@ struct check_facts {
     struct check_undo *undo;
     uint32_t undo_count;
     uint32_t undo_limit;
-    uint32_t steps; // work done
+    uint32_t steps;  // work done
     bool overflowed; // sticky: a stack was too small
 };
 
@@ -135,7 +136,7 @@ struct check_rule {
 struct check_subject {
     uint32_t ret; // where it is a constant
     const struct check_rule *rules;
-    uint32_t rule_count; // 0: a constant or an expression
+    uint32_t rule_count;                             // 0: a constant or an expression
     const struct check_condition *const *conditions; // all of them, where there are any
     uint32_t condition_count;
     const struct dsl_expr *verdict; // NULL: not an expression

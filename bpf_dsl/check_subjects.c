@@ -1,11 +1,11 @@
 // check_subjects: what the rules say about a number, compared with one value that the program returns.
 //
-// Takes: the rules of a call (or an expression), a return value, and the facts of the path that returns it. Gives: equal if the rules say
-// that value for every call with these facts. Guarantees: exact. Rules are gone through in order, as they are written; a rule that may or may
-// not match is passed over if it says the same value, and otherwise the facts are cut in two at a border of one of its conditions, and
-// both halves are looked at.
-// Recursion: each cut halves the borders of one condition; CHECK_CUTS levels, then undecided.
-// Weaknesses: the number of cuts is the product over the conditions in the worst case; steps are counted, and the budget is the walk's.
+// Takes: the rules of a call (or an expression), a return value, and the facts of the path that returns it. Gives: equal if the
+// rules say that value for every call with these facts. Guarantees: exact. Rules are gone through in order, as they are written; a
+// rule that may or may not match is passed over if it says the same value, and otherwise the facts are cut in two at a border of
+// one of its conditions, and both halves are looked at. Recursion: each cut halves the borders of one condition; CHECK_CUTS levels,
+// then undecided. Weaknesses: the number of cuts is the product over the conditions in the worst case; steps are counted, and the
+// budget is the walk's.
 #include "bpf_dsl/check_parts.h"
 
 #include <string.h>
@@ -230,7 +230,8 @@ static unsigned can_of(struct asking *asking, const struct check_condition *cond
     return can;
 }
 
-// Whether all conditions of a rule hold. A bit each for "they can" and "they can fail"; a call that has all facts may still not exist.
+// Whether all conditions of a rule hold. A bit each for "they can" and "they can fail"; a call that has all facts may still not
+// exist.
 static unsigned rule_can(struct asking *asking, const struct check_rule *rule)
 {
     unsigned can = CHECK_CAN_HOLD;
@@ -332,8 +333,7 @@ static enum dsl_checked ask_halves(struct asking *asking, uint32_t cuts)
 {
     struct check_facts *facts = asking->facts;
     struct check_cut cut;
-    if (cuts == CHECK_CUTS || facts->steps > CHECK_STEPS || facts->overflowed ||
-        !check_find_cut(facts, asking->open, &cut)) {
+    if (cuts == CHECK_CUTS || facts->steps > CHECK_STEPS || facts->overflowed || !check_find_cut(facts, asking->open, &cut)) {
         return DSL_CHECKED_UNDECIDED;
     }
     struct check_mark mark = check_mark(facts);

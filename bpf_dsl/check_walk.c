@@ -1,12 +1,12 @@
 // check_walk: all paths of a program.
 //
-// Takes: a valid program and what must be said about every number. Gives: whether it says that. How: first the paths that look at arch and number
-// only; where one of them returns, or loads anything else, it goes on once for each different thing that must be said about the numbers that
-// come here. Every test splits the facts of a path; a side without any value left is not walked; at a return check_subject_says compares.
-// Guarantees: exact; what it does not follow (X, M[], arithmetic but "and") makes it undecided, never equal.
-// Joins: where ways meet at a load, nothing that is still tested below was touched, and every condition of the rules is known or untouched as
-// well, the rest is the same for all ways with the same known conditions; it is walked once.
-// Weaknesses: other joins are walked once per way; steps are counted, CHECK_WALK_STEPS of them.
+// Takes: a valid program and what must be said about every number. Gives: whether it says that. How: first the paths that look at
+// arch and number only; where one of them returns, or loads anything else, it goes on once for each different thing that must be
+// said about the numbers that come here. Every test splits the facts of a path; a side without any value left is not walked; at a
+// return check_subject_says compares. Guarantees: exact; what it does not follow (X, M[], arithmetic but "and") makes it undecided,
+// never equal. Joins: where ways meet at a load, nothing that is still tested below was touched, and every condition of the rules
+// is known or untouched as well, the rest is the same for all ways with the same known conditions; it is walked once. Weaknesses:
+// other joins are walked once per way; steps are counted, CHECK_WALK_STEPS of them.
 #include "bpf_dsl/check_parts.h"
 
 #include <linux/filter.h>
@@ -183,10 +183,10 @@ static bool take_test(struct check_walk *walk, struct path *path)
         if (path->fork_count == walk->fork_limit) {
             return false;
         }
-        walk->forks[path->fork_count++] =
-            (struct check_fork){no, path->a, check_mark(facts), sides.word, sides.mask, sides.no};
+        walk->forks[path->fork_count++] = (struct check_fork){no, path->a, check_mark(facts), sides.word, sides.mask, sides.no};
     }
-    // With one side only nothing is learned that was not known; where both sides are empty no call comes here, and any side will do.
+    // With one side only nothing is learned that was not known; where both sides are empty no call comes here, and any side will
+    // do.
     learn(facts, sides.word, sides.mask, can_yes ? sides.yes : sides.no);
     path->pc = can_yes ? yes : no;
     return true;
@@ -229,8 +229,8 @@ static bool read_known(struct check_walk *walk, const struct check_subject *subj
     return true;
 }
 
-// Whether the rest of the program from here has been walked, or is being walked, for the same known conditions. A walk that fails ends
-// everything, so what was begun counts as done.
+// Whether the rest of the program from here has been walked, or is being walked, for the same known conditions. A walk that fails
+// ends everything, so what was begun counts as done.
 static bool is_walked(struct check_walk *walk, const struct path *path)
 {
     struct check_facts *facts = &walk->facts;

@@ -1,7 +1,7 @@
 // codegen: steps become instructions, from the last to the first.
 //
-// Takes: steps, which only lead to steps with smaller ids. Gives: a program in which every step but RET stands once. Requires: nothing.
-// Guarantees: every conditional jump reaches its targets; deterministic. What a step becomes:
+// Takes: steps, which only lead to steps with smaller ids. Gives: a program in which every step but RET stands once. Requires:
+// nothing. Guarantees: every conditional jump reaches its targets; deterministic. What a step becomes:
 //
 //     LOAD w     ld  [4 * w]        falls into its successor, or is followed by ja
 //     AND m      and #m             likewise
@@ -9,10 +9,10 @@
 //                                   that falls through on neither side into two
 //     RET k      ret #k             as often as needed so that every jump reaches one
 //
-// Order: the successor that is emitted last stands right behind its test. It is the smaller one, so that the jump over it stays short; JSET
-// cannot be inverted by the kernel, so there it is the one for "no" where both are new. A load stands right before what it loads for, so that
-// those who have the word in A already jump past it.
-// Known weaknesses: the layout knows sizes but no frequencies; a far jump costs a ja at the first place from which it is needed.
+// Order: the successor that is emitted last stands right behind its test. It is the smaller one, so that the jump over it stays
+// short; JSET cannot be inverted by the kernel, so there it is the one for "no" where both are new. A load stands right before what
+// it loads for, so that those who have the word in A already jump past it. Known weaknesses: the layout knows sizes but no
+// frequencies; a far jump costs a ja at the first place from which it is needed.
 #include "bpf_dsl/codegen.h"
 
 #include <string.h>
@@ -20,8 +20,8 @@
 // What is known about one step.
 struct spot {
     struct dsl_label label;
-    uint32_t size;    // instructions below, shared ones counted again (saturates)
-    uint32_t load;    // LOAD step that falls into this one, + 1; 0: none
+    uint32_t size; // instructions below, shared ones counted again (saturates)
+    uint32_t load; // LOAD step that falls into this one, + 1; 0: none
 };
 
 struct codegen {
@@ -33,12 +33,9 @@ struct codegen {
 };
 
 static const uint16_t codes[] = {
-    [DSL_STEP_LOAD] = BPF_LD | BPF_W | BPF_ABS,
-    [DSL_STEP_AND] = BPF_ALU | BPF_AND | BPF_K,
-    [DSL_STEP_JEQ] = BPF_JMP | BPF_JEQ | BPF_K,
-    [DSL_STEP_JGE] = BPF_JMP | BPF_JGE | BPF_K,
-    [DSL_STEP_JGT] = BPF_JMP | BPF_JGT | BPF_K,
-    [DSL_STEP_JSET] = BPF_JMP | BPF_JSET | BPF_K,
+    [DSL_STEP_LOAD] = BPF_LD | BPF_W | BPF_ABS, [DSL_STEP_AND] = BPF_ALU | BPF_AND | BPF_K,
+    [DSL_STEP_JEQ] = BPF_JMP | BPF_JEQ | BPF_K, [DSL_STEP_JGE] = BPF_JMP | BPF_JGE | BPF_K,
+    [DSL_STEP_JGT] = BPF_JMP | BPF_JGT | BPF_K, [DSL_STEP_JSET] = BPF_JMP | BPF_JSET | BPF_K,
 };
 
 static const struct dsl_step *step_of(const struct codegen *codegen, uint32_t id)

@@ -5,7 +5,8 @@
 #include "bpf_dsl/emit.h"
 #include "bpf_dsl/tree.h"
 
-// Emits everything that tree->root reaches. Returns: false when the arena is exhausted; a program that is too big is the emitter's to say.
+// Emits everything that tree->root reaches. Returns: false when the arena is exhausted; a program that is too big is the emitter's
+// to say.
 bool dsl_codegen(const struct dsl_tree *tree, struct dsl_emitter *emitter);
 
 #endif

@@ -1,6 +1,7 @@
 // compile: the pipeline.
 //
-// Takes: a policy, or an evaluator. Gives: a program that was proven to decide what they say. The stages, each in a file of its own:
+// Takes: a policy, or an evaluator. Gives: a program that was proven to decide what they say. The stages, each in a file of its
+// own:
 //
 //     rows         const data                                              brig_dsl_resolve       resolve.c
 //     expression   one immutable, hash-consed node per call                evaluate               lower_rules.c, expr.c
@@ -10,8 +11,8 @@
 //     insns        sock_filter[], built from the end                       dsl_codegen            codegen.c, emit.c
 //     checked      the emitted bytes decide what the rows say              dsl_check              check.c
 //
-// Where the optimised form explodes, does not fit, or cannot be proven in its budget, the plain program (plain.c) takes its place, and is
-// checked as well.
+// Where the optimised form explodes, does not fit, or cannot be proven in its budget, the plain program (plain.c) takes its place,
+// and is checked as well.
 #include "bpf_dsl/compile.h"
 
 #include "bpf_dsl/check.h"
@@ -150,13 +151,13 @@ static struct brig_dsl_program program_of(const struct dsl_compilation *compilat
 }
 
 enum brig_code brig_dsl_compile_with(const struct brig_dsl_evaluator *evaluator, const struct brig_dsl_options *options,
-                                     struct brig_dsl_arena *arena, struct brig_dsl_program *ret_program,
-                                     struct brig_error *reterr)
+                                     struct brig_dsl_arena *arena, struct brig_dsl_program *ret_program, struct brig_error *reterr)
 {
     struct dsl_compilation compilation = {.options = options, .arena = arena, .evaluator = *evaluator};
     if ((unsigned)options->arch >= BRIG_DSL_ARCH_COUNT) {
-        return brig_error_set(reterr, (struct brig_error){
-                                          .code = BRIG_BAD_ARGUMENT, .step = STEP, .subject = "arch", .detail = (int64_t)options->arch});
+        return brig_error_set(
+            reterr,
+            (struct brig_error){.code = BRIG_BAD_ARGUMENT, .step = STEP, .subject = "arch", .detail = (int64_t)options->arch});
     }
     if (dsl_compile(&compilation) != BRIG_OK) {
         return brig_error_set(reterr, compilation.error);
@@ -190,8 +191,9 @@ enum brig_code brig_dsl_compile(const struct brig_dsl_policy *policy, const stru
     return code;
 }
 
-enum brig_code brig_dsl_dump(const struct brig_dsl_policy *policy, const struct brig_dsl_options *options, enum brig_dsl_stage stage,
-                             struct brig_dsl_arena *arena, const struct brig_dsl_sink *sink, struct brig_error *reterr)
+enum brig_code brig_dsl_dump(const struct brig_dsl_policy *policy, const struct brig_dsl_options *options,
+                             enum brig_dsl_stage stage, struct brig_dsl_arena *arena, const struct brig_dsl_sink *sink,
+                             struct brig_error *reterr)
 {
     struct brig_dsl_rules rules;
     struct dsl_compilation compilation = {.options = options, .arena = arena};

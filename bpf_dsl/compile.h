@@ -24,7 +24,8 @@ struct dsl_compilation {
     struct brig_error error; // once something failed
 };
 
-// Runs every stage after the rules. Returns: OK; OUT_OF_ARENA, BAD_ARGUMENT, PROGRAM_TOO_BIG, BUG_CHECK_FAILED, with compilation->error set.
+// Runs every stage after the rules. Returns: OK; OUT_OF_ARENA, BAD_ARGUMENT, PROGRAM_TOO_BIG, BUG_CHECK_FAILED, with
+// compilation->error set.
 enum brig_code dsl_compile(struct dsl_compilation *compilation);
 
 // Writes one stage after the rules; the compile must have succeeded.

@@ -1,13 +1,12 @@
 // decisions: building the decision graph.
 //
-// Takes: leaves and switches. Gives: nodes in one normal form, each different one once, so that equal decisions are one id and runs that
-// decide alike can be merged by comparing ids.
-// Requires: within one diagram variables appear in the graph's order, at most once on a path.
-// Guarantees: runs of a switch cover 0 .. 2^32-1, neighbours differ; a run of a masked switch starts at a value that the mask can give, and has
-// at least one; grafting visits each pair of nodes once (as long as the cache remembers).
-// Recursion goes one variable deeper each time, and a diagram has at most DSL_VARIABLES of them (lower_decisions.c).
-// Weaknesses: an order fixed beforehand can make a graph that is far bigger than another one; the step limit is the way out. Masks of
-// one word are separate variables here, facts.c finds out what they say about each other.
+// Takes: leaves and switches. Gives: nodes in one normal form, each different one once, so that equal decisions are one id and runs
+// that decide alike can be merged by comparing ids. Requires: within one diagram variables appear in the graph's order, at most
+// once on a path. Guarantees: runs of a switch cover 0 .. 2^32-1, neighbours differ; a run of a masked switch starts at a value
+// that the mask can give, and has at least one; grafting visits each pair of nodes once (as long as the cache remembers). Recursion
+// goes one variable deeper each time, and a diagram has at most DSL_VARIABLES of them (lower_decisions.c). Weaknesses: an order
+// fixed beforehand can make a graph that is far bigger than another one; the step limit is the way out. Masks of one word are
+// separate variables here, facts.c finds out what they say about each other.
 #include "bpf_dsl/decisions.h"
 
 #include <string.h>

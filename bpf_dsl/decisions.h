@@ -1,8 +1,8 @@
 // decisions: the one graph in which everything is decided. Internal to bpf_dsl.
 //
-// A node is a leaf, or a switch over (word & mask) whose sorted runs cover 0 .. 2^32-1 exactly once; neighbours lead to different nodes.
-// The arch, the call's number, and every half of every argument are words like any other, so one form serves them all, and equal parts
-// of different calls are one node.
+// A node is a leaf, or a switch over (word & mask) whose sorted runs cover 0 .. 2^32-1 exactly once; neighbours lead to different
+// nodes. The arch, the call's number, and every half of every argument are words like any other, so one form serves them all, and
+// equal parts of different calls are one node.
 #ifndef BRIG_BPF_DSL_DECISIONS_H
 #define BRIG_BPF_DSL_DECISIONS_H
 
@@ -52,15 +52,15 @@ struct dsl_graft_memo;
 
 struct dsl_decisions {
     struct dsl_intern nodes;
-    struct dsl_order order;      // in force; dsl_decisions_set_order
-    uint32_t order_stamp;        // changes with it, so that what was remembered under another order is not used
-    bool is_chaining;            // grafts keep the graft below the base, whatever the order
-    struct dsl_run *scratch;     // a stack of runs under construction
+    struct dsl_order order;  // in force; dsl_decisions_set_order
+    uint32_t order_stamp;    // changes with it, so that what was remembered under another order is not used
+    bool is_chaining;        // grafts keep the graft below the base, whatever the order
+    struct dsl_run *scratch; // a stack of runs under construction
     uint32_t scratch_used;
     struct dsl_graft_memo *memo; // a cache that forgets
     uint32_t steps;              // work done
     uint32_t step_limit;
-    bool exploded;               // sticky until more steps are allowed: more work or runs than allowed, or too many nodes
+    bool exploded; // sticky until more steps are allowed: more work or runs than allowed, or too many nodes
 };
 
 // Runs that can be under construction at once.
@@ -72,7 +72,8 @@ bool dsl_decisions_init(struct dsl_decisions *graph, struct brig_dsl_arena *aren
 // Sets the order of the words for what is built next. Whole diagrams of another order may be leaves' parents, but never be grafted.
 void dsl_decisions_set_order(struct dsl_decisions *graph, const struct dsl_order *order);
 
-// Grafts with or without sorting variables. Without, the result may test a variable again, and must not become the base of a sorted graft.
+// Grafts with or without sorting variables. Without, the result may test a variable again, and must not become the base of a sorted
+// graft.
 void dsl_decisions_set_chaining(struct dsl_decisions *graph, bool is_chaining);
 
 // Allows so many steps from now on, and forgets an explosion unless the nodes themselves ran out.
@@ -85,11 +86,12 @@ uint32_t dsl_decision_ret(struct dsl_decisions *graph, uint32_t ret);
 uint32_t dsl_decision_switch(struct dsl_decisions *graph, enum dsl_word word, uint32_t mask, const struct dsl_run *runs,
                              uint32_t count);
 
-// `base` with `leaf` (NO or YES) replaced by `graft`. With YES this is "and", with NO it is "or", and "the first rule that matches".
+// `base` with `leaf` (NO or YES) replaced by `graft`. With YES this is "and", with NO it is "or", and "the first rule that
+// matches".
 uint32_t dsl_decision_graft(struct dsl_decisions *graph, uint32_t base, enum dsl_decision_kind leaf, uint32_t graft);
 
-// Marks what `root` reaches: children have smaller ids, so one walk downwards is enough. Returns: a byte for each id up to `root`; NULL when the
-// arena is exhausted.
+// Marks what `root` reaches: children have smaller ids, so one walk downwards is enough. Returns: a byte for each id up to `root`;
+// NULL when the arena is exhausted.
 unsigned char *dsl_decisions_mark(const struct dsl_decisions *graph, uint32_t root);
 
 static inline const struct dsl_decision *dsl_decision_get(const struct dsl_decisions *graph, uint32_t id)

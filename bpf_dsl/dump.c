@@ -1,8 +1,9 @@
 // dump: the stages of a compile as text, for people and golden files.
 //
-// Takes: a compilation that succeeded. Gives: one stage, in the order in which the compiler sees it. Guarantees: the same bytes for the same
-// policy and arch on every host. Nodes are named by a letter for their sort and their number: t3 a test, v7 a verdict, d12 a
-// decision, s40 a step. Weaknesses: where the program had to be emitted plain, the later stages are those that were given up, or empty.
+// Takes: a compilation that succeeded. Gives: one stage, in the order in which the compiler sees it. Guarantees: the same bytes for
+// the same policy and arch on every host. Nodes are named by a letter for their sort and their number: t3 a test, v7 a verdict, d12
+// a decision, s40 a step. Weaknesses: where the program had to be emitted plain, the later stages are those that were given up, or
+// empty.
 #include "bpf_dsl/compile.h"
 #include "bpf_dsl/program.h"
 #include "bpf_dsl/text.h"

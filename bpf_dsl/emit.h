@@ -1,7 +1,7 @@
 // emit: instructions written from the end of the program to its beginning. Internal to bpf_dsl.
 //
-// Jumps only go forward, so whatever an instruction can jump to is there before it, and its place, counted from the end, never changes.
-// There are no labels to resolve and no offsets to count.
+// Jumps only go forward, so whatever an instruction can jump to is there before it, and its place, counted from the end, never
+// changes. There are no labels to resolve and no offsets to count.
 #ifndef BRIG_BPF_DSL_EMIT_H
 #define BRIG_BPF_DSL_EMIT_H
 

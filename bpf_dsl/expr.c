@@ -1,11 +1,10 @@
 // expr: the expression builder.
 //
-// Takes: calls of expr.h. Gives: immutable nodes, each different one once. Requires: nothing; whatever is wrong with an argument is kept as
-// a sticky flag and gives a node that is false, or denies.
-// Guarantees: every test of an argument has one form, "(argument & mask) in sorted runs", so that equal tests are one node however
-// they were written (AT_MOST 3, RANGE 0..3 and IN 0, 1, 2, 3); all_of and any_of do not depend on order; what is known is
-// folded (a constant part, both branches equal).
-// Weaknesses: equality is of form, not of meaning: all_of(a, any_of(a, b)) is not a. The decisions behind it find that out.
+// Takes: calls of expr.h. Gives: immutable nodes, each different one once. Requires: nothing; whatever is wrong with an argument is
+// kept as a sticky flag and gives a node that is false, or denies. Guarantees: every test of an argument has one form, "(argument &
+// mask) in sorted runs", so that equal tests are one node however they were written (AT_MOST 3, RANGE 0..3 and IN 0, 1, 2, 3);
+// all_of and any_of do not depend on order; what is known is folded (a constant part, both branches equal). Weaknesses: equality is
+// of form, not of meaning: all_of(a, any_of(a, b)) is not a. The decisions behind it find that out.
 #include "bpf_dsl/expr_nodes.h"
 
 #include <linux/seccomp.h>

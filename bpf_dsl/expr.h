@@ -10,8 +10,8 @@
 //       struct brig_dsl_operand domain = {.argument = 0, .bits = 32};
 //       return brig_dsl_if(b, brig_dsl_arg_in(b, domain, (const uint64_t[]){AF_UNIX, AF_INET}, 2), allow, deny);
 //   }
-//   struct brig_dsl_evaluator evaluator = {.evaluate = decide, .foreign_ret = SECCOMP_RET_KILL_PROCESS, .x32_ret = SECCOMP_RET_KILL_PROCESS};
-//   code = brig_dsl_compile_with(&evaluator, &options, &arena, &program, &error);
+//   struct brig_dsl_evaluator evaluator = {.evaluate = decide, .foreign_ret = SECCOMP_RET_KILL_PROCESS, .x32_ret =
+//   SECCOMP_RET_KILL_PROCESS}; code = brig_dsl_compile_with(&evaluator, &options, &arena, &program, &error);
 //
 // Rules that hold throughout:
 // - Tests and verdicts are struct values: they cannot be compared, negated or used as a C condition by mistake.
@@ -75,7 +75,8 @@ struct brig_dsl_test brig_dsl_arg_in(struct brig_dsl_builder *builder, struct br
                                      size_t count);
 
 // lo <= operand <= hi, in the operand's own sign; false where lo is above hi.
-struct brig_dsl_test brig_dsl_arg_range(struct brig_dsl_builder *builder, struct brig_dsl_operand operand, uint64_t lo, uint64_t hi);
+struct brig_dsl_test brig_dsl_arg_range(struct brig_dsl_builder *builder, struct brig_dsl_operand operand, uint64_t lo,
+                                        uint64_t hi);
 
 // (operand & mask) is one of `count` values; a value with bits outside the mask never is.
 struct brig_dsl_test brig_dsl_arg_masked(struct brig_dsl_builder *builder, struct brig_dsl_operand operand, uint64_t mask,
@@ -94,8 +95,8 @@ struct brig_dsl_verdict brig_dsl_switch(struct brig_dsl_builder *builder, struct
 
 // Who decides.
 struct brig_dsl_evaluator {
-    // Decides one call. Called once for every call of the target, and once with BRIG_SYS_NONE for all numbers that are no call. Must answer
-    // the same when asked again.
+    // Decides one call. Called once for every call of the target, and once with BRIG_SYS_NONE for all numbers that are no call.
+    // Must answer the same when asked again.
     struct brig_dsl_verdict (*evaluate)(const void *context, struct brig_dsl_builder *builder, enum brig_dsl_call call,
                                         enum brig_dsl_arch arch);
     const void *context;
@@ -105,11 +106,9 @@ struct brig_dsl_evaluator {
 
 // Compiles what `evaluator` says, as brig_dsl_compile does rows. The check compares the program with the expressions.
 //
-// The two reserved numbers (BRIG_DSL_DIE_NR, BRIG_DSL_PROBE_NR) are in the program. ret_program->traps is empty and its policy is NULL: traps are
-// the evaluator's own affair.
-// Returns: OK; BAD_ARGUMENT (an operand was bad or an expression too deep); OUT_OF_ARENA; PROGRAM_TOO_BIG; BUG_CHECK_FAILED.
-// Owns: ret_program points into `arena`.
-// Context: normal, after fork.
+// The two reserved numbers (BRIG_DSL_DIE_NR, BRIG_DSL_PROBE_NR) are in the program. ret_program->traps is empty and its policy is
+// NULL: traps are the evaluator's own affair. Returns: OK; BAD_ARGUMENT (an operand was bad or an expression too deep);
+// OUT_OF_ARENA; PROGRAM_TOO_BIG; BUG_CHECK_FAILED. Owns: ret_program points into `arena`. Context: normal, after fork.
 BRIG_MUST_CHECK enum brig_code brig_dsl_compile_with(const struct brig_dsl_evaluator *evaluator,
                                                      const struct brig_dsl_options *options, struct brig_dsl_arena *arena,
                                                      struct brig_dsl_program *ret_program, struct brig_error *reterr);

@@ -1,5 +1,5 @@
-// expr_nodes: what stands behind the opaque values of expr.h. Internal to bpf_dsl: the lowering reads it, and so does the check of custom
-// evaluators.
+// expr_nodes: what stands behind the opaque values of expr.h. Internal to bpf_dsl: the lowering reads it, and so does the check of
+// custom evaluators.
 #ifndef BRIG_BPF_DSL_EXPR_NODES_H
 #define BRIG_BPF_DSL_EXPR_NODES_H
 
@@ -30,8 +30,8 @@ struct dsl_expr_run {
 struct dsl_expr {
     uint8_t kind; // enum dsl_expr_kind
     uint8_t argument;
-    uint8_t bits;   // 32 or 64
-    uint8_t depth;  // nesting below this node, at most DSL_EXPR_DEPTH
+    uint8_t bits;                      // 32 or 64
+    uint8_t depth;                     // nesting below this node, at most DSL_EXPR_DEPTH
     uint32_t count;                    // of runs, or of parts
     uint64_t mask;                     // ARGUMENT: within `bits`; RET: the value
     const struct dsl_expr_run *runs;   // ARGUMENT

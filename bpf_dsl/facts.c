@@ -1,13 +1,13 @@
 // facts: what tests of a word say about later tests of the same word.
 //
 // Takes: a diagram. Gives: one that decides the same, without branches that no call can take. Requires: nothing.
-// How: a fact is a pair (switch, child): the word is one that this switch sends to this child. Walking down, each node is seen under the facts about
-// the words that are still tested below it. A run of a switch is kept if some word has all facts and is in the run; runs that no word is in
-// join their neighbour, which often makes a switch superfluous. Whether such a word exists is found by deciding its bits from the top, only
-// those that an undecided fact looks at.
-// Guarantees: facts are exact (not intervals), so nothing that can be known is overlooked; nodes under the same facts are done once.
-// Recursion: one level per switch on a path, FACTS_DEPTH at most; one per bit in the search.
-// Weaknesses: a child that two parents share is split where their facts differ. Beyond the limits a diagram stays as it is.
+// How: a fact is a pair (switch, child): the word is one that this switch sends to this child. Walking down, each node is seen
+// under the facts about the words that are still tested below it. A run of a switch is kept if some word has all facts and is in
+// the run; runs that no word is in join their neighbour, which often makes a switch superfluous. Whether such a word exists is
+// found by deciding its bits from the top, only those that an undecided fact looks at. Guarantees: facts are exact (not intervals),
+// so nothing that can be known is overlooked; nodes under the same facts are done once. Recursion: one level per switch on a path,
+// FACTS_DEPTH at most; one per bit in the search. Weaknesses: a child that two parents share is split where their facts differ.
+// Beyond the limits a diagram stays as it is.
 #include "bpf_dsl/facts.h"
 
 #include <string.h>
@@ -136,7 +136,8 @@ static bool exists(struct narrowing *narrowing, const struct question *question,
 // --- lists of facts ---------------------------------------------------------------------------------------------------
 
 // The facts that matter below the new one's child, the new one included. Returns: false when there are too many.
-static bool inherit(const struct dsl_decisions *graph, const struct fact_list *list, struct fact new_fact, struct fact_list *ret_list)
+static bool inherit(const struct dsl_decisions *graph, const struct fact_list *list, struct fact new_fact,
+                    struct fact_list *ret_list)
 {
     uint16_t below = dsl_decision_get(graph, new_fact.child)->words;
     *ret_list = (struct fact_list){.count = 0};
@@ -170,7 +171,8 @@ static bool is_remembered(const struct memo_slot *slot, uint32_t id, const struc
            memcmp(slot->facts, list->facts, list->count * sizeof *list->facts) == 0;
 }
 
-static void remember(struct narrowing *narrowing, struct memo_slot *slot, uint32_t id, const struct fact_list *list, uint32_t result)
+static void remember(struct narrowing *narrowing, struct memo_slot *slot, uint32_t id, const struct fact_list *list,
+                     uint32_t result)
 {
     struct fact *facts = DSL_ARENA_ARRAY(narrowing->graph->nodes.arena, struct fact, list->count);
     if (facts != NULL) {

@@ -1,8 +1,8 @@
 // intern: numbers for immutable nodes, so that equal nodes are one node. Internal to bpf_dsl.
 //
-// Takes: a node's hash and a way to compare. Gives: a small dense id per different node. Ids are given in the order of creation, so whatever
-// is sorted or hashed by id comes out the same on every run, whatever the addresses are.
-// Guarantees: a node's address never changes; id 0 is the first node ever added. Weakness: nothing is ever removed.
+// Takes: a node's hash and a way to compare. Gives: a small dense id per different node. Ids are given in the order of creation, so
+// whatever is sorted or hashed by id comes out the same on every run, whatever the addresses are. Guarantees: a node's address
+// never changes; id 0 is the first node ever added. Weakness: nothing is ever removed.
 #ifndef BRIG_BPF_DSL_INTERN_H
 #define BRIG_BPF_DSL_INTERN_H
 

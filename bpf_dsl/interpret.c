@@ -1,11 +1,11 @@
 // interpret: runs a program as the kernel does.
 //
-// Takes: a valid program and what a filter sees of a call. Gives: the value returned and how many instructions ran. Requires: a program that
-// brig_dsl_validate accepts; nothing here looks for a jump or a cell out of range again.
-// Guarantees: the kernel's meaning of every opcode that it accepts from seccomp, the odd ones included: the length is 64, a division by zero
-// that comes from X ends the program with 0, shifts by X count modulo 32 as the JITs and the eBPF interpreter do.
-// Weaknesses: words are read from brig_dsl_data as a little-endian target would see them; all targets are.
-// Source: net/core/filter.c:bpf_convert_filter, kernel/bpf/core.c, kernel/seccomp.c:seccomp_check_filter.
+// Takes: a valid program and what a filter sees of a call. Gives: the value returned and how many instructions ran. Requires: a
+// program that brig_dsl_validate accepts; nothing here looks for a jump or a cell out of range again. Guarantees: the kernel's
+// meaning of every opcode that it accepts from seccomp, the odd ones included: the length is 64, a division by zero that comes from
+// X ends the program with 0, shifts by X count modulo 32 as the JITs and the eBPF interpreter do. Weaknesses: words are read from
+// brig_dsl_data as a little-endian target would see them; all targets are. Source: net/core/filter.c:bpf_convert_filter,
+// kernel/bpf/core.c, kernel/seccomp.c:seccomp_check_filter.
 #include <linux/seccomp.h>
 #include <string.h>
 

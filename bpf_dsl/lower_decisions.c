@@ -1,21 +1,20 @@
 // lower_decisions: expressions become diagrams over 32-bit words.
 //
 // Takes: one verdict. Gives: its decision node. Requires: expressions of at most DSL_EXPR_DEPTH levels.
-// Guarantees: on every path a variable (a word under a mask) is tested at most once; two verdicts that differ only in form get the same id
-// when they order their words alike. Rules are joined pairwise, halves first, so a thousand rules cost n log n.
+// Guarantees: on every path a variable (a word under a mask) is tested at most once; two verdicts that differ only in form get the
+// same id when they order their words alike. Rules are joined pairwise, halves first, so a thousand rules cost n log n.
 //
-// How: a test is a diagram with the leaves YES and NO. "and" grafts onto YES, "or" onto NO; "not" is pushed down to the runs of the argument
-// tests. A rule is its test with the action grafted onto YES; the first match of two lists of rules is the second list grafted onto
-// the first one's NO. A 64-bit test is cut into pieces (runs of the high half) and (runs of the low half).
+// How: a test is a diagram with the leaves YES and NO. "and" grafts onto YES, "or" onto NO; "not" is pushed down to the runs of the
+// argument tests. A rule is its test with the action grafted onto YES; the first match of two lists of rules is the second list
+// grafted onto the first one's NO. A 64-bit test is cut into pieces (runs of the high half) and (runs of the low half).
 //
-// The order of the words, per call: the argument tested most often first, its low half before its high half, since programs pass small
-// numbers and the high half rarely tells two of them apart.
+// The order of the words, per call: the argument tested most often first, its low half before its high half, since programs pass
+// small numbers and the high half rarely tells two of them apart.
 //
-// Where that explodes (step or variable limit), the call's rules are chained instead: the same grafts without sorting by variable, so
-// that a path may ask twice but the size is that of the rules.
-// Recursion: halves of a chain (logarithmic) times DSL_EXPR_DEPTH, and DSL_VARIABLES in the grafts (a chain is joined from its end, so that a
-// graft stays within one link).
-// Weaknesses: the order is a guess.
+// Where that explodes (step or variable limit), the call's rules are chained instead: the same grafts without sorting by variable,
+// so that a path may ask twice but the size is that of the rules. Recursion: halves of a chain (logarithmic) times DSL_EXPR_DEPTH,
+// and DSL_VARIABLES in the grafts (a chain is joined from its end, so that a graft stays within one link). Weaknesses: the order is
+// a guess.
 #include "bpf_dsl/facts.h"
 #include "bpf_dsl/lower.h"
 
@@ -67,8 +66,8 @@ struct half {
     uint32_t mask;
 };
 
-// The part of a run that the mask can give, as a run of the whole word where the mask keeps all upper bits: comparing with a range is
-// cheaper than masking.
+// The part of a run that the mask can give, as a run of the whole word where the mask keeps all upper bits: comparing with a range
+// is cheaper than masking.
 static bool widen(uint32_t mask, uint32_t *first, uint32_t *last)
 {
     if (!dsl_next_in_mask(mask, *first, first) || *first > *last) {

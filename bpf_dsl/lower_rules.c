@@ -1,8 +1,8 @@
 // lower_rules: rules become expressions, the stock implementation of the seam `evaluate(builder, call) -> verdict`.
 //
-// Takes: the resolved rules of one call. Gives: a chain of brig_dsl_if, one link per rule, from the last rule to the first. Requires: rules
-// as brig_dsl_resolve makes them (the last one is unconditional). Guarantees: calls with the same rules get the same node.
-// Weaknesses: none known; nothing is decided here but what each operator means as a set of masked values.
+// Takes: the resolved rules of one call. Gives: a chain of brig_dsl_if, one link per rule, from the last rule to the first.
+// Requires: rules as brig_dsl_resolve makes them (the last one is unconditional). Guarantees: calls with the same rules get the
+// same node. Weaknesses: none known; nothing is decided here but what each operator means as a set of masked values.
 #include "bpf_dsl/lower.h"
 
 static struct brig_dsl_test lower_at_least(struct brig_dsl_builder *builder, struct brig_dsl_operand operand, uint64_t value)

@@ -1,15 +1,15 @@
 // measure: how big a program is, and how long its paths are.
 //
-// Takes: a valid program. Gives: classic and eBPF sizes, the longest path, what the bitmap answers, the mean path of what it does not answer.
-// Guarantees: linear in the program, but for the mean, which runs it once per call. Weaknesses: eBPF sizes are those of the kernel's
-// conversion without constant blinding (net.core.bpf_jit_harden); the mean knows no frequencies.
-// Source: net/core/filter.c:bpf_convert_filter.
+// Takes: a valid program. Gives: classic and eBPF sizes, the longest path, what the bitmap answers, the mean path of what it does
+// not answer. Guarantees: linear in the program, but for the mean, which runs it once per call. Weaknesses: eBPF sizes are those of
+// the kernel's conversion without constant blinding (net.core.bpf_jit_harden); the mean knows no frequencies. Source:
+// net/core/filter.c:bpf_convert_filter.
 #include "bpf_dsl/program.h"
 
 enum { DSL_EBPF_PROLOGUE = 3 }; // A = 0, X = 0, and the context moved to its register
 
-// A jump with a target on either side costs two instructions, one that falls through costs one; JSET cannot be turned round. A constant with
-// the high bit set needs a register of its own, since eBPF would extend its sign.
+// A jump with a target on either side costs two instructions, one that falls through costs one; JSET cannot be turned round. A
+// constant with the high bit set needs a register of its own, since eBPF would extend its sign.
 static uint32_t ebpf_size_of_test(const struct sock_filter *insn)
 {
     bool falls_through = insn->jf == 0 || (insn->jt == 0 && BPF_OP(insn->code) != BPF_JSET);

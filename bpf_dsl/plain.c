@@ -1,9 +1,9 @@
 // plain: the unoptimised program, for when the optimised one cannot be proven in its budget, and for comparing against.
 //
-// Takes: the ranges of numbers and the expressions behind them. Gives: a binary search over the numbers, and behind it one body per different
-// verdict: rule after rule, condition after condition, value after value, each loading what it tests.
-// Guarantees: shares nothing with decisions, tree and codegen but the emitter; numbers that are allowed outright are reached by comparing
-// the number alone. A body looks like this:
+// Takes: the ranges of numbers and the expressions behind them. Gives: a binary search over the numbers, and behind it one body per
+// different verdict: rule after rule, condition after condition, value after value, each loading what it tests. Guarantees: shares
+// nothing with decisions, tree and codegen but the emitter; numbers that are allowed outright are reached by comparing the number
+// alone. A body looks like this:
 //
 //     rule 1:  ld  [lo argument 1]          IN(cmd, 5, 7)
 //              jeq #5, condition 2
@@ -22,6 +22,11 @@ struct plain {
     struct dsl_emitter *emitter;
     const struct brig_dsl_builder *builder;
     struct dsl_label *verdicts; // by expression
+};
+
+struct ways {
+    struct dsl_label *yes;
+    struct dsl_label *no;
 };
 
 static uint16_t jump(uint16_t op)
@@ -69,15 +74,14 @@ static struct dsl_label test_32(struct plain *plain, const struct dsl_expr *node
     return load(plain, DSL_WORD_ARGUMENTS + 2u * node->argument, (uint32_t)node->mask, &next);
 }
 
-// high > H, or high == H and low >= L (or low > L): `op` compares the low halves.
-static struct dsl_label test_above_64(struct plain *plain, const struct dsl_expr *node, uint16_t op, uint64_t limit,
-                                      struct dsl_label *yes, struct dsl_label *no)
+// Whether the number is above `limit`, or at it where `op` is BPF_JGE: high half above, or equal and the low half decides.
+static struct dsl_label test_above(struct plain *plain, const struct dsl_expr *node, uint16_t op, uint64_t limit, struct ways ways)
 {
     uint32_t word = DSL_WORD_ARGUMENTS + 2u * node->argument;
-    struct dsl_label low = test(plain, op, (uint32_t)limit, yes, no);
+    struct dsl_label low = test(plain, op, (uint32_t)limit, ways.yes, ways.no);
     low = load(plain, word, (uint32_t)node->mask, &low);
-    struct dsl_label equal = test(plain, BPF_JEQ, (uint32_t)(limit >> 32), &low, no);
-    struct dsl_label high = test(plain, BPF_JGT, (uint32_t)(limit >> 32), yes, &equal);
+    struct dsl_label equal = test(plain, BPF_JEQ, (uint32_t)(limit >> 32), &low, ways.no);
+    struct dsl_label high = test(plain, BPF_JGT, (uint32_t)(limit >> 32), ways.yes, &equal);
     return load(plain, word + 1, (uint32_t)(node->mask >> 32), &high);
 }
 
@@ -87,8 +91,8 @@ static struct dsl_label test_64(struct plain *plain, const struct dsl_expr *node
     for (uint32_t i = node->count; i-- > 0;) {
         struct dsl_label after = next;
         struct dsl_label *miss = i + 1 == node->count ? no : &after;
-        struct dsl_label below = test_above_64(plain, node, BPF_JGT, node->runs[i].last, miss, yes);
-        next = test_above_64(plain, node, BPF_JGE, node->runs[i].first, &below, miss);
+        struct dsl_label below = test_above(plain, node, BPF_JGT, node->runs[i].last, (struct ways){miss, yes});
+        next = test_above(plain, node, BPF_JGE, node->runs[i].first, (struct ways){&below, miss});
     }
     return next;
 }

@@ -1,9 +1,8 @@
 // ranges: every number from 0 to 2^32-1, once.
 //
-// Takes: an evaluator. Gives: sorted runs of numbers, neighbours with different verdicts; then the decision over them. Requires: the tables.
-// Guarantees: the runs cover everything: calls, numbers between them that are no call, the two reserved numbers, x32 numbers on
-// x86_64, and what is above. The evaluator is asked once per call.
-// Weaknesses: none known.
+// Takes: an evaluator. Gives: sorted runs of numbers, neighbours with different verdicts; then the decision over them. Requires:
+// the tables. Guarantees: the runs cover everything: calls, numbers between them that are no call, the two reserved numbers, x32
+// numbers on x86_64, and what is above. The evaluator is asked once per call. Weaknesses: none known.
 #include "bpf_dsl/ranges.h"
 
 #include <linux/seccomp.h>

@@ -1,11 +1,10 @@
 // tree: a search tree for every switch.
 //
-// Takes: a decision graph and weights. Gives: steps (load, mask, test, return) that share equal parts. Requires: a normalised graph.
-// Guarantees: about log2(runs) tests per switch, halved by weight; a value that stands alone between equal neighbours costs one
-// "equal"; a switch whose first run is {0} and that has two runs is one "any of these bits" test, which leaves A as it is; a switch entered
-// while A still holds its word does not load it again.
-// Known weaknesses: halving by weight is not the cheapest tree (that is an optimal alphabetic tree); "equal" tests are mixed in only at
-// the bottom.
+// Takes: a decision graph and weights. Gives: steps (load, mask, test, return) that share equal parts. Requires: a normalised
+// graph. Guarantees: about log2(runs) tests per switch, halved by weight; a value that stands alone between equal neighbours costs
+// one "equal"; a switch whose first run is {0} and that has two runs is one "any of these bits" test, which leaves A as it is; a
+// switch entered while A still holds its word does not load it again. Known weaknesses: halving by weight is not the cheapest tree
+// (that is an optimal alphabetic tree); "equal" tests are mixed in only at the bottom.
 #include "bpf_dsl/tree.h"
 
 #include <linux/seccomp.h>
@@ -99,8 +98,7 @@ static bool is_single(const struct search *search, uint32_t at)
 {
     uint32_t next;
     uint32_t last = last_of(search, at);
-    return search->items[at].first == last ||
-           !dsl_next_in_mask(search->mask, search->items[at].first + 1, &next) || next > last;
+    return search->items[at].first == last || !dsl_next_in_mask(search->mask, search->items[at].first + 1, &next) || next > last;
 }
 
 // A below items[at] goes to `low`, else to `high`. "Above 0x7fffffff" needs no wide constant, "at least 0x80000000" does.
@@ -113,7 +111,8 @@ static uint32_t split(const struct search *search, uint32_t at, uint32_t low, ui
     return test(search, DSL_STEP_JGE, first, high, low);
 }
 
-// Whether all items of [from, to) but a few single values go to `background`. Returns: how many do not; too many count as `to - from`.
+// Whether all items of [from, to) but a few single values go to `background`. Returns: how many do not; too many count as `to -
+// from`.
 static uint32_t count_singles(const struct search *search, uint32_t from, uint32_t to, uint32_t background)
 {
     uint32_t singles = 0;

@@ -1,7 +1,7 @@
 // tree: the decision graph as single tests, the last form before instructions. Internal to bpf_dsl.
 //
-// A step is one instruction to be: load a word, mask it, test it, return. Steps are hash-consed like decisions, so equal tails of different
-// switches are one, and what the accumulator holds is part of a step's place: a test says nothing about loads.
+// A step is one instruction to be: load a word, mask it, test it, return. Steps are hash-consed like decisions, so equal tails of
+// different switches are one, and what the accumulator holds is part of a step's place: a test says nothing about loads.
 #ifndef BRIG_BPF_DSL_TREE_H
 #define BRIG_BPF_DSL_TREE_H
 

@@ -1,8 +1,8 @@
 // validate: says whether the kernel would accept a program.
 //
-// Takes: any bytes as instructions. Gives: yes, or the first reason against. Guarantees: the same answer as the kernel, no more and no
-// less. Weaknesses: names one reason only.
-// Source: net/core/filter.c:bpf_check_classic and check_load_and_stores, kernel/seccomp.c:seccomp_check_filter (Linux 3.17 and later).
+// Takes: any bytes as instructions. Gives: yes, or the first reason against. Guarantees: the same answer as the kernel, no more and
+// no less. Weaknesses: names one reason only. Source: net/core/filter.c:bpf_check_classic and check_load_and_stores,
+// kernel/seccomp.c:seccomp_check_filter (Linux 3.17 and later).
 #include <linux/seccomp.h>
 #include <string.h>
 
@@ -14,13 +14,13 @@
 enum shape {
     SHAPE_REFUSED,
     SHAPE_FREE,
-    SHAPE_LOAD,       // k: an aligned offset into struct seccomp_data
-    SHAPE_STORE,      // k: a cell
-    SHAPE_CELL,       // k: a cell that was written
-    SHAPE_DIVIDE,     // k: not 0
-    SHAPE_SHIFT,      // k: below 32
-    SHAPE_JUMP,       // k: an offset
-    SHAPE_TEST,       // jt and jf: offsets
+    SHAPE_LOAD,   // k: an aligned offset into struct seccomp_data
+    SHAPE_STORE,  // k: a cell
+    SHAPE_CELL,   // k: a cell that was written
+    SHAPE_DIVIDE, // k: not 0
+    SHAPE_SHIFT,  // k: below 32
+    SHAPE_JUMP,   // k: an offset
+    SHAPE_TEST,   // jt and jf: offsets
     SHAPE_RETURN,
 };
 
@@ -99,8 +99,8 @@ static const char *fault_of(const struct sock_filter *insn, size_t left)
     return NULL;
 }
 
-// Which cells are written on every path to each instruction; `memory[i]` has a bit per cell. As in the kernel, what follows a return inherits
-// from it. Returns: index of the first read of an unwritten cell, or insn_count.
+// Which cells are written on every path to each instruction; `memory[i]` has a bit per cell. As in the kernel, what follows a
+// return inherits from it. Returns: index of the first read of an unwritten cell, or insn_count.
 static size_t find_unwritten(const struct sock_filter *insns, size_t insn_count)
 {
     uint16_t memory[BPF_MAXINSNS];
@@ -136,8 +136,9 @@ static size_t find_unwritten(const struct sock_filter *insns, size_t insn_count)
 
 static enum brig_code refuse(struct brig_error *reterr, const char *reason, size_t at)
 {
-    return brig_error_set(reterr, (struct brig_error){
-                                      .code = BRIG_BAD_PROGRAM, .step = "validate program", .subject = reason, .detail = (int64_t)at});
+    return brig_error_set(
+        reterr,
+        (struct brig_error){.code = BRIG_BAD_PROGRAM, .step = "validate program", .subject = reason, .detail = (int64_t)at});
 }
 
 enum brig_code brig_dsl_validate(const struct sock_filter *insns, size_t insn_count, struct brig_error *reterr)

@@ -1,0 +1,71 @@
+#include "tests/bpf_dsl/program_fixture.h"
+
+#include <linux/seccomp.h>
+#include <string.h>
+
+#include "bpf_dsl/lower.h"
+
+enum { RULES_BYTES = 4 << 20, FORM_BYTES = 8 << 20 };
+
+static _Alignas(16) unsigned char rules_memory[RULES_BYTES];
+static _Alignas(16) unsigned char form_memory[2][FORM_BYTES];
+static struct compiled compiled;
+
+struct random_shape program_shape(struct random *random, uint64_t seed)
+{
+    *random = (struct random){seed * 0x9e3779b97f4a7c15u + 1};
+    random_next(random);
+    struct random_shape shape = {.arch = (enum brig_dsl_arch)(seed % BRIG_DSL_ARCH_COUNT)};
+    shape.calls = 1 + random_below(random, 24);
+    shape.most_rules = 1 + random_below(random, 7);
+    shape.most_conditions = 1 + random_below(random, 3);
+    shape.most_values = 1 + random_below(random, 12);
+    shape.returns = 1 + random_below(random, 4);
+    return shape;
+}
+
+static void compile_form(int form)
+{
+    compiled.options[form] = (struct brig_dsl_options){.arch = compiled.rules.arch, .plain = form == COMPILED_PLAIN};
+    brig_dsl_arena_init(&compiled.arenas[form], form_memory[form], FORM_BYTES);
+    compiled.forms[form] = (struct dsl_compilation){.options = &compiled.options[form],
+                                                    .arena = &compiled.arenas[form],
+                                                    .rules = &compiled.rules,
+                                                    .evaluator = dsl_rules_evaluator(&compiled.rules)};
+    compiled.codes[form] = dsl_compile(&compiled.forms[form]);
+    // A program that the check refused is looked at by tests all the same.
+    bool has_program = compiled.forms[form].emitter.insns != NULL;
+    compiled.insns[form] = has_program ? dsl_emitted(&compiled.forms[form].emitter) : NULL;
+    compiled.count[form] = compiled.insns[form] != NULL ? compiled.forms[form].emitter.head : 0;
+}
+
+const struct compiled *program_compile_rules(const struct brig_dsl_rules *rules)
+{
+    compiled.rules = *rules;
+    compile_form(COMPILED_OPTIMISED);
+    compile_form(COMPILED_PLAIN);
+    return &compiled;
+}
+
+const struct compiled *program_compile(struct random *random, const struct random_shape *shape)
+{
+    brig_dsl_arena_init(&compiled.arenas[2], rules_memory, RULES_BYTES);
+    struct brig_dsl_rules rules = random_rules(random, shape, &compiled.arenas[2]);
+    return program_compile_rules(&rules);
+}
+
+struct brig_dsl_rules program_rules(enum brig_dsl_call call, const struct brig_dsl_rule *const *rules, uint32_t count)
+{
+    static const struct brig_dsl_policy policy = {.name = "one call"};
+    static struct brig_dsl_call_rules calls[BRIG_SYS_COUNT];
+    memset(calls, 0, sizeof calls);
+    calls[call] = (struct brig_dsl_call_rules){.rules = rules, .rule_count = count};
+    return (struct brig_dsl_rules){.policy = &policy,
+                                   .arch = BRIG_DSL_X86_64,
+                                   .kernel = BRIG_DSL_KERNEL(6, 18),
+                                   .calls = calls,
+                                   .fallback_ret = SECCOMP_RET_ERRNO | 1,
+                                   .unknown_ret = SECCOMP_RET_ERRNO | 38,
+                                   .foreign_ret = SECCOMP_RET_KILL_PROCESS,
+                                   .x32_ret = SECCOMP_RET_ERRNO | 39};
+}

@@ -1,0 +1,34 @@
+// Programs for the tests of the compiler: compiled from rules, with every stage at hand.
+#ifndef BRIG_TESTS_BPF_DSL_PROGRAM_FIXTURE_H
+#define BRIG_TESTS_BPF_DSL_PROGRAM_FIXTURE_H
+
+#include "bpf_dsl/compile.h"
+#include "bpf_dsl/program.h"
+#include "tests/bpf_dsl/random_rules.h"
+
+// One policy of the generator, compiled both ways.
+struct compiled {
+    struct brig_dsl_rules rules;
+    struct brig_dsl_options options[2];
+    struct brig_dsl_arena arenas[3];
+    struct dsl_compilation forms[2]; // optimised, plain
+    const struct sock_filter *insns[2];
+    uint32_t count[2];
+    enum brig_code codes[2];
+};
+
+enum { COMPILED_OPTIMISED, COMPILED_PLAIN };
+
+// The policy number `seed`: small ones and big ones of every arch. `random` is left where the policy ended.
+struct random_shape program_shape(struct random *random, uint64_t seed);
+
+// Makes rules and compiles them, in memory that the next call takes again. Returns: the result, with a code for each form.
+const struct compiled *program_compile(struct random *random, const struct random_shape *shape);
+
+// The same for rules that are there; they must not be of the last call.
+const struct compiled *program_compile_rules(const struct brig_dsl_rules *rules);
+
+// Rules of one call on x86_64, for tables of tests: everything else gets the fallback ERRNO(1), numbers that are no call ERRNO(38).
+struct brig_dsl_rules program_rules(enum brig_dsl_call call, const struct brig_dsl_rule *const *rules, uint32_t count);
+
+#endif
