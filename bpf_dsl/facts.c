@@ -209,7 +209,8 @@ static uint32_t narrow_switch(struct narrowing *narrowing, uint32_t id, const st
             continue; // the run before it reaches over it
         }
         uint32_t child = narrow_child(narrowing, (struct fact){id, node->runs[i].child}, list, depth);
-        runs[count++] = (struct dsl_run){count == 0 ? 0 : node->runs[i].first, child};
+        runs[count] = (struct dsl_run){count == 0 ? 0 : node->runs[i].first, child};
+        count++;
     }
     return count == 0 ? node->runs[0].child
                       : dsl_decision_switch(narrowing->graph, (enum dsl_word)node->word, node->mask, runs, count);
