@@ -9,9 +9,9 @@
 
 // What libc calls with all signals blocked. The kernel then finds no handler for SIGSYS and kills
 // (kernel/signal.c:force_sig_info_to_task), so an answer from the handler is a promise that cannot be kept. CRASH stays possible:
-// it wants the death and loses only the report. Measured: clone3, rseq and set_robust_list kill pthread_create, clone3 kills system(),
-// madvise kills at thread exit. The others are what glibc and musl have to call between blocking signals and the end of a thread or the
-// start of one, by their design; a libc may do less.
+// it wants the death and loses only the report. Measured: clone3, rseq and set_robust_list kill pthread_create, clone3 kills
+// system(), madvise kills at thread exit. The others are what glibc and musl have to call between blocking signals and the end of a
+// thread or the start of one, by their design; a libc may do less.
 static const struct blocked_call {
     enum brig_dsl_call call;
     const char *reason;

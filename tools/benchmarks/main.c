@@ -1,4 +1,5 @@
-// bench: measures Brig on this machine, and prints a table. Figures are minima and medians over interleaved rounds; what lasts is the ratios.
+// bench: measures Brig on this machine, and prints a table. Figures are minima and medians over interleaved rounds; what lasts is
+// the ratios.
 #include <stdio.h>
 #include <string.h>
 
