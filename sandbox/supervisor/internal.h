@@ -131,8 +131,8 @@ struct brig_worker {
 
     struct box_slots slots;
     struct box_handshake *handshake; // unmapped after launch
-    void *memory;                    // for the compiler, ours and (as a copy) the worker's
-    struct brig_dsl_program program; // what the worker runs under
+    void *memory;                    // for the compiler: before fork the worker's, afterwards under `program`, or NULL
+    struct brig_dsl_program program; // what the worker runs under, from the first violation on
     struct brig_status status;
 
     struct box_bucket bucket;
@@ -162,6 +162,10 @@ struct brig_supervisor {
 // Allocates what a worker needs before fork. Returns: OK; OUT_OF_MEMORY; KERNEL_REFUSED; KERNEL_LACKS.
 enum brig_code box_worker_new(struct brig_supervisor *supervisor, const struct brig_worker_spec *spec,
                               struct brig_worker **ret_worker, struct brig_error *reterr);
+void box_worker_drop_memory(struct brig_worker *worker);
+// Makes `program`, byte for byte what the worker compiled: the same policy, process id and notify descriptor. Most workers never
+// need to be explained, and launching them should not wait for it. Returns: OK; OUT_OF_MEMORY; as brig_dsl_compile.
+enum brig_code box_worker_compile(struct brig_worker *worker, struct brig_error *reterr);
 // Frees everything of a worker that is gone or was never forked, and takes it off its supervisor's list.
 void box_worker_free(struct brig_worker *worker);
 // Empties the counter of a notify descriptor; never waits. Leaves errno: EAGAIN if there was nothing.

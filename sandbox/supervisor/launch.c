@@ -3,7 +3,7 @@
 //   prepare     slots, handshake page, descriptors                       (worker.c)
 //   fork        the worker waits at its first gate
 //   look in     pidfd; /proc/PID/maps and mem, while it still is dumpable
-//   start       the worker goes through its stages (child/); meanwhile the same program is compiled here, to explain violations by
+//   start       the worker goes through its stages (child/)
 //   locked      it says so (handshake.c)
 //   read back   the kernel says so, of every thread
 //   go
@@ -21,7 +21,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -102,8 +101,7 @@ static enum brig_code fork_worker(struct brig_worker *worker, const struct brig_
     if (worker->worker_channel_fd >= 0)
         close(worker->worker_channel_fd);
     worker->worker_channel_fd = -1;
-    // Its copy is the worker's; later workers must not inherit ours.
-    madvise(worker->memory, BRIG_DSL_ARENA_BYTES, MADV_DONTFORK);
+    box_worker_drop_memory(worker); // the worker has its copy
     return BRIG_OK;
 }
 
@@ -123,17 +121,6 @@ static enum brig_code look_in(struct brig_worker *worker, struct brig_error *ret
     worker->maps_fd = open_proc(worker->pid, "maps");
     worker->memory_fd = open_proc(worker->pid, "mem");
     return BRIG_OK;
-}
-
-// Byte for byte what the worker compiles: the same policy, process id and notify descriptor.
-static enum brig_code compile(struct brig_worker *worker, struct brig_error *reterr)
-{
-    struct brig_dsl_arena arena;
-    struct brig_dsl_options options = BRIG_DSL_OPTIONS_DEFAULT;
-    options.self_pid = worker->pid;
-    options.notify_fd = worker->notify_fd;
-    brig_dsl_arena_init(&arena, worker->memory, BRIG_DSL_ARENA_BYTES);
-    return brig_dsl_compile(worker->policy, &options, &arena, &worker->program, reterr);
 }
 
 // Filters of the launching thread are inherited; only one more is ours. Before the fork: without /proc nothing can be read back.
@@ -237,12 +224,13 @@ static enum brig_code bring_up(struct brig_worker *worker, const struct brig_wor
     if (code != BRIG_OK)
         return code;
     box_handshake_step(worker, BOX_PHASE_CREATED, BOX_PHASE_START);
-    code = compile(worker, reterr);
+    if (!spec->warm_up)
+        code = judge_mappings(worker, reterr); // they stay as they are, and we have the time
     if (code == BRIG_OK)
         code = box_handshake_wait(worker, handshake_ms_of(spec), reterr);
     if (code == BRIG_OK)
         code = read_back(worker, filters_before, reterr);
-    if (code == BRIG_OK)
+    if (code == BRIG_OK && spec->warm_up)
         code = judge_mappings(worker, reterr);
     if (code == BRIG_OK)
         code = watch(worker, reterr);

@@ -115,7 +115,10 @@ static void handle_record(struct brig_worker *worker, size_t slot)
     struct box_evidence evidence;
     box_evidence_collect(worker, record, &evidence);
     box_slots_answer(&worker->slots, slot, is_waiting);
-    explain(worker, record, &evidence);
+    if (box_worker_compile(worker, &error) == BRIG_OK)
+        explain(worker, record, &evidence);
+    else
+        box_event_lost(worker, &error, 1);
     box_evidence_free(&evidence);
 }
 

@@ -43,6 +43,40 @@ static enum brig_code make_descriptors(struct brig_worker *worker, bool channel,
     return BRIG_OK;
 }
 
+static enum brig_code map_memory(struct brig_worker *worker, struct brig_error *reterr)
+{
+    void *memory = mmap(NULL, BRIG_DSL_ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return failed(reterr, BRIG_OUT_OF_MEMORY, "the compiler's memory");
+    worker->memory = memory;
+    return BRIG_OK;
+}
+
+void box_worker_drop_memory(struct brig_worker *worker)
+{
+    if (worker->memory)
+        munmap(worker->memory, BRIG_DSL_ARENA_BYTES);
+    worker->memory = NULL;
+}
+
+enum brig_code box_worker_compile(struct brig_worker *worker, struct brig_error *reterr)
+{
+    struct brig_dsl_arena arena;
+    struct brig_dsl_options options = BRIG_DSL_OPTIONS_DEFAULT;
+    if (worker->memory)
+        return BRIG_OK;
+    enum brig_code code = map_memory(worker, reterr);
+    if (code != BRIG_OK)
+        return code;
+    options.self_pid = worker->pid;
+    options.notify_fd = worker->notify_fd;
+    brig_dsl_arena_init(&arena, worker->memory, BRIG_DSL_ARENA_BYTES);
+    code = brig_dsl_compile(worker->policy, &options, &arena, &worker->program, reterr);
+    if (code != BRIG_OK)
+        box_worker_drop_memory(worker);
+    return code;
+}
+
 static enum brig_code make_memory(struct brig_worker *worker, struct brig_error *reterr)
 {
     enum brig_code code = box_slots_new(&worker->slots, reterr);
@@ -50,11 +84,7 @@ static enum brig_code make_memory(struct brig_worker *worker, struct brig_error 
         code = box_handshake_new(worker, reterr);
     if (code != BRIG_OK)
         return code;
-    void *memory = mmap(NULL, BRIG_DSL_ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-        return failed(reterr, BRIG_OUT_OF_MEMORY, "the compiler's memory");
-    worker->memory = memory;
-    return BRIG_OK;
+    return map_memory(worker, reterr);
 }
 
 enum brig_code box_worker_new(struct brig_supervisor *supervisor, const struct brig_worker_spec *spec,
@@ -126,8 +156,7 @@ void box_worker_free(struct brig_worker *worker)
     box_handshake_free(worker);
     box_ledger_free(&worker->ledger);
     free(worker->maps_at_launch.text);
-    if (worker->memory)
-        munmap(worker->memory, BRIG_DSL_ARENA_BYTES);
+    box_worker_drop_memory(worker);
     free(worker);
 }
 
