@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bpf_dsl/resolve.h"
+#include "bpf_dsl/text.h"
 
 static const char *call_name(const struct dsl_resolver *resolver)
 {
@@ -150,12 +151,6 @@ static enum brig_code add_call(struct dsl_resolver *resolver, enum brig_dsl_call
 
 // --- sets of calls ----------------------------------------------------------------------------------------------------
 
-static bool is_name_character(char c)
-{
-    char lower = (char)(c | 0x20);
-    return c == '_' || (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z');
-}
-
 static const char *skip_blanks(const char *at)
 {
     while (*at == ' ' || (*at >= '\t' && *at <= '\r')) {
@@ -183,7 +178,7 @@ static enum brig_code add_set(struct dsl_resolver *resolver, struct shared *shar
     const char *at = resolver->entry.row->set->text;
     for (;;) {
         const char *name = at = skip_blanks(at);
-        while (is_name_character(*at)) {
+        while (dsl_is_name_character(*at)) {
             at++;
         }
         if (at == name) {

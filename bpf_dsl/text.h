@@ -13,6 +13,15 @@ void dsl_put_hex(const struct brig_dsl_sink *sink, uint64_t value); // "0x1f"
 // Writes what stands in a policy's source, which may have been broken over lines: white space becomes one blank.
 void dsl_put_source(const struct brig_dsl_sink *sink, const char *text, size_t text_bytes);
 
+// Whether `c` can stand in a name: a letter, a digit or an underscore. One bit each, because this is asked of every character of a
+// policy.
+static inline bool dsl_is_name_character(char c)
+{
+    static const uint32_t bits[8] = {0, 0x03ff0000, 0x87fffffe, 0x07fffffe};
+    unsigned char byte = (unsigned char)c;
+    return (bits[byte >> 5] >> (byte & 31) & 1) != 0;
+}
+
 // Returns: how many of the `text_bytes` to keep so that `text` does not end inside a UTF-8 character.
 size_t dsl_whole_characters(const char *text, size_t text_bytes);
 

@@ -9,6 +9,7 @@
 
 #include "bpf_dsl/faults.h"
 #include "bpf_dsl/rules.h"
+#include "bpf_dsl/text.h"
 #include "bpf_dsl/values.h"
 
 // Deeper nesting than a person writes; each level costs three small stack frames.
@@ -84,17 +85,18 @@ static int digit_of(char c)
 
 static bool starts_name(char c)
 {
-    char lower = (char)(c | 0x20);
-    return c == '_' || (lower >= 'a' && lower <= 'z');
+    return dsl_is_name_character(c) && !(c >= '0' && c <= '9');
 }
 
 static size_t name_length(const struct dsl_value_reader *reader)
 {
-    size_t end = reader->at;
-    while (starts_name(peek_at(reader, end)) || (peek_at(reader, end) >= '0' && peek_at(reader, end) <= '9')) {
-        end++;
+    const char *start = reader->text + reader->at;
+    const char *end = reader->text + reader->text_bytes;
+    const char *at = start;
+    while (at < end && dsl_is_name_character(*at)) {
+        at++;
     }
-    return end - reader->at;
+    return (size_t)(at - start);
 }
 
 static bool is_word(const char *text, size_t text_bytes, const char *word)
