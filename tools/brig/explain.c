@@ -262,10 +262,11 @@ static json_t *line_json(const struct line *line, enum brig_dsl_arch arch)
         json_array_append_new(calls, json_string(brig_dsl_call_name(line->calls[i])));
     }
     const char *when = what == NULL ? NULL : strstr(what, " when ");
-    json_t *json = json_pack("{s:s, s:o, s:s?, s:s?, s:i, s:s?}", "action", action.bytes, "calls", calls, "when",
+    const struct brig_dsl_row *row = line->rule->row;
+    json_t *json = json_pack("{s:s, s:o, s:s?, s:s?, s:o, s:s?}", "action", action.bytes, "calls", calls, "when",
                              line->rule->condition_count == 0 || when == NULL ? NULL : when + strlen(" when "), "file",
-                             line->rule->row == NULL ? NULL : line->rule->row->file, "line",
-                             line->rule->row == NULL ? 0 : line->rule->row->line, "why", line->rule->why);
+                             row == NULL ? NULL : row->file, "line", row == NULL ? json_null() : json_integer(row->line), "why",
+                             line->rule->why);
     free(what);
     return json;
 }
