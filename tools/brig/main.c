@@ -35,9 +35,8 @@ static int complain_about_verb(const char *name)
         names[count++] = verb->name;
     }
     const char *closest = tool_closest(name, names, count);
-    fprintf(stderr, "brig: there is no verb '%s'%s%s%s\n", name, closest == NULL ? "; see brig --help" : "; did you mean '",
-            closest == NULL ? "" : closest, closest == NULL ? "" : "'?");
-    return TOOL_USAGE;
+    return tool_complain(NULL, "there is no verb '%s'%s%s%s", name, closest == NULL ? "; see brig --help" : "; did you mean '",
+                         closest == NULL ? "" : closest, closest == NULL ? "" : "'?");
 }
 
 static int run_verb(int argc, char **argv)

@@ -23,11 +23,11 @@ const struct brig_dsl_policy *tool_find_policy(const char *verb, const char *nam
         tool_complain(verb, "there is no policy '%s'; did you mean '%s'?", name, closest);
         return NULL;
     }
-    fprintf(stderr, "brig %s: there is no policy '%s'; built in are", verb, name);
-    for (size_t i = 0; i < count; i++) {
-        fprintf(stderr, "%s %s", i == 0 ? "" : ",", names[i]);
+    char known[160] = "";
+    for (size_t i = 0, used = 0; i < count && used < sizeof known; i++) {
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i == 0 ? "" : ", ", names[i]);
     }
-    fputs("; a raw program is named FILE.bpf or ./FILE\n", stderr);
+    tool_complain(verb, "there is no policy '%s'; built in are %s; a raw program is named FILE.bpf or ./FILE", name, known);
     return NULL;
 }
 

@@ -11,14 +11,41 @@
 
 // --- errors -----------------------------------------------------------------------------------------------------------
 
+// How much of a long complaint is shown: it quotes what was typed, and the end says what to do about it.
+enum { HEAD_BYTES = 400, TAIL_BYTES = 200 };
+
+// Writes text that quotes the command line or a file: no control character of theirs reaches the terminal.
+static void put_quoting(const char *text, size_t text_bytes)
+{
+    for (size_t i = 0; i < text_bytes; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        if (byte < 0x20 || byte == 0x7f) {
+            fprintf(stderr, "\\x%02x", byte);
+        } else {
+            fputc(byte, stderr);
+        }
+    }
+}
+
 int tool_complain(const char *verb, const char *format, ...)
 {
+    char *text = NULL;
     va_list arguments;
-    fprintf(stderr, "brig %s: ", verb);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    int length = vasprintf(&text, format, arguments);
     va_end(arguments);
+    fprintf(stderr, verb == NULL ? "brig: " : "brig %s: ", verb);
+    if (length < 0) {
+        fputs("out of memory", stderr);
+    } else if (length <= HEAD_BYTES + TAIL_BYTES) {
+        put_quoting(text, (size_t)length);
+    } else {
+        put_quoting(text, HEAD_BYTES);
+        fputs("...", stderr);
+        put_quoting(text + length - TAIL_BYTES, TAIL_BYTES);
+    }
     fputc('\n', stderr);
+    free(length < 0 ? NULL : text);
     return TOOL_USAGE;
 }
 

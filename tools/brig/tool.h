@@ -78,7 +78,7 @@ bool tool_read_kernel(const char *text, uint16_t *ret_kernel);
 
 // --- errors -----------------------------------------------------------------------------------------------------------
 
-// Prints "brig VERB: text" to standard error. Returns: TOOL_USAGE.
+// Prints "brig VERB: text", or "brig: text" for NULL, to standard error. What it quotes cannot harm a terminal. Returns: TOOL_USAGE.
 __attribute__((format(printf, 2, 3))) int tool_complain(const char *verb, const char *format, ...);
 // Prints an error of the library. Returns: the exit status that fits its code.
 int tool_fail(const char *verb, const struct brig_error *error);
