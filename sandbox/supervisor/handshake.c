@@ -90,9 +90,8 @@ static const char *lasting_name(struct brig_worker *worker)
     return copy;
 }
 
-static enum brig_code died(struct brig_worker *worker, struct brig_error *reterr)
+enum brig_code box_handshake_died(struct brig_worker *worker, struct brig_error *reterr)
 {
-    box_worker_reap(worker, BOX_DEATH_WAIT_MS);
     struct brig_error error = {.code = BRIG_WORKER_DIED,
                                .sys_errno = worker->wait_errno, // somebody else has taken its status
                                .step = step_handshake,
@@ -135,8 +134,10 @@ enum brig_code box_handshake_wait(struct brig_worker *worker, uint32_t limit_ms,
         box_notify_take(worker->notify_fd);
         // A worker that failed has said so before it ended.
         code = look_at_phase(worker, &is_done, reterr);
-        if (polled[1].revents && !(is_done && code != BRIG_OK))
-            return died(worker, reterr);
+        if (polled[1].revents && !(is_done && code != BRIG_OK)) {
+            box_worker_reap(worker, BOX_DEATH_WAIT_MS);
+            return box_handshake_died(worker, reterr);
+        }
     }
     struct brig_error error = {
         .code = BRIG_WORKER_SILENT, .step = step_handshake, .subject = lasting_name(worker), .detail = limit_ms};

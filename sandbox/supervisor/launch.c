@@ -149,11 +149,11 @@ static const char *difference(const struct brig_status *status, int64_t filters_
     return NULL;
 }
 
-// A thread that was just made has all signals blocked until libc has set it up (pthread_create): worth a moment, and no more than
-// that.
+// A thread that was just made has all signals blocked until libc has set it up (pthread_create): worth a moment, which is long
+// where the machine is busy.
 static enum brig_code read_status_of_settled_threads(struct brig_worker *worker, struct brig_error *reterr)
 {
-    enum { ROUNDS = 100 };
+    enum { ROUNDS = 1000 };
     const struct timespec pause = {.tv_nsec = 1000000};
     enum brig_code code = brig_read_status(worker->pid, &worker->status, reterr);
     for (int i = 0; code == BRIG_OK && worker->status.sigsys_blocked && i < ROUNDS; i++) {
@@ -163,19 +163,25 @@ static enum brig_code read_status_of_settled_threads(struct brig_worker *worker,
     return code;
 }
 
-static enum brig_code read_back(struct brig_worker *worker, int64_t filters_before, struct brig_error *reterr)
+static enum brig_code judge_status(const struct brig_status *status, int64_t filters_before, struct brig_error *reterr)
 {
-    enum brig_code code = read_status_of_settled_threads(worker, reterr);
-    if (code != BRIG_OK)
-        return code;
-    const char *what = difference(&worker->status, filters_before);
-    if (!what && worker->status.sigsys_blocked)
+    const char *what = difference(status, filters_before);
+    if (!what && status->sigsys_blocked)
         what = "a thread that blocks SIGSYS, where a trap kills without a report";
     if (!what)
         return BRIG_OK;
-    struct brig_error error = {
-        .code = BRIG_READ_BACK_DIFFERS, .step = "read back", .subject = what, .detail = worker->status.odd_tid};
+    struct brig_error error = {.code = BRIG_READ_BACK_DIFFERS, .step = "read back", .subject = what, .detail = status->odd_tid};
     return brig_error_set(reterr, error);
+}
+
+static enum brig_code read_back(struct brig_worker *worker, int64_t filters_before, struct brig_error *reterr)
+{
+    enum { DYING_MS = 100 };
+    enum brig_code code = read_status_of_settled_threads(worker, reterr);
+    if (code == BRIG_OK)
+        code = judge_status(&worker->status, filters_before, reterr);
+    // Threads that are ending, one of them by a violation perhaps, show neither filters nor files.
+    return code != BRIG_OK && box_worker_reap(worker, DYING_MS) ? box_handshake_died(worker, reterr) : code;
 }
 
 static enum brig_code watch(struct brig_worker *worker, struct brig_error *reterr)

@@ -140,7 +140,7 @@ SANDBOX_TEST(sandbox, kernels_that_lack_or_refuse_something, .timeout_ms = 30000
 
         {{BRIG_SYS_setsid, EPERM, NO_ARGUMENT, 0, 0}, false, BRIG_KERNEL_REFUSED, "setsid"},
         {{BRIG_SYS_prctl, EINVAL, 0, WHOLE, PR_SET_CHILD_SUBREAPER}, false, BRIG_KERNEL_REFUSED, "PR_SET_CHILD_SUBREAPER"},
-        {{BRIG_SYS_sigaltstack, EPERM, NO_ARGUMENT, 0, 0}, false, BRIG_KERNEL_REFUSED, "sigaltstack"},
+        {{BRIG_SYS_sigaltstack, EPERM, 1, WHOLE, 0}, false, BRIG_KERNEL_REFUSED, "sigaltstack"},
         {{BRIG_SYS_rt_sigaction, EPERM, 0, WHOLE, SIGSYS}, false, BRIG_KERNEL_REFUSED, "rt_sigaction"},
         {{BRIG_SYS_prctl, EINVAL, 0, WHOLE, PR_SET_PDEATHSIG}, false, BRIG_KERNEL_REFUSED, "PR_SET_PDEATHSIG"},
         {{BRIG_SYS_prctl, EINVAL, 0, WHOLE, PR_SET_NO_NEW_PRIVS}, false, BRIG_KERNEL_REFUSED, "no_new_privs"},
@@ -215,40 +215,15 @@ SANDBOX_TEST(sandbox, a_bad_policy_is_told_with_its_row, .expect_exit = 0)
 
 SANDBOX_TEST(sandbox, a_policy_that_is_too_big_is_refused, .expect_exit = 0)
 {
-    enum { ROWS = 5000 };
-    struct brig_dsl_row *rows = calloc(ROWS + 2, sizeof *rows);
     struct fixture fixture;
+    struct fixture_big big;
     struct brig_error error;
-    static const struct brig_dsl_condition never[] = {IN(cmd, 77), {.op = BRIG_DSL_END}};
-    char(*texts)[16] = calloc(ROWS, sizeof *texts);
-    struct brig_dsl_condition(*conditions)[2] = calloc(ROWS, sizeof *conditions);
-    REQUIRE(rows && texts && conditions && fixture_open(&fixture));
-    for (size_t i = 0; i < ROWS; i++) {
-        // Distinct odd values with distinct answers: nothing to merge.
-        snprintf(texts[i], sizeof texts[i], "%zu", 1000 + 2 * i);
-        conditions[i][0] = never[0];
-        conditions[i][0].text = texts[i];
-        conditions[i][1] = never[1];
-        rows[i] = (struct brig_dsl_row){.kind = BRIG_DSL_ROW_CALL,
-                                        .call = BRIG_SYS_fcntl,
-                                        .action = {.verb = BRIG_DSL_DENY, .data = (uint16_t)(1 + i % 4000)},
-                                        .conditions = conditions[i],
-                                        .file = __FILE__,
-                                        .line = (int)i};
-    }
-    rows[ROWS] = (struct brig_dsl_row)ELSE(fcntl, CRASH);
-    const struct brig_dsl_policy policy = {
-        .name = "big", .rows = rows, FALLBACK(ALLOW), .kernel = BRIG_DSL_KERNEL(6, 18), .libc = "any"};
-    const struct brig_worker_spec spec = {.name = "x", .policy = &policy, .entry = fixture_entry_return};
-    struct brig_worker *worker = NULL;
-    const enum brig_code code = brig_supervisor_launch(fixture.supervisor, &spec, &worker, &error);
-    test_message("%s", brig_code_name(code));
-    CHECK(code == BRIG_PROGRAM_TOO_BIG || code == BRIG_OUT_OF_ARENA);
-    CHECK(worker == NULL);
+    REQUIRE(fixture_big_make(&big) && fixture_open(&fixture));
+    const struct brig_worker_spec spec = {.name = "x", .policy = &big.policy, .entry = fixture_entry_return};
+    expect_failure(&fixture, &spec, BRIG_OUT_OF_ARENA, &error); // before it has a program that could be too big: lock_test.c
+    CHECK_EQ(error.detail, (int64_t)BRIG_DSL_ARENA_BYTES);
     fixture_close(&fixture);
-    free(rows);
-    free(texts);
-    free(conditions);
+    fixture_big_free(&big);
 }
 
 // --- workers that do not come up --------------------------------------------------------------------------------------
@@ -394,6 +369,7 @@ SANDBOX_TEST(sandbox, a_violation_in_the_middle_of_the_launch_is_reported, .expe
     const struct brig_worker_spec spec = {
         .name = "x", .policy = &fixture_policy, .warm_up = start_violating_thread, .entry = fixture_entry_hang};
     const enum brig_code code = brig_supervisor_launch(fixture.supervisor, &spec, NULL, &error);
+    test_message("%s", brig_code_name(code));
     CHECK(code == BRIG_OK || code == BRIG_WORKER_DIED);
     CHECK(fixture_wait(&fixture, BRIG_EVENT_VIOLATION, 1));
     fixture_close(&fixture);

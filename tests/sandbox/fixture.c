@@ -43,6 +43,42 @@ static const struct brig_dsl_row no_rows[] = {ROWS_END};
 const struct brig_dsl_policy fixture_empty_policy = {
     .name = "empty", .rows = no_rows, FALLBACK(CRASH), .kernel = BRIG_DSL_KERNEL(6, 18), .libc = "any"};
 
+// Outside of functions, where what the macros point to stays.
+static const struct brig_dsl_condition big_condition = IN(cmd, 77);
+static const struct brig_dsl_row big_else = ELSE(fcntl, CRASH);
+
+bool fixture_big_make(struct fixture_big *big)
+{
+    big->rows = calloc(FIXTURE_BIG_ROWS + 2, sizeof *big->rows);
+    big->texts = calloc(FIXTURE_BIG_ROWS, sizeof *big->texts);
+    big->conditions = calloc(FIXTURE_BIG_ROWS, sizeof *big->conditions);
+    big->policy = (struct brig_dsl_policy){
+        .name = "big", .rows = big->rows, FALLBACK(ALLOW), .kernel = BRIG_DSL_KERNEL(6, 18), .libc = "any"};
+    for (size_t i = 0; i < FIXTURE_BIG_ROWS && big->rows && big->texts && big->conditions; i++) {
+        // Distinct odd values with distinct answers: nothing to merge.
+        snprintf(big->texts[i], sizeof big->texts[i], "%zu", 1001 + 2 * i);
+        big->conditions[i][0] = big_condition;
+        big->conditions[i][0].text = big->texts[i];
+        big->conditions[i][1] = (struct brig_dsl_condition){.op = BRIG_DSL_END};
+        big->rows[i] = (struct brig_dsl_row){.kind = BRIG_DSL_ROW_CALL,
+                                             .call = BRIG_SYS_fcntl,
+                                             .action = {.verb = BRIG_DSL_DENY, .data = (uint16_t)(1 + i)},
+                                             .conditions = big->conditions[i],
+                                             .file = __FILE__,
+                                             .line = (int)i};
+    }
+    if (big->rows)
+        big->rows[FIXTURE_BIG_ROWS] = big_else;
+    return CHECK(big->rows && big->texts && big->conditions);
+}
+
+void fixture_big_free(struct fixture_big *big)
+{
+    free(big->rows);
+    free(big->texts);
+    free(big->conditions);
+}
+
 // libunwind opens a pipe at its first use and keeps it: before the first test, so that no test seems to have left it open.
 __attribute__((constructor)) static void load_unwinder(void)
 {

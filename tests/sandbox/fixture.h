@@ -15,6 +15,18 @@ extern const struct brig_dsl_policy fixture_other_policy;
 // Allows nothing of its own.
 extern const struct brig_dsl_policy fixture_empty_policy;
 
+// A policy with more distinct decisions than a program may have instructions.
+#define FIXTURE_BIG_ROWS 2500
+struct fixture_big {
+    struct brig_dsl_policy policy;
+    struct brig_dsl_row *rows;
+    struct brig_dsl_condition (*conditions)[2];
+    char (*texts)[16];
+};
+// Returns: false if there is no memory.
+bool fixture_big_make(struct fixture_big *big);
+void fixture_big_free(struct fixture_big *big);
+
 #define FIXTURE_EVENTS 64
 
 // The events of one supervisor, copied.

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -86,6 +87,21 @@ SANDBOX_TEST(sandbox, bad_lock_arguments_are_refused, .expect_exit = 0)
         CHECK_EQ(syscall(BRIG_DSL_PROBE_NR), -1);
         CHECK_EQ(errno, ENOSYS); // no filter is on
     }
+}
+
+SANDBOX_TEST(sandbox, a_program_that_is_too_big_is_not_installed, .timeout_ms = 30000)
+{
+    enum { ROOM = 64 << 20 };
+    struct fixture_big big;
+    struct brig_error error;
+    void *room = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(room != MAP_FAILED && fixture_big_make(&big));
+    const struct brig_lock_options roomy = {.memory = room, .memory_bytes = ROOM};
+    CHECK(CHECK_CODE(brig_lock(&big.policy, &roomy, &error), BRIG_PROGRAM_TOO_BIG, &error));
+    CHECK_GT(error.detail, 4096);
+    CHECK_EQ(syscall(BRIG_DSL_PROBE_NR), -1);
+    CHECK_EQ(errno, ENOSYS); // no filter is on
+    fixture_big_free(&big);
 }
 
 static const struct brig_dsl_row notify_rows[] = {

@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bpf_dsl/words.h"
@@ -167,6 +168,7 @@ SANDBOX_TEST(sandbox, a_flood_is_counted_not_told, .timeout_ms = 30000)
 {
     struct fixture fixture;
     int calls = 20000;
+    const time_t start = time(NULL);
     REQUIRE(fixture_open(&fixture));
     REQUIRE(fixture_launch(
         &fixture, &(struct brig_worker_spec){.name = "x", .policy = &fixture_policy, .entry = ask_for_ever, .data = &calls}));
@@ -174,7 +176,8 @@ SANDBOX_TEST(sandbox, a_flood_is_counted_not_told, .timeout_ms = 30000)
     int last = fixture_find(&fixture, BRIG_EVENT_EXIT, 0);
     CHECK_EQ(fixture.events[last].wait_status, 0);
     CHECK_GE(fixture_count(&fixture, BRIG_EVENT_VIOLATION), 10u);
-    CHECK_LE(fixture_count(&fixture, BRIG_EVENT_VIOLATION), 50u); // 20, and 10 for each second
+    const size_t seconds = (size_t)(time(NULL) - start) + 1; // however slow the machine is
+    CHECK_LE(fixture_count(&fixture, BRIG_EVENT_VIOLATION), 20 + 10 * seconds);
     CHECK_GT(fixture.events[last].violation_count, 0u);
     const struct brig_trap_counts counts = fixture.events[last].trap_counts;
     CHECK_EQ(counts.events, (uint64_t)calls);
