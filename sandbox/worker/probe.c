@@ -86,7 +86,7 @@ static const struct box_probe probes[] = {
      "from 2 on supervisors cannot read the strings of a refused call"},
 };
 
-long box_probe_result(struct brig_feature *feature, long result)
+int64_t box_probe_result(struct brig_feature *feature, int64_t result)
 {
     feature->is_present = result >= 0;
     feature->sys_errno = result >= 0 ? 0 : errno;

@@ -21,7 +21,7 @@ struct box_probe {
 void box_probe_say(struct brig_feature *feature, const char *before, int64_t number, const char *after);
 
 // Present if `result` is not negative, else absent with errno. Returns: `result`.
-long box_probe_result(struct brig_feature *feature, long result);
+int64_t box_probe_result(struct brig_feature *feature, int64_t result);
 
 // Runs `attempt` in a child. Present if it returns 0, else absent with what it returned as errno; a child that dies is ENOSYS.
 void box_probe_in_child(struct brig_feature *feature, int (*attempt)(uint32_t argument), uint32_t argument);

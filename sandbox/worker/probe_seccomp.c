@@ -75,7 +75,7 @@ static const struct {
     {PR_SPEC_ENABLE, "free"},
 };
 
-static const char *speculation_text(long state)
+static const char *speculation_text(int64_t state)
 {
     if (state < 0)
         return "unknown";
@@ -89,7 +89,7 @@ static const char *speculation_text(long state)
 // Present: seccomp may still switch the mitigation on (or it is on); detail: the kernel's PR_SPEC_* bits.
 void box_probe_speculation(struct brig_feature *feature, uint32_t argument)
 {
-    long state = box_probe_result(feature, prctl(PR_GET_SPECULATION_CTRL, argument, 0, 0, 0));
+    int64_t state = box_probe_result(feature, prctl(PR_GET_SPECULATION_CTRL, argument, 0, 0, 0));
     feature->is_present = state > 0 && state != PR_SPEC_ENABLE;
     feature->detail = state > 0 ? state : 0;
     box_probe_say(feature, speculation_text(state), -1, NULL);

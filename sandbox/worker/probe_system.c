@@ -1,5 +1,6 @@
 // probe_system: what else of the kernel a sandbox uses or has to know, asked without changing anything.
 #include <errno.h>
+#include <linux/fs.h> // RWF_NOWAIT, which musl has not
 #include <linux/landlock.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +8,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -80,7 +80,7 @@ void box_probe_proc(struct brig_feature *feature, uint32_t argument)
     char text[BOX_STATUS_BYTES];
     struct box_thread_status status;
     (void)argument;
-    long got = box_probe_result(feature, box_read_text("/proc/thread-self/status", text, sizeof text));
+    int64_t got = box_probe_result(feature, box_read_text("/proc/thread-self/status", text, sizeof text));
     feature->is_present = got > 0 && box_parse_status(text, &status);
 }
 
