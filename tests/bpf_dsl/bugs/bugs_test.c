@@ -1,0 +1,72 @@
+// Deliberate mistakes in single passes (bugs.txt), switched on one by one. Each must be caught by the always-on check and by the
+// witnesses, and no program that decides wrongly may ever be returned.
+#include "bugs_list.h"
+#include "tests/bpf_dsl/program_fixture.h"
+#include "tests/shim/test.h"
+
+enum { POLICIES = 400, TUPLES = 300 };
+
+int dsl_deliberate_bug;
+
+// Whether some call is decided otherwise than the rules say. Returns: true if one was found.
+static bool differs(const struct compiled *compiled, int form, struct random *random)
+{
+    static const uint32_t numbers[] = {0x3fffffff, 0x40000000, 0x7fffffff, 0x80000000, 0xb169, 0xb16a, 0xb16b, 0xf0001, 0xf0002};
+    uint32_t audit_arch = brig_dsl_arch_audit(compiled->rules.arch);
+    for (uint32_t i = 0; i < TUPLES + 500 + COUNT_OF(numbers) + 2; i++) {
+        struct brig_dsl_data data = random_data(random, &compiled->rules);
+        if (i >= TUPLES) {
+            data.nr = i < TUPLES + 500 ? i - TUPLES : numbers[(i - TUPLES - 500) % COUNT_OF(numbers)];
+            data.audit_arch = i < TUPLES + 500 + COUNT_OF(numbers) ? audit_arch : audit_arch + 1 + (i & 1);
+        }
+        if (brig_dsl_interpret(compiled->insns[form], compiled->count[form], &data, NULL).ret !=
+            brig_dsl_evaluate(&compiled->rules, &data, NULL)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Looks for policies that a mistake spoils, until both have caught it.
+static bool is_caught(int bug)
+{
+    bool by_check = false;
+    bool by_witnesses = false;
+    for (uint64_t seed = 1; seed <= POLICIES && !(by_check && by_witnesses); seed++) {
+        struct random random;
+        struct random_shape shape = program_shape(&random, seed);
+        dsl_deliberate_bug = bug;
+        const struct compiled *compiled = program_compile(&random, &shape);
+        dsl_deliberate_bug = 0;
+        for (int form = 0; form < 2; form++) {
+            bool refused = compiled->codes[form] == BRIG_BUG_CHECK_FAILED;
+            bool is_valid =
+                compiled->count[form] > 0 && brig_dsl_validate(compiled->insns[form], compiled->count[form], NULL) == BRIG_OK;
+            bool wrong = is_valid && differs(compiled, form, &random);
+            test_message("%s, seed %llu, form %d", bug_names[bug - 1], (unsigned long long)seed, form);
+            if (!CHECK(!wrong || compiled->codes[form] != BRIG_OK)) {
+                return false;
+            }
+            by_check |= refused;
+            by_witnesses |= wrong;
+        }
+    }
+    return CHECK(by_check) && CHECK(by_witnesses);
+}
+
+TEST(bugs, each_is_caught_by_the_check_and_by_the_witnesses)
+{
+    for (size_t i = 0; i < COUNT_OF(bug_names); i++) {
+        is_caught((int)i + 1);
+    }
+    test_message("%s", "");
+}
+
+TEST(bugs, are_all_off_at_first)
+{
+    struct random random;
+    struct random_shape shape = program_shape(&random, 1);
+    const struct compiled *compiled = program_compile(&random, &shape);
+    CHECK_EQ(compiled->codes[0], BRIG_OK);
+    CHECK(!differs(compiled, 0, &random));
+}
