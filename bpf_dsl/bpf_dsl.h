@@ -26,6 +26,8 @@
 // - Calls newer than the policy's baseline kernel that no row names answer ENOSYS; other calls without a row get `fallback`.
 // - Foreign arches and x32 numbers are trapped as CRASH by every program. Two reserved numbers are in every program:
 //   BRIG_DSL_DIE_NR kills the process, BRIG_DSL_PROBE_NR answers BRIG_DSL_PROBE_ERRNO.
+// - Two calls of x86_64, uretprobe and uprobe, never reach a filter (kernel/seccomp.c:seccomp_uprobe_exception, Linux 6.14 and 6.18);
+//   they fail wherever the kernel has not put a probe. A program's answer for them is for older kernels.
 // - Every program is checked against the rows before it is returned.
 // - Nothing here allocates, locks, prints or keeps state: all results live in the caller's arena. Every function may be called after
 //   fork; none from a signal handler unless it says so.
