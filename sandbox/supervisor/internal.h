@@ -131,8 +131,9 @@ struct brig_worker {
 
     struct box_slots slots;
     struct box_handshake *handshake; // unmapped after launch
-    void *memory;                    // for the compiler: before fork the worker's, afterwards under `program`, or NULL
+    void *memory;                    // for the worker's compiler; NULL after fork
     struct brig_dsl_program program; // what the worker runs under, from the first violation on
+    void *program_memory;            // under it, or NULL
     struct brig_status status;
 
     struct box_bucket bucket;

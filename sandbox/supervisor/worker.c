@@ -63,17 +63,20 @@ enum brig_code box_worker_compile(struct brig_worker *worker, struct brig_error 
 {
     struct brig_dsl_arena arena;
     struct brig_dsl_options options = BRIG_DSL_OPTIONS_DEFAULT;
-    if (worker->memory)
+    if (worker->program_memory)
         return BRIG_OK;
-    enum brig_code code = map_memory(worker, reterr);
-    if (code != BRIG_OK)
-        return code;
+    // Not mmap: an arena leaves marks for AddressSanitizer, which free takes away.
+    worker->program_memory = malloc(BRIG_DSL_ARENA_BYTES);
+    if (!worker->program_memory)
+        return failed(reterr, BRIG_OUT_OF_MEMORY, "the compiler's memory");
     options.self_pid = worker->pid;
     options.notify_fd = worker->notify_fd;
-    brig_dsl_arena_init(&arena, worker->memory, BRIG_DSL_ARENA_BYTES);
-    code = brig_dsl_compile(worker->policy, &options, &arena, &worker->program, reterr);
-    if (code != BRIG_OK)
-        box_worker_drop_memory(worker);
+    brig_dsl_arena_init(&arena, worker->program_memory, BRIG_DSL_ARENA_BYTES);
+    enum brig_code code = brig_dsl_compile(worker->policy, &options, &arena, &worker->program, reterr);
+    if (code != BRIG_OK) {
+        free(worker->program_memory);
+        worker->program_memory = NULL;
+    }
     return code;
 }
 
@@ -157,6 +160,7 @@ void box_worker_free(struct brig_worker *worker)
     box_ledger_free(&worker->ledger);
     free(worker->maps_at_launch.text);
     box_worker_drop_memory(worker);
+    free(worker->program_memory);
     free(worker);
 }
 
