@@ -7,8 +7,7 @@
 // may be on a stack, static, or in a worker that must not call malloc any more.
 //
 // Under AddressSanitizer every piece is its own object: memory that was not handed out is poisoned, and a gap of poisoned bytes
-// stands between two pieces. Weakness: memory under an arena stays poisoned where nothing was handed out, so in such a build it
-// must not be used for something else afterwards, other than by brig_dsl_arena_init, free() or the end of its function.
+// stands between two pieces. That lasts until brig_dsl_arena_end, or free() of the memory.
 #include "bpf_dsl/arena.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -95,4 +94,10 @@ void brig_dsl_arena_init(struct brig_dsl_arena *arena, void *memory, size_t size
 {
     *arena = (struct brig_dsl_arena){.memory = memory, .size_bytes = size_bytes};
     guard_all(arena);
+}
+
+void brig_dsl_arena_end(struct brig_dsl_arena *arena)
+{
+    guard_release(arena->memory, arena->size_bytes);
+    *arena = (struct brig_dsl_arena){.exhausted = true};
 }

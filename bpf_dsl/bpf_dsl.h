@@ -179,6 +179,11 @@ struct brig_dsl_arena {
 // Starts an arena over `memory` of `size_bytes`, any alignment. Owns: nothing; results of a compile point into `memory`.
 void brig_dsl_arena_init(struct brig_dsl_arena *arena, void *memory, size_t size_bytes);
 
+// Ends an arena: results that point into it are gone, and the memory may be used for other things. Without this AddressSanitizer takes
+// such a use for a mistake; freeing the memory ends the arena as well.
+// Context: as brig_dsl_arena_init.
+void brig_dsl_arena_end(struct brig_dsl_arena *arena);
+
 // --- compiling --------------------------------------------------------------------------------------------------------
 
 #define BRIG_DSL_SLOT_UNSET INT64_MIN

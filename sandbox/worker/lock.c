@@ -29,15 +29,14 @@ static enum brig_code check_arguments(const struct brig_dsl_policy *policy, cons
 }
 
 static enum brig_code compile(const struct brig_dsl_policy *policy, const struct brig_lock_options *options,
-                              struct brig_dsl_program *ret_program, struct brig_error *reterr)
+                              struct brig_dsl_arena *arena, struct brig_dsl_program *ret_program, struct brig_error *reterr)
 {
-    struct brig_dsl_arena arena;
     struct brig_dsl_options compile_options = BRIG_DSL_OPTIONS_DEFAULT;
     compile_options.self_pid = getpid();
     if (options->slots)
         compile_options.notify_fd = options->notify_fd;
-    brig_dsl_arena_init(&arena, options->memory, options->memory_bytes);
-    return brig_dsl_compile(policy, &compile_options, &arena, ret_program, reterr);
+    brig_dsl_arena_init(arena, options->memory, options->memory_bytes);
+    return brig_dsl_compile(policy, &compile_options, arena, ret_program, reterr);
 }
 
 static enum brig_code arm(const struct brig_dsl_program *program, const struct brig_lock_options *options,
@@ -58,20 +57,29 @@ static enum brig_code set_no_new_privs(struct brig_error *reterr)
     return brig_error_set(reterr, error);
 }
 
-enum brig_code brig_lock(const struct brig_dsl_policy *policy, const struct brig_lock_options *options, struct brig_error *reterr)
+static enum brig_code compile_and_install(const struct brig_dsl_policy *policy, const struct brig_lock_options *options,
+                                          struct brig_error *reterr)
 {
+    struct brig_dsl_arena arena;
     struct brig_dsl_program program;
-    enum brig_code code = check_arguments(policy, options, reterr);
-    if (code == BRIG_OK && atomic_load(&is_locked))
-        code = brig_error_set(reterr, (struct brig_error){.code = BRIG_ALREADY_LOCKED, .step = "lock", .subject = policy->name});
-    if (code == BRIG_OK)
-        code = compile(policy, options, &program, reterr);
+    enum brig_code code = compile(policy, options, &arena, &program, reterr);
     if (code == BRIG_OK)
         code = arm(&program, options, reterr);
     if (code == BRIG_OK)
         code = set_no_new_privs(reterr);
     if (code == BRIG_OK)
         code = brig_install(&program, options->filter_flags, reterr);
+    brig_dsl_arena_end(&arena);
+    return code;
+}
+
+enum brig_code brig_lock(const struct brig_dsl_policy *policy, const struct brig_lock_options *options, struct brig_error *reterr)
+{
+    enum brig_code code = check_arguments(policy, options, reterr);
+    if (code == BRIG_OK && atomic_load(&is_locked))
+        code = brig_error_set(reterr, (struct brig_error){.code = BRIG_ALREADY_LOCKED, .step = "lock", .subject = policy->name});
+    if (code == BRIG_OK)
+        code = compile_and_install(policy, options, reterr);
     if (code == BRIG_OK)
         atomic_store(&is_locked, true);
     return code;
