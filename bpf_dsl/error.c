@@ -66,9 +66,33 @@ static void put_subject(const struct brig_dsl_sink *sink, const struct brig_erro
     dsl_put(sink, shown < length ? "...'" : "'");
 }
 
+static bool hint_fits(const struct hint *hint, const struct brig_error *error)
+{
+    if (hint->code != error->code || (hint->sys_errno != 0 && hint->sys_errno != error->sys_errno)) {
+        return false;
+    }
+    if (!hint->subject) {
+        return true;
+    }
+    size_t length = strlen(hint->subject);
+    return error->subject && subject_length(error) == length && memcmp(error->subject, hint->subject, length) == 0;
+}
+
+// Returns: the first hint that fits, or NULL.
+static const struct hint *find_hint(const struct brig_error *error)
+{
+    for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++) {
+        if (hint_fits(&hints[i], error)) {
+            return &hints[i];
+        }
+    }
+    return NULL;
+}
+
 // --- remarks: what one code says beyond its sentence ------------------------------------------------------------------
 
-static void remark_closest(const struct brig_dsl_sink *sink, const struct brig_error *error, char kind)
+// Returns: whether a name was close enough to be offered.
+static bool remark_closest(const struct brig_dsl_sink *sink, const struct brig_error *error, char kind)
 {
     const char *closest = error->subject ? brig_dsl_closest_name(error->subject, subject_length(error), kind) : NULL;
     if (closest) {
@@ -76,16 +100,20 @@ static void remark_closest(const struct brig_dsl_sink *sink, const struct brig_e
         dsl_put(sink, closest);
         dsl_put(sink, "?)");
     }
+    return closest != NULL;
 }
 
 static void remark_call(const struct brig_dsl_sink *sink, const struct brig_error *error)
 {
-    remark_closest(sink, error, 'c');
+    (void)remark_closest(sink, error, 'c');
 }
 
 static void remark_constant(const struct brig_dsl_sink *sink, const struct brig_error *error)
 {
-    remark_closest(sink, error, 'k');
+    // In a row, a name that is like none of the kernel's is libc's or the author's own.
+    if (!remark_closest(sink, error, 'k') && error->file && !find_hint(error)) {
+        dsl_put(sink, " (names that are not the kernel's go into the policy's .constants, as CONSTANT(name))");
+    }
 }
 
 static void remark_argument(const struct brig_dsl_sink *sink, const struct brig_error *error)
@@ -251,26 +279,12 @@ static void put_errno(const struct brig_dsl_sink *sink, int sys_errno)
     }
 }
 
-static bool hint_fits(const struct hint *hint, const struct brig_error *error)
-{
-    if (hint->code != error->code || (hint->sys_errno != 0 && hint->sys_errno != error->sys_errno)) {
-        return false;
-    }
-    if (!hint->subject) {
-        return true;
-    }
-    size_t length = strlen(hint->subject);
-    return error->subject && subject_length(error) == length && memcmp(error->subject, hint->subject, length) == 0;
-}
-
 static void put_hint(const struct brig_dsl_sink *sink, const struct brig_error *error)
 {
-    for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++) {
-        if (hint_fits(&hints[i], error)) {
-            dsl_put(sink, "; ");
-            dsl_put(sink, hints[i].sentence);
-            return;
-        }
+    const struct hint *hint = find_hint(error);
+    if (hint) {
+        dsl_put(sink, "; ");
+        dsl_put(sink, hint->sentence);
     }
 }
 

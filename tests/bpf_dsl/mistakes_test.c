@@ -24,6 +24,7 @@ static const struct {
     // Names.
     {ROWS(ROW(fcntl, ALLOW, IN(comand, 1))), BRIG_DSL_X86_64, "no such argument: 'comand' (fcntl has fd, cmd, arg)"},
     {ROWS(ROW(fcntl, ALLOW, IN(cmd, F_GETFFL))), BRIG_DSL_X86_64, "'F_GETFFL' (did you mean F_GETFL?)"},
+    {ROWS(ROW(read, ALLOW, IN(fd, JOURNAL_FILENO))), BRIG_DSL_X86_64, "go into the policy's .constants, as CONSTANT(name)"},
     {ROWS(ROW(tkill, ALLOW, IN(tid, SELF_TID))), BRIG_DSL_X86_64, "'SELF_TID'; all threads share one filter"},
     {ROWS(ROW(mmap, ALLOW, NO_BITS(flags, MAP_32BIT))), BRIG_DSL_AARCH64, "on this arch: 'MAP_32BIT', aarch64"},
     {ROWS(ROW(SET(slip), ALLOW)), BRIG_DSL_X86_64, "'wriet' (did you mean write?)"},
