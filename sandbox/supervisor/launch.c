@@ -105,11 +105,14 @@ static enum brig_code fork_worker(struct brig_worker *worker, const struct brig_
     return BRIG_OK;
 }
 
-static int open_proc(int pid, const char *file)
+// Returns: false if it could be had and was not. A host that is not dumpable itself, or Yama, may forbid it: then reports lack
+// names and strings and say so.
+static bool open_proc(int pid, const char *file, int *ret_fd)
 {
     char path[48];
     snprintf(path, sizeof path, "/proc/%d/%s", pid, file);
-    return open(path, O_RDONLY | O_CLOEXEC);
+    *ret_fd = open(path, O_RDONLY | O_CLOEXEC);
+    return *ret_fd >= 0 || errno == EACCES || errno == EPERM;
 }
 
 static enum brig_code look_in(struct brig_worker *worker, struct brig_error *reterr)
@@ -117,9 +120,10 @@ static enum brig_code look_in(struct brig_worker *worker, struct brig_error *ret
     worker->pid_fd = (int)syscall(SYS_pidfd_open, worker->pid, 0);
     if (worker->pid_fd < 0)
         return failed(reterr, "pidfd_open");
-    // A host that is not dumpable itself, or Yama, may forbid these. Reports then lack names and strings and say so.
-    worker->maps_fd = open_proc(worker->pid, "maps");
-    worker->memory_fd = open_proc(worker->pid, "mem");
+    if (!open_proc(worker->pid, "maps", &worker->maps_fd))
+        return failed(reterr, "/proc/PID/maps");
+    if (!open_proc(worker->pid, "mem", &worker->memory_fd))
+        return failed(reterr, "/proc/PID/mem");
     return BRIG_OK;
 }
 

@@ -25,7 +25,7 @@ static void add_thread(struct brig_status *status, const struct box_thread_statu
         status->odd_tid = tid;
 }
 
-// Returns: false when the thread could not be read; it may just have ended.
+// Returns: false with errno when the thread could not be read.
 static bool read_thread(int pid, const char *tid, struct box_thread_status *ret_thread)
 {
     char path[64], text[BOX_STATUS_BYTES];
@@ -35,6 +35,7 @@ static bool read_thread(int pid, const char *tid, struct box_thread_status *ret_
     box_line_add(&name, "/task/");
     box_line_add(&name, tid);
     box_line_add(&name, "/status");
+    errno = ENODATA; // a kernel that shows no seccomp mode
     return box_read_text(path, text, sizeof text) > 0 && box_parse_status(text, ret_thread);
 }
 
@@ -46,13 +47,19 @@ static int number_of(const char *name)
     return number;
 }
 
-static void add_threads(struct brig_status *status, int pid, DIR *threads)
+// Returns: false with errno where a thread that may be there could not be read. One that has just ended is left out.
+static bool add_threads(struct brig_status *status, int pid, DIR *threads)
 {
-    for (struct dirent *entry; (entry = readdir(threads)) != NULL;) {
+    for (struct dirent *entry; (errno = 0, entry = readdir(threads)) != NULL;) {
         struct box_thread_status thread;
-        if (entry->d_name[0] != '.' && read_thread(pid, entry->d_name, &thread))
+        if (entry->d_name[0] == '.')
+            continue;
+        if (read_thread(pid, entry->d_name, &thread))
             add_thread(status, &thread, number_of(entry->d_name));
+        else if (errno != ENOENT && errno != ESRCH)
+            return false;
     }
+    return errno == 0;
 }
 
 enum brig_code brig_read_status(int pid, struct brig_status *ret_status, struct brig_error *reterr)
@@ -69,11 +76,14 @@ enum brig_code brig_read_status(int pid, struct brig_status *ret_status, struct 
         return brig_error_set(reterr, error);
     }
     struct brig_status status = {.pid = pid, .min_filters = -1};
-    add_threads(&status, pid, threads);
+    const int reason = add_threads(&status, pid, threads) ? 0 : errno;
     closedir(threads);
-    if (status.thread_count == 0) {
-        struct brig_error error = {
-            .code = BRIG_IO, .sys_errno = ESRCH, .step = "read threads", .subject = "/proc/PID/task/TID/status", .detail = pid};
+    if (reason || status.thread_count == 0) {
+        struct brig_error error = {.code = BRIG_IO,
+                                   .sys_errno = reason ? reason : ESRCH,
+                                   .step = "read threads",
+                                   .subject = "/proc/PID/task/TID/status",
+                                   .detail = pid};
         return brig_error_set(reterr, error);
     }
     *ret_status = status;

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -390,6 +391,47 @@ SANDBOX_TEST(sandbox, without_proc_nothing_is_launched, .expect_exit = 0)
     CHECK_CONTAINS(error.subject, "/proc");
     CHECK_EQ(waitpid(-1, NULL, WNOHANG), -1);
     umount2("/proc", MNT_DETACH);
+    fixture_close(&fixture);
+}
+
+static size_t count_open(void)
+{
+    size_t count = 0;
+    for (int fd = 0; fd < 256; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+// Each descriptor that a launch opens is once the one too many: then there is an error, never less of a check.
+SANDBOX_TEST(sandbox, a_host_that_runs_out_of_descriptors, .timeout_ms = 30000)
+{
+    struct fixture fixture;
+    struct brig_error error;
+    struct rlimit limit;
+    size_t launched = 0;
+    REQUIRE(fixture_open(&fixture));
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    const struct brig_worker_spec spec = {.name = "x", .policy = &fixture_policy, .entry = fixture_entry_return, .channel = true};
+    const size_t before = count_open();
+    const int first_free = dup(STDERR_FILENO);
+    close(first_free);
+    for (int room = 0; room < 12; room++) {
+        const struct rlimit low = {.rlim_cur = (rlim_t)(first_free + room), .rlim_max = limit.rlim_max};
+        test_message("room for %d", room);
+        REQUIRE(setrlimit(RLIMIT_NOFILE, &low) == 0);
+        const enum brig_code code = brig_supervisor_launch(fixture.supervisor, &spec, NULL, &error);
+        REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+        if (code == BRIG_OK) {
+            REQUIRE(fixture_run(&fixture, ++launched));
+        } else {
+            CHECK(launched == 0); // what was enough stays enough
+            CHECK_EQ(error.sys_errno, EMFILE);
+        }
+        CHECK_EQ(count_open(), before);
+        CHECK_EQ(waitpid(-1, NULL, WNOHANG), -1);
+    }
+    CHECK_GT(launched, 0u);
+    CHECK_LT(launched, 8u);
     fixture_close(&fixture);
 }
 
