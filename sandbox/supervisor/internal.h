@@ -132,8 +132,6 @@ struct brig_worker {
     struct box_slots slots;
     struct box_handshake *handshake; // unmapped after launch
     void *memory;                    // for the worker's compiler; NULL after fork
-    struct brig_dsl_program program; // what the worker runs under, from the first violation on
-    void *program_memory;            // under it, or NULL
     struct brig_status status;
 
     struct box_bucket bucket;
@@ -154,9 +152,12 @@ struct brig_supervisor {
     struct brig_worker *workers;
     uint64_t sequence;
     struct box_causes causes;
-    struct box_wire_error last_failure; // texts of the last error that a worker told at launch
-    struct brig_trap_record record;     // the copy being worked on: too big for a stack
-    struct brig_stack stack;            // the same
+    struct box_wire_error last_failure;   // texts of the last error that a worker told at launch
+    struct brig_trap_record record;       // the copy being worked on: too big for a stack
+    struct brig_stack stack;              // the same
+    struct brig_dsl_program program;      // what the worker that was explained last runs under
+    const struct brig_worker *program_of; // that worker, or NULL
+    void *program_memory;                 // under it
 };
 
 // worker.c
@@ -164,8 +165,8 @@ struct brig_supervisor {
 enum brig_code box_worker_new(struct brig_supervisor *supervisor, const struct brig_worker_spec *spec,
                               struct brig_worker **ret_worker, struct brig_error *reterr);
 void box_worker_drop_memory(struct brig_worker *worker);
-// Makes `program`, byte for byte what the worker compiled: the same policy, process id and notify descriptor. Most workers never
-// need to be explained, and launching them should not wait for it. Returns: OK; OUT_OF_MEMORY; as brig_dsl_compile.
+// Makes the supervisor's `program` this worker's, byte for byte what it compiled: the same policy, process id and notify
+// descriptor. Most workers never need to be explained, and launching them should not wait for it. Returns: as brig_dsl_compile.
 enum brig_code box_worker_compile(struct brig_worker *worker, struct brig_error *reterr);
 // Frees everything of a worker that is gone or was never forked, and takes it off its supervisor's list.
 void box_worker_free(struct brig_worker *worker);

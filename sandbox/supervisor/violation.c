@@ -72,7 +72,7 @@ static void explain(struct brig_worker *worker, const struct brig_trap_record *r
     struct brig_supervisor *supervisor = worker->supervisor;
     const struct box_text_file *maps = evidence->maps.bytes ? &evidence->maps : &worker->maps_at_launch;
     struct brig_violation violation = {.record = record,
-                                       .program = &worker->program,
+                                       .program = &supervisor->program,
                                        .policy = worker->policy,
                                        .worker_name = worker->name,
                                        .maps = maps->bytes ? maps->text : NULL,

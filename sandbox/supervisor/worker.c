@@ -61,22 +61,18 @@ void box_worker_drop_memory(struct brig_worker *worker)
 
 enum brig_code box_worker_compile(struct brig_worker *worker, struct brig_error *reterr)
 {
+    struct brig_supervisor *supervisor = worker->supervisor;
     struct brig_dsl_arena arena;
     struct brig_dsl_options options = BRIG_DSL_OPTIONS_DEFAULT;
-    if (worker->program_memory)
+    if (supervisor->program_of == worker)
         return BRIG_OK;
-    // Not mmap: an arena leaves marks for AddressSanitizer, which free takes away.
-    worker->program_memory = malloc(BRIG_DSL_ARENA_BYTES);
-    if (!worker->program_memory)
-        return failed(reterr, BRIG_OUT_OF_MEMORY, "the compiler's memory");
+    supervisor->program_of = NULL;
     options.self_pid = worker->pid;
     options.notify_fd = worker->notify_fd;
-    brig_dsl_arena_init(&arena, worker->program_memory, BRIG_DSL_ARENA_BYTES);
-    enum brig_code code = brig_dsl_compile(worker->policy, &options, &arena, &worker->program, reterr);
-    if (code != BRIG_OK) {
-        free(worker->program_memory);
-        worker->program_memory = NULL;
-    }
+    brig_dsl_arena_init(&arena, supervisor->program_memory, BRIG_DSL_ARENA_BYTES);
+    enum brig_code code = brig_dsl_compile(worker->policy, &options, &arena, &supervisor->program, reterr);
+    if (code == BRIG_OK)
+        supervisor->program_of = worker;
     return code;
 }
 
@@ -160,7 +156,8 @@ void box_worker_free(struct brig_worker *worker)
     box_ledger_free(&worker->ledger);
     free(worker->maps_at_launch.text);
     box_worker_drop_memory(worker);
-    free(worker->program_memory);
+    if (worker->supervisor->program_of == worker)
+        worker->supervisor->program_of = NULL;
     free(worker);
 }
 
