@@ -529,7 +529,7 @@ static void blame(struct assembler *assembler, int64_t insn, const char *reason)
     while (next_line(assembler, &text) && read_line(assembler, text, false, &line)) {
         assembler->insn_count += line.name.bytes > 0;
         if (line.name.bytes > 0 && assembler->insn_count == (uint32_t)insn + 1) {
-            text.text = line.name.text;
+            text = (struct span){line.name.text, (size_t)(text.text + text.bytes - line.name.text)}; // without labels
             break;
         }
     }

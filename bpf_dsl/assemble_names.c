@@ -47,7 +47,7 @@ int64_t dsl_assembler_word(const char *name, size_t name_bytes)
 {
     for (size_t i = 0; i < WORD_COUNT; i++) {
         if (is(name, name_bytes, words[i])) {
-            return (int64_t)(4 * i);
+            return 4 * (int64_t)i;
         }
     }
     return -1;

@@ -64,12 +64,12 @@ struct brig_dsl_text {
 // The longest text that brig_dsl_assemble reads.
 #define BRIG_DSL_ASSEMBLER_BYTES_MAX (1u << 20)
 
-// Reads assembler: what brig_dsl_list writes, and what people write by hand (labels, comments, `ld args[0].lo`, `jne SYS_read, deny`,
+// Reads assembler: what brig_dsl_list writes, and what people write by hand (labels, comments, `ld args[0].lo`, `jne SYS_read, no`,
 // `ret ERRNO(EPERM)`; assemble.c has an example). Names of calls and constants are those of `arch`. `ret_insns` has room for
 // BPF_MAXINSNS.
 //
 // The program is one that brig_dsl_validate accepts, and what brig_dsl_list wrote of such a program gives the same bytes again.
-// Returns: OK; TOO_BIG; BAD_ASSEMBLER with the line, the column in detail, the words at fault as subject and what was expected as step.
+// Returns: OK; TOO_BIG; BAD_ASSEMBLER with the line, the column in detail, the words at fault as subject, what was expected as step.
 // Owns: the error's subject points into `text`. `ret_insns` is undefined after a failure.
 // Context: normal; needs about 70 KiB of stack.
 BRIG_MUST_CHECK enum brig_code brig_dsl_assemble(struct brig_dsl_text text, enum brig_dsl_arch arch, struct sock_filter *ret_insns,
