@@ -10,13 +10,14 @@ static const struct tool_option options[] = {
     TOOL_OPTION_ARCH,
     TOOL_OPTION_OUTPUT,
     TOOL_OPTION_KERNEL,
+    TOOL_OPTION_PLAIN,
     {"format", 0, "FORMAT",
      "raw (8-byte instructions), c (an initializer), text (a listing) or json; without it text, or raw with -o"},
     {"stats", 0, NULL, "print figures about the program instead of the program"},
     TOOL_OPTION_JSON,
     {NULL, 0, NULL, NULL},
 };
-enum { ARCH, OUTPUT, KERNEL, FORMAT, STATS, JSON };
+enum { ARCH, OUTPUT, KERNEL, PLAIN, FORMAT, STATS, JSON };
 
 static void write_raw(FILE *out, const struct tool_subject *subject)
 {
@@ -151,6 +152,10 @@ int brig_compile_main(int argc, char **argv)
     }
     if (format < 0 || !tool_compile_options("compile", arguments.arches[0], arguments.values[KERNEL], &compile_options)) {
         return TOOL_USAGE;
+    }
+    compile_options.plain = arguments.values[PLAIN] != NULL;
+    if (compile_options.plain && tool_is_raw(arguments.operands[0])) {
+        return tool_complain("compile", "a raw program has no plain form");
     }
     status = tool_load("compile", arguments.operands[0], &compile_options, &subject);
     if (status >= 0) {

@@ -9,13 +9,10 @@ static const struct tool_option dump_options[] = {
     TOOL_OPTION_KERNEL,    {"stage", 0, "STAGE", "rules, expr, ranges, decisions, tree or insns (all, in order)"},
     {NULL, 0, NULL, NULL},
 };
-enum { ARCH, OUTPUT, KERNEL, STAGE };
+enum { ARCH, OUTPUT, KERNEL, STAGE, PLAIN = STAGE };
 
 static const struct tool_option disasm_options[] = {
-    TOOL_OPTION_ARCH,
-    TOOL_OPTION_OUTPUT,
-    TOOL_OPTION_KERNEL,
-    {NULL, 0, NULL, NULL},
+    TOOL_OPTION_ARCH, TOOL_OPTION_OUTPUT, TOOL_OPTION_KERNEL, TOOL_OPTION_PLAIN, {NULL, 0, NULL, NULL},
 };
 
 // Returns: a stage, BRIG_DSL_STAGE_COUNT for all of them, or -1 after having complained.
@@ -120,6 +117,10 @@ int brig_disasm_main(int argc, char **argv)
     }
     if (!tool_compile_options("disasm", arguments.arches[0], arguments.values[KERNEL], &options)) {
         return TOOL_USAGE;
+    }
+    options.plain = arguments.values[PLAIN] != NULL;
+    if (options.plain && tool_is_raw(arguments.operands[0])) {
+        return tool_complain("disasm", "a raw program has no plain form");
     }
     status = tool_load("disasm", arguments.operands[0], &options, &subject);
     if (status >= 0) {

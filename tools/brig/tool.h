@@ -59,6 +59,10 @@ struct tool_option {
     { \
         "kernel", 0, "VERSION", "baseline kernel instead of the policy's, as in 6.1" \
     }
+#define TOOL_OPTION_PLAIN \
+    { \
+        "plain", 0, NULL, "the unoptimised program of a policy, which the optimised one has to equal" \
+    }
 
 struct tool_arguments {
     const char
@@ -78,7 +82,8 @@ bool tool_read_kernel(const char *text, uint16_t *ret_kernel);
 
 // --- errors -----------------------------------------------------------------------------------------------------------
 
-// Prints "brig VERB: text", or "brig: text" for NULL, to standard error. What it quotes cannot harm a terminal. Returns: TOOL_USAGE.
+// Prints "brig VERB: text", or "brig: text" for NULL, to standard error. What it quotes cannot harm a terminal. Returns:
+// TOOL_USAGE.
 __attribute__((format(printf, 2, 3))) int tool_complain(const char *verb, const char *format, ...);
 // Prints an error of the library. Returns: the exit status that fits its code.
 int tool_fail(const char *verb, const struct brig_error *error);

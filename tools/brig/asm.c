@@ -1,0 +1,123 @@
+// brig asm: assembler as `brig disasm` prints it, or written by hand, becomes a program.
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/brig/tool.h"
+
+static const struct tool_option options[] = {
+    TOOL_OPTION_ARCH,
+    TOOL_OPTION_OUTPUT,
+    {"format", 0, "FORMAT", "raw (8-byte instructions) or c (an initializer); raw"},
+    {NULL, 0, NULL, NULL},
+};
+enum { ARCH, OUTPUT, FORMAT };
+
+// Reads all of `in`, at most a byte more than the assembler takes. Returns: false after having complained.
+static bool read_all(FILE *in, const char *name, struct brig_dsl_text *ret_text)
+{
+    size_t limit = BRIG_DSL_ASSEMBLER_BYTES_MAX + 1;
+    char *text = malloc(limit);
+    if (text == NULL) {
+        tool_complain("asm", "out of memory");
+        return false;
+    }
+    size_t bytes = fread(text, 1, limit, in);
+    if (ferror(in)) {
+        tool_complain("asm", "cannot read '%s': %s", name, strerror(errno));
+        free(text);
+        return false;
+    }
+    *ret_text = (struct brig_dsl_text){text, bytes};
+    return true;
+}
+
+static bool read_text(const char *name, struct brig_dsl_text *ret_text)
+{
+    if (strcmp(name, "-") == 0) {
+        return read_all(stdin, "standard input", ret_text);
+    }
+    FILE *in = fopen(name, "re");
+    if (in == NULL) {
+        tool_complain("asm", "cannot read '%s': %s", name, strerror(errno));
+        return false;
+    }
+    bool is_read = read_all(in, name, ret_text);
+    fclose(in);
+    return is_read;
+}
+
+// Prints FILE:LINE:COLUMN, what is wrong with which words, and what may have been meant.
+static int complain(const char *name, const struct brig_error *error)
+{
+    if (error->code != BRIG_BAD_ASSEMBLER) {
+        return tool_fail("asm", error);
+    }
+    const char *closest = brig_dsl_assembler_closest(error);
+    fprintf(stderr, "%s:%d:%" PRId64 ": %s: '%.*s'", strcmp(name, "-") == 0 ? "<stdin>" : name, error->line, error->detail,
+            error->step, (int)error->subject_bytes, error->subject);
+    if (closest != NULL) {
+        fprintf(stderr, "; did you mean '%s%s'?", strncmp(error->subject, "SYS_", 4) == 0 ? "SYS_" : "", closest);
+    }
+    fputc('\n', stderr);
+    return TOOL_USAGE;
+}
+
+static void write_raw(FILE *out, const struct sock_filter *insns, size_t insn_count)
+{
+    fwrite(insns, sizeof *insns, insn_count, out);
+}
+
+static void write_c(FILE *out, const struct sock_filter *insns, size_t insn_count)
+{
+    fputs("// code, jt, jf, k of struct sock_filter\n", out);
+    for (size_t i = 0; i < insn_count; i++) {
+        char text[64];
+        brig_dsl_disassemble(&insns[i], text, sizeof text);
+        fprintf(out, "{0x%02x, %3u, %3u, 0x%08" PRIx32 "}, // %4zu: %s\n", insns[i].code, insns[i].jt, insns[i].jf, insns[i].k, i,
+                text);
+    }
+}
+
+static int assemble(const struct tool_arguments *arguments, bool as_c)
+{
+    struct sock_filter insns[BPF_MAXINSNS];
+    size_t insn_count;
+    struct brig_error error;
+    struct brig_dsl_text text;
+    const char *name = arguments->operands[0];
+    if (!read_text(name, &text)) {
+        return TOOL_USAGE;
+    }
+    int status = TOOL_OK;
+    if (brig_dsl_assemble(text, arguments->arches[0], insns, &insn_count, &error) != BRIG_OK) {
+        status = complain(name, &error);
+    }
+    free((void *)text.text);
+    FILE *out = status == TOOL_OK ? tool_open_output("asm", arguments->values[OUTPUT]) : NULL;
+    if (out == NULL) {
+        return TOOL_USAGE;
+    }
+    (as_c ? write_c : write_raw)(out, insns, insn_count);
+    return tool_close_output("asm", out, arguments->values[OUTPUT]);
+}
+
+int brig_asm_main(int argc, char **argv);
+int brig_asm_main(int argc, char **argv)
+{
+    struct tool_arguments arguments;
+    int status = tool_parse("asm", options, argc, argv, &arguments);
+    if (status >= 0) {
+        return status;
+    }
+    if (arguments.operand_count != 1 || arguments.arch_count != 1) {
+        return tool_complain("asm", "give one file, or - for standard input, and at most one --arch; see brig asm --help");
+    }
+    const char *format = arguments.values[FORMAT] == NULL ? "raw" : arguments.values[FORMAT];
+    bool as_c = strcmp(format, "c") == 0;
+    if (!as_c && strcmp(format, "raw") != 0) {
+        return tool_complain("asm", "format '%s' is not known; known are raw, c", format);
+    }
+    return assemble(&arguments, as_c);
+}

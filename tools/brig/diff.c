@@ -1,0 +1,289 @@
+// brig diff: which calls two policies or programs decide differently, grouped by arch and call, each with an example in every
+// direction.
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/brig/pair.h"
+
+static const struct tool_option options[] = {
+    TOOL_OPTION_ARCH, TOOL_OPTION_KERNEL,    {"timeout", 0, "SECONDS", "give up after SECONDS (120)"},
+    TOOL_OPTION_JSON, {NULL, 0, NULL, NULL},
+};
+enum { ARCH, KERNEL, TIMEOUT, JSON };
+
+// Everything that was found, in order of arch, number and direction.
+struct diff {
+    const struct pair *pair;
+    struct pair_progress progress;
+    struct prove_difference *differences;
+    size_t count;
+    size_t capacity;
+    bool is_broken; // memory ran out
+};
+
+static const char *const directions[PROVE_RELATION_COUNT] = {
+    [PROVE_SUPERSET] = "+", // B allows more
+    [PROVE_SUBSET] = "-",
+    [PROVE_SAME_DENIAL] = "~",
+};
+
+static const char *const direction_names[PROVE_RELATION_COUNT] = {
+    [PROVE_SUPERSET] = "only-b-allows",
+    [PROVE_SUBSET] = "only-a-allows",
+    [PROVE_SAME_DENIAL] = "other-verdict",
+};
+
+// --- collecting -------------------------------------------------------------------------------------------------------
+
+static bool is_call(const struct prove_domain *domain)
+{
+    enum brig_dsl_arch arch;
+    return domain->arch_lo == domain->arch_hi && domain->nr_lo == domain->nr_hi && brig_dsl_arch_by_audit(domain->arch_lo, &arch) &&
+           brig_dsl_call_by_nr(domain->nr_lo, arch) != BRIG_SYS_NONE;
+}
+
+// Returns: whether `next` continues `last`, so that both are one line.
+static bool continues(const struct prove_difference *last, const struct prove_difference *next)
+{
+    const struct prove_domain *a = &last->domain;
+    const struct prove_domain *b = &next->domain;
+    bool same_verdicts = last->is_constant && next->is_constant && last->relation == next->relation &&
+                         memcmp(last->witness.rets, next->witness.rets, sizeof last->witness.rets) == 0;
+    return same_verdicts && a->arch_lo == b->arch_lo && a->arch_hi == b->arch_hi && a->nr_hi + 1 == b->nr_lo && !is_call(a) &&
+           !is_call(b);
+}
+
+static void collect(void *context, const struct prove_difference *difference)
+{
+    struct diff *diff = context;
+    if (diff->count > 0 && continues(&diff->differences[diff->count - 1], difference)) {
+        diff->differences[diff->count - 1].domain.nr_hi = difference->domain.nr_hi;
+        return;
+    }
+    if (diff->count == diff->capacity) {
+        size_t capacity = diff->capacity == 0 ? 256 : diff->capacity * 2;
+        struct prove_difference *differences = realloc(diff->differences, capacity * sizeof *differences);
+        if (differences == NULL) {
+            diff->is_broken = true;
+            return;
+        }
+        diff->differences = differences;
+        diff->capacity = capacity;
+    }
+    diff->differences[diff->count++] = *difference;
+}
+
+static void show_progress(void *context, size_t done, size_t total)
+{
+    struct diff *diff = context;
+    pair_progress_show(&diff->progress, done, total);
+}
+
+// --- text -------------------------------------------------------------------------------------------------------------
+
+static bool same_arch(const struct prove_difference *a, const struct prove_difference *b)
+{
+    return a->domain.arch_lo == b->domain.arch_lo && a->domain.arch_hi == b->domain.arch_hi;
+}
+
+static bool is_every_number(const struct prove_difference *difference)
+{
+    return difference->is_constant && difference->domain.nr_lo == 0 && difference->domain.nr_hi == UINT32_MAX;
+}
+
+// Returns: whether both are about every number of some arch, with the same verdicts, so that one line can stand for both.
+static bool is_same_everywhere(const struct prove_difference *a, const struct prove_difference *b)
+{
+    return is_every_number(a) && is_every_number(b) && memcmp(a->witness.rets, b->witness.rets, sizeof a->witness.rets) == 0;
+}
+
+// Prints the arches of a line: one, or all that `first` stands for.
+static void print_arches(const struct diff *diff, size_t first)
+{
+    const char *separator = "";
+    bool has_others = false;
+    for (size_t i = first; i < diff->count; i++) {
+        const struct prove_difference *difference = &diff->differences[i];
+        enum brig_dsl_arch arch;
+        if (i != first && !is_same_everywhere(&diff->differences[first], difference)) {
+            continue;
+        }
+        if (difference->domain.arch_lo == difference->domain.arch_hi && brig_dsl_arch_by_audit(difference->domain.arch_lo, &arch)) {
+            printf("%s%s", separator, brig_dsl_arch_name(arch));
+            separator = ", ";
+        } else if (difference->domain.arch_lo == difference->domain.arch_hi) {
+            printf("%sarch 0x%" PRIx32, separator, difference->domain.arch_lo);
+            separator = ", ";
+        } else {
+            has_others = true;
+        }
+    }
+    printf("%s\n", !has_others ? "" : separator[0] == '\0' ? "other arches" : " and other arches");
+}
+
+#define X32_BIT 0x40000000u // of numbers of x86_64
+
+// What a line is about: a call, or numbers that are none.
+static void name_domain(const struct prove_domain *domain, char *text, size_t text_bytes)
+{
+    enum brig_dsl_arch arch;
+    if (is_call(domain) && brig_dsl_arch_by_audit(domain->arch_lo, &arch)) {
+        snprintf(text, text_bytes, "%s", brig_dsl_call_name(brig_dsl_call_by_nr(domain->nr_lo, arch)));
+    } else if (domain->nr_lo == 0 && domain->nr_hi == UINT32_MAX) {
+        snprintf(text, text_bytes, "every number");
+    } else {
+        bool is_x32 =
+            domain->arch_lo == brig_dsl_arch_audit(BRIG_DSL_X86_64) && domain->nr_lo >= X32_BIT && domain->nr_hi < 2 * X32_BIT;
+        uint32_t base = is_x32 ? X32_BIT : 0;
+        int bytes = snprintf(text, text_bytes, "%s %" PRIu32, is_x32 ? "x32" : "number", domain->nr_lo - base);
+        if (domain->nr_lo != domain->nr_hi) {
+            snprintf(text + bytes, text_bytes - (size_t)bytes, " to %" PRIu32, domain->nr_hi - base);
+        }
+    }
+}
+
+static void print_rows(const struct pair *pair, const struct brig_dsl_data *data)
+{
+    char rows[2][512];
+    pair_row(pair, 0, data, rows[0], sizeof rows[0]);
+    pair_row(pair, 1, data, rows[1], sizeof rows[1]);
+    if (rows[0][0] != '\0' || rows[1][0] != '\0') {
+        printf("  by %s | %s", rows[0][0] == '\0' ? "no row" : rows[0], rows[1][0] == '\0' ? "no row" : rows[1]);
+    }
+}
+
+static void print_difference(const struct pair *pair, const struct prove_difference *difference)
+{
+    char name[64];
+    char verdicts[2][64];
+    const struct prove_witness *witness = &difference->witness;
+    name_domain(&difference->domain, name, sizeof name);
+    pair_verdict(pair, witness->rets[0], verdicts[0], sizeof verdicts[0]);
+    pair_verdict(pair, witness->rets[1], verdicts[1], sizeof verdicts[1]);
+    printf("  %s %-24s %-14s -> %-14s  ", directions[difference->relation], name, verdicts[0], verdicts[1]);
+    if (difference->is_constant) {
+        fputs("always", stdout);
+    } else {
+        fputs("e.g. ", stdout);
+        pair_print_call(stdout, &witness->data, false);
+    }
+    print_rows(pair, &witness->data);
+    fputc('\n', stdout);
+}
+
+// Returns: whether an earlier line stands for this one.
+static bool is_told(const struct diff *diff, size_t index)
+{
+    for (size_t i = 0; i < index && is_every_number(&diff->differences[index]); i++) {
+        if (is_same_everywhere(&diff->differences[i], &diff->differences[index])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void print_text(const struct diff *diff, const struct prove_result *result, enum prove_answer answer)
+{
+    size_t last = diff->count;
+    if (diff->count > 0) {
+        printf("A %s -> B %s   + B allows more, - B allows less, ~ another verdict\n", diff->pair->subjects[0].name,
+               diff->pair->subjects[1].name);
+    }
+    for (size_t i = 0; i < diff->count; i++) {
+        if (is_told(diff, i)) {
+            continue;
+        }
+        if (last == diff->count || !same_arch(&diff->differences[last], &diff->differences[i])) {
+            print_arches(diff, i);
+        }
+        print_difference(diff->pair, &diff->differences[i]);
+        last = i;
+    }
+    if (result->why != NULL) {
+        printf("undecided, and so not complete: %s\n", result->why);
+    } else if (answer == PROVE_HOLDS) {
+        puts("no call differs");
+    }
+}
+
+// --- JSON -------------------------------------------------------------------------------------------------------------
+
+static json_t *difference_json(const struct pair *pair, const struct prove_difference *difference)
+{
+    const struct prove_domain *domain = &difference->domain;
+    char name[64];
+    name_domain(domain, name, sizeof name);
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:o}", "direction", direction_names[difference->relation], "what", name,
+                     "arch_lo", (json_int_t)domain->arch_lo, "arch_hi", (json_int_t)domain->arch_hi, "nr_lo",
+                     (json_int_t)domain->nr_lo, "nr_hi", (json_int_t)domain->nr_hi, "always", (int)difference->is_constant,
+                     "example", pair_witness_json(pair, &difference->witness));
+}
+
+static void print_json(const struct diff *diff, const struct prove_result *result, enum prove_answer answer)
+{
+    bool is_decided = result->why == NULL;
+    json_t *differences = json_array();
+    for (size_t i = 0; i < diff->count; i++) {
+        json_array_append_new(differences, difference_json(diff->pair, &diff->differences[i]));
+    }
+    tool_print_json(stdout, json_pack("{s:s, s:s, s:s, s:s, s:s?, s:o}", "schema", "brig-diff-1", "a", diff->pair->subjects[0].name,
+                                      "b", diff->pair->subjects[1].name, "answer",
+                                      !is_decided             ? "undecided"
+                                      : answer == PROVE_HOLDS ? "equal"
+                                                              : "different",
+                                      "why", result->why, "differences", differences));
+}
+
+// --- the verb ---------------------------------------------------------------------------------------------------------
+
+static int find_differences(struct diff *diff, long timeout_seconds, bool as_json)
+{
+    struct prove_result result;
+    struct prove_question question = pair_question(diff->pair, PROVE_SAME_EFFECT, timeout_seconds);
+    question.report = collect;
+    question.progress = show_progress;
+    question.context = diff;
+    pair_progress_start(&diff->progress, "diff");
+    enum prove_answer answer = prove_run(&question, &result);
+    pair_progress_end(&diff->progress);
+    if (answer == PROVE_BROKEN || diff->is_broken) {
+        tool_complain("diff", "internal error: %s", diff->is_broken ? "out of memory" : result.why);
+        return TOOL_UNDECIDED;
+    }
+    (as_json ? print_json : print_text)(diff, &result, answer);
+    if (result.why != NULL) {
+        return TOOL_UNDECIDED;
+    }
+    return answer == PROVE_HOLDS ? TOOL_OK : TOOL_FINDINGS;
+}
+
+int brig_diff_main(int argc, char **argv);
+int brig_diff_main(int argc, char **argv)
+{
+    struct tool_arguments arguments;
+    struct brig_dsl_options compile_options;
+    struct pair pair;
+    int status = tool_parse("diff", options, argc, argv, &arguments);
+    if (status >= 0) {
+        return status;
+    }
+    if (arguments.operand_count != 2 || arguments.arch_count != 1) {
+        return tool_complain("diff", "give two policies and at most one --arch; see brig diff --help");
+    }
+    long timeout_seconds = pair_read_timeout("diff", arguments.values[TIMEOUT]);
+    if (timeout_seconds < 0 || !tool_compile_options("diff", arguments.arches[0], arguments.values[KERNEL], &compile_options)) {
+        return TOOL_USAGE;
+    }
+    struct pair_side sides[2] = {{.name = arguments.operands[0]}, {.name = arguments.operands[1]}};
+    status = pair_load("diff", sides, &compile_options, false, &pair);
+    if (status >= 0) {
+        return status;
+    }
+    struct diff diff = {.pair = &pair};
+    status = find_differences(&diff, timeout_seconds, arguments.values[JSON] != NULL);
+    free(diff.differences);
+    pair_free(&pair);
+    int close_status = tool_close_output("diff", stdout, NULL);
+    return close_status == TOOL_OK ? status : close_status;
+}

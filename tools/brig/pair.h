@@ -1,0 +1,57 @@
+// pair: two programs to be compared, as `prove` and `diff` take them, and how calls and verdicts of them are printed.
+#ifndef BRIG_TOOLS_BRIG_PAIR_H
+#define BRIG_TOOLS_BRIG_PAIR_H
+
+#include "tools/brig/tool.h"
+#include "tools/prove/prove.h"
+
+// What a trap id of a pair of policies stands for.
+struct pair_trap {
+    const struct brig_dsl_action *action;
+};
+
+struct pair {
+    struct tool_subject subjects[2];
+    struct sock_filter *insns[2]; // as compared: copies in which, for two policies, a trap's id says what the trap does
+    struct pair_trap *traps;      // by that id; NULL where ids are as they are
+    size_t trap_count;
+};
+
+// What a side of a pair is.
+struct pair_side {
+    const char *name;
+    bool is_plain; // a policy's unoptimised form
+};
+
+// Loads both sides for `options`. Ids of traps are numbers that a policy gives to its rows: those of two policies are compared by
+// what they do, unless `keeps_ids`. Returns: -1 to go on, else the exit status to return at once.
+int pair_load(const char *verb, const struct pair_side *sides, const struct brig_dsl_options *options, bool keeps_ids,
+              struct pair *ret_pair);
+void pair_free(struct pair *pair);
+
+// Returns: seconds of --timeout, 120 if not given, or -1 after having complained.
+long pair_read_timeout(const char *verb, const char *text);
+
+// The question that compares the pair, with a progress line for terminals.
+struct pair_progress {
+    const char *verb;
+    int64_t start_ms;
+    int64_t shown_ms;
+    bool is_terminal;
+};
+struct prove_question pair_question(const struct pair *pair, enum prove_relation relation, long timeout_seconds);
+void pair_progress_start(struct pair_progress *progress, const char *verb);
+void pair_progress_show(struct pair_progress *progress, size_t done, size_t total);
+// Removes the line. Returns: milliseconds since the start.
+int64_t pair_progress_end(struct pair_progress *progress);
+
+// Prints a call: arch if wanted, name, arguments by name with their values.
+void pair_print_call(FILE *out, const struct brig_dsl_data *data, bool with_arch);
+// Writes a verdict of side 0 or 1: "ALLOW", "ERRNO(1)", or what a policy's trap does. 64 bytes are enough.
+void pair_verdict(const struct pair *pair, uint32_t ret, char *text, size_t text_bytes);
+// Writes the row that decides on one side, "FILE:LINE", or nothing where there is none.
+void pair_row(const struct pair *pair, int side, const struct brig_dsl_data *data, char *text, size_t text_bytes);
+// A witness as JSON: call, arguments, both verdicts, both rows.
+json_t *pair_witness_json(const struct pair *pair, const struct prove_witness *witness);
+
+#endif

@@ -1,0 +1,185 @@
+// brig prove: an exact answer about two programs, with a witness where the answer is no. `prove A B`: both return the same for
+// every call; `prove A --subset-of B`: what A allows, B allows; `prove A`: the optimised program of policy A is its plain one.
+#include <inttypes.h>
+#include <string.h>
+
+#include "tools/brig/pair.h"
+
+static const struct tool_option options[] = {
+    TOOL_OPTION_ARCH,
+    TOOL_OPTION_KERNEL,
+    {"subset-of", 0, "POLICY", "prove that every call that A allows, POLICY allows too"},
+    {"actions-only", 0, NULL, "compare only what the kernel does, not data that it does not look at"},
+    {"whole", 0, NULL, "leave everything to Z3, as one formula; slower, and a check of the shortcuts"},
+    {"timeout", 0, "SECONDS", "give up after SECONDS (120)"},
+    TOOL_OPTION_JSON,
+    {NULL, 0, NULL, NULL},
+};
+enum { ARCH, KERNEL, SUBSET_OF, ACTIONS_ONLY, WHOLE, TIMEOUT, JSON };
+
+// What is asked, in words for each answer.
+struct claim {
+    enum prove_relation relation;
+    const char *holds;
+    const char *fails;
+    const char *json_holds;
+    const char *json_fails;
+};
+
+static const struct claim claims[] = {
+    {PROVE_EQUAL, "equal", "not equal", "equal", "different"},
+    {PROVE_SAME_EFFECT, "equal in what the kernel does", "not equal in what the kernel does", "equal", "different"},
+    {PROVE_SUBSET, "a subset", "not a subset", "subset", "not-subset"},
+};
+
+struct answer {
+    const struct claim *claim;
+    enum prove_answer answer;
+    struct prove_result result;
+    int64_t elapsed_ms;
+};
+
+static void show_progress(void *context, size_t done, size_t total)
+{
+    pair_progress_show(context, done, total);
+}
+
+static void print_side(const struct pair *pair, int side, const struct prove_witness *witness)
+{
+    char verdict[64];
+    char row[512];
+    pair_verdict(pair, witness->rets[side], verdict, sizeof verdict);
+    pair_row(pair, side, &witness->data, row, sizeof row);
+    printf("  %c %s: %s%s%s\n", side == 0 ? 'A' : 'B', pair->subjects[side].name, verdict, row[0] == '\0' ? "" : "  by ", row);
+}
+
+static void print_answer(const struct pair *pair, const struct answer *answer)
+{
+    const struct prove_witness *witness = &answer->result.witness;
+    switch (answer->answer) {
+    case PROVE_HOLDS:
+        printf("%s: proven for every call in %.1f s (%zu parts, %zu queries)\n", answer->claim->holds,
+               (double)answer->elapsed_ms / 1000.0, answer->result.parts, answer->result.queries);
+        break;
+    case PROVE_FAILS:
+        printf("%s, for example ", answer->claim->fails);
+        pair_print_call(stdout, &witness->data, true);
+        fputs("\n", stdout);
+        print_side(pair, 0, witness);
+        print_side(pair, 1, witness);
+        break;
+    case PROVE_UNDECIDED:
+        printf("undecided: %s after %.1f s\n", answer->result.why, (double)answer->elapsed_ms / 1000.0);
+        break;
+    case PROVE_BROKEN:
+        tool_complain("prove", "internal error: %s", answer->result.why);
+        break;
+    }
+}
+
+static void print_json(const struct pair *pair, const struct answer *answer)
+{
+    const char *const words[] = {
+        [PROVE_HOLDS] = answer->claim->json_holds,
+        [PROVE_FAILS] = answer->claim->json_fails,
+        [PROVE_UNDECIDED] = "undecided",
+        [PROVE_BROKEN] = "internal-error",
+    };
+    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:I}", "schema", "brig-prove-1", "a", pair->subjects[0].name,
+                             "b", pair->subjects[1].name, "answer", words[answer->answer], "why", answer->result.why, "ms",
+                             (json_int_t)answer->elapsed_ms, "parts", (json_int_t)answer->result.parts, "queries",
+                             (json_int_t)answer->result.queries);
+    if (answer->answer == PROVE_FAILS) {
+        json_object_set_new(json, "witness", pair_witness_json(pair, &answer->result.witness));
+    }
+    tool_print_json(stdout, json);
+}
+
+static int exit_status(enum prove_answer answer)
+{
+    switch (answer) {
+    case PROVE_HOLDS:
+        return TOOL_OK;
+    case PROVE_FAILS:
+        return TOOL_FINDINGS;
+    default:
+        return TOOL_UNDECIDED;
+    }
+}
+
+static const struct claim *claim_of(const struct tool_arguments *arguments)
+{
+    return &claims[arguments->values[SUBSET_OF] != NULL ? 2 : arguments->values[ACTIONS_ONLY] != NULL ? 1 : 0];
+}
+
+static int prove(const struct pair *pair, const struct tool_arguments *arguments, long timeout_seconds)
+{
+    struct answer answer = {.claim = claim_of(arguments)};
+    struct pair_progress progress;
+    struct prove_question question = pair_question(pair, answer.claim->relation, timeout_seconds);
+    question.is_whole = arguments->values[WHOLE] != NULL;
+    question.progress = show_progress;
+    question.context = &progress;
+    pair_progress_start(&progress, "prove");
+    answer.answer = prove_run(&question, &answer.result);
+    answer.elapsed_ms = pair_progress_end(&progress);
+    if (arguments->values[JSON] != NULL) {
+        print_json(pair, &answer);
+    } else {
+        print_answer(pair, &answer);
+    }
+    return exit_status(answer.answer);
+}
+
+// Finds out what the two sides are. Returns: false after having complained.
+static bool read_sides(const struct tool_arguments *arguments, struct pair_side *ret_sides)
+{
+    const char *superset = arguments->values[SUBSET_OF];
+    if (arguments->arch_count != 1 || arguments->operand_count < 1 || arguments->operand_count > (superset != NULL ? 1 : 2)) {
+        tool_complain("prove",
+                      "give two policies, or one and --subset-of=POLICY, or one alone to compare its optimised and its plain "
+                      "program, and at most one --arch; see brig prove --help");
+        return false;
+    }
+    if (superset != NULL && arguments->values[ACTIONS_ONLY] != NULL) {
+        tool_complain("prove", "--subset-of asks what is allowed; --actions-only does not go with it");
+        return false;
+    }
+    const char *other = superset != NULL ? superset : arguments->operands[arguments->operand_count - 1];
+    ret_sides[0] = (struct pair_side){.name = arguments->operands[0]};
+    ret_sides[1] = (struct pair_side){.name = other, .is_plain = superset == NULL && arguments->operand_count == 1};
+    if (ret_sides[1].is_plain && tool_is_raw(other)) {
+        tool_complain("prove", "a raw program has no plain form to be compared with; give two programs");
+        return false;
+    }
+    return true;
+}
+
+int brig_prove_main(int argc, char **argv);
+int brig_prove_main(int argc, char **argv)
+{
+    struct tool_arguments arguments;
+    struct brig_dsl_options compile_options;
+    struct pair_side sides[2];
+    struct pair pair;
+    int status = tool_parse("prove", options, argc, argv, &arguments);
+    if (status >= 0) {
+        return status;
+    }
+    if (!read_sides(&arguments, sides)) {
+        return TOOL_USAGE;
+    }
+    long timeout_seconds = pair_read_timeout("prove", arguments.values[TIMEOUT]);
+    if (timeout_seconds < 0 || !tool_compile_options("prove", arguments.arches[0], arguments.values[KERNEL], &compile_options)) {
+        return TOOL_USAGE;
+    }
+    // A policy's two forms have the same ids; different policies number their rows each on their own.
+    status = pair_load("prove", sides, &compile_options, sides[1].is_plain, &pair);
+    if (status >= 0) {
+        return status;
+    }
+    status = prove(&pair, &arguments, timeout_seconds);
+    pair_free(&pair);
+    int close_status = tool_close_output("prove", stdout, NULL);
+    return close_status == TOOL_OK ? status : close_status;
+}

@@ -1,0 +1,91 @@
+// prove: exact answers about two programs, over all inputs that the kernel can hand them.
+//
+//   struct prove_question question = {.programs = {{a, a_count}, {b, b_count}}, .relation = PROVE_EQUAL, .timeout_ms = 60000};
+//   struct prove_result result;
+//   if (prove_run(&question, &result) == PROVE_FAILS) { ... result.witness is a call on which they differ ... }
+//
+// Rules that hold throughout:
+// - Programs are valid (brig_dsl_validate). Inputs are nr, arch, ip and six arguments, 512 bits in all.
+// - PROVE_HOLDS is a proof by Z3 and interval arithmetic. PROVE_FAILS comes with a call that brig_dsl_interpret confirmed.
+// - Nothing is printed. Deterministic but for the time limit. One thread at a time.
+#ifndef BRIG_TOOLS_PROVE_PROVE_H
+#define BRIG_TOOLS_PROVE_PROVE_H
+
+#include "bpf_dsl/program.h"
+
+// What is asked about the two values returned, A's and B's.
+enum prove_relation {
+    PROVE_EQUAL,       // the same 32 bits
+    PROVE_SAME_EFFECT, // the kernel does the same: data that it does not look at may differ
+    PROVE_SUBSET,      // what A allows (or only logs), B allows
+    PROVE_SUPERSET,    // what B allows, A allows
+    PROVE_SAME_DENIAL, // where both allow or neither does, the kernel does the same
+    PROVE_RELATION_COUNT
+};
+
+enum prove_answer {
+    PROVE_HOLDS,
+    PROVE_FAILS,     // there is a witness
+    PROVE_UNDECIDED, // the time limit was reached, or Z3 gave up
+    PROVE_BROKEN,    // Z3 and the interpreter disagree, or memory ran out: a bug or a lack, see `why`
+};
+
+struct prove_program {
+    const struct sock_filter *insns;
+    size_t insn_count;
+};
+
+// Which calls a statement is about; bounds are included.
+struct prove_domain {
+    uint32_t nr_lo;
+    uint32_t nr_hi;
+    uint32_t arch_lo;
+    uint32_t arch_hi;
+};
+
+// A call with what the two programs return for it.
+struct prove_witness {
+    struct brig_dsl_data data;
+    uint32_t rets[2];
+};
+
+// One part of the inputs in which a relation does not hold.
+struct prove_difference {
+    struct prove_domain domain;
+    enum prove_relation relation;
+    bool is_constant; // every call of the domain gets the witness's two values
+    struct prove_witness witness;
+};
+
+struct prove_question {
+    struct prove_program programs[2];
+    enum prove_relation relation;
+    int64_t timeout_ms; // 0: none
+    bool is_whole;      // one formula for everything, nothing decided without Z3: slow, for tests of the shortcuts
+
+    // Where not NULL, the search goes on after a difference and calls this for each part and each of PROVE_SUPERSET, PROVE_SUBSET
+    // and PROVE_SAME_DENIAL that fails there; the numbers of known calls are parts of their own.
+    void (*report)(void *context, const struct prove_difference *difference);
+    // Called now and then with how many of `total` numbers' parts are done. May be NULL.
+    void (*progress)(void *context, size_t done, size_t total);
+    void *context;
+};
+
+struct prove_result {
+    struct prove_witness witness; // FAILS: the first
+    const char *why;              // UNDECIDED, BROKEN: a static sentence
+    size_t parts;                 // that the inputs were split into
+    size_t queries;               // that Z3 answered
+};
+
+// Answers `question`. Returns: the answer; *ret_result is always written.
+enum prove_answer prove_run(const struct prove_question *question, struct prove_result *ret_result);
+
+// Says whether `relation` holds between two returned values.
+bool prove_relation_holds(enum prove_relation relation, uint32_t ret_a, uint32_t ret_b);
+
+// Returns: `ret` as the kernel acts on it: unknown actions are KILL_PROCESS, errno is at most 4095, unused data is 0.
+// Source: kernel/seccomp.c:__seccomp_filter.
+uint32_t prove_effect(uint32_t ret);
+
+#endif
