@@ -92,7 +92,7 @@ struct check_mark {
     uint32_t undo;
 };
 
-// What a condition can be for the calls that the facts leave. 0: there is no such call.
+// What a condition can be for the calls that the facts leave; 0 if it was noticed that there is none.
 enum { CHECK_CAN_HOLD = 1, CHECK_CAN_FAIL = 2 };
 
 bool check_facts_init(struct check_facts *facts, struct brig_dsl_arena *arena, uint32_t depth);
@@ -113,7 +113,7 @@ bool check_set_meets(struct check_facts *facts, const struct check_set *set, uin
 bool check_is_untouched(const struct check_facts *facts, uint32_t word);
 // Whether a call exists that has all facts. Exact.
 bool check_is_possible(struct check_facts *facts);
-// Exact for conditions on 32 bits and on 64.
+// Exact, for 32 bits and for 64, if there is a call that has all facts; else it may be anything.
 unsigned check_condition_can(struct check_facts *facts, const struct check_condition *condition);
 // Where to cut a condition that can both hold and fail: (word & mask) below `border`, and not below.
 struct check_cut {

@@ -25,7 +25,7 @@ struct random_shape program_shape(struct random *random, uint64_t seed);
 // Makes rules and compiles them, in memory that the next call takes again. Returns: the result, with a code for each form.
 const struct compiled *program_compile(struct random *random, const struct random_shape *shape);
 
-// The same for rules that are there; they must not be of the last call.
+// The same for rules that are there; changed copies of the last call's are good.
 const struct compiled *program_compile_rules(const struct brig_dsl_rules *rules);
 
 // Rules of one call on x86_64, for tables of tests: everything else gets the fallback ERRNO(1), numbers that are no call ERRNO(38).

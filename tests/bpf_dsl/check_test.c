@@ -1,0 +1,257 @@
+// The check: it accepts what is right, refuses what is wrong, and says so when it cannot know.
+#include "bpf_dsl/check.h"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <string.h>
+
+#include "bpf_dsl/check_parts.h"
+#include "tests/bpf_dsl/program_fixture.h"
+#include "tests/shim/test.h"
+
+static _Alignas(16) unsigned char memory[4 << 20];
+
+static enum dsl_checked check(const struct compiled *compiled, const struct sock_filter *insns, uint32_t count)
+{
+    struct brig_dsl_arena arena;
+    brig_dsl_arena_init(&arena, memory, sizeof memory);
+    const struct dsl_check_input input = {
+        .rules = &compiled->rules, .arch = compiled->rules.arch, .insns = insns, .insn_count = count};
+    uint32_t nr;
+    return dsl_check(&input, &arena, &nr);
+}
+
+// --- mutants ----------------------------------------------------------------------------------------------------------
+
+static void mutate(struct random *random, struct sock_filter *insn)
+{
+    bool is_jge = insn->code == (BPF_JMP | BPF_JGE | BPF_K);
+    bool is_jgt = insn->code == (BPF_JMP | BPF_JGT | BPF_K);
+    uint8_t jt = insn->jt;
+    switch (random_below(random, 8)) {
+    case 0:
+        insn->k++;
+        break;
+    case 1:
+        insn->k--;
+        break;
+    case 2:
+        insn->jt = insn->jf;
+        insn->jf = jt;
+        break;
+    case 3:
+        insn->k ^= (uint32_t)1 << random_below(random, 32);
+        break;
+    case 4:
+        insn->code = is_jge ? BPF_JMP | BPF_JGT | BPF_K : is_jgt ? BPF_JMP | BPF_JGE | BPF_K : insn->code;
+        break;
+    case 5:
+        insn->jt++;
+        break;
+    case 6:
+        insn->jf++;
+        break;
+    default:
+        insn->k ^= insn->code == (BPF_LD | BPF_W | BPF_ABS) ? 4 : 2;
+        break;
+    }
+}
+
+static bool witnesses_differ(const struct compiled *compiled, const struct sock_filter *insns, uint32_t count,
+                             struct random *random)
+{
+    for (int i = 0; i < 600; i++) {
+        struct brig_dsl_data data = random_data(random, &compiled->rules);
+        data.nr = i % 4 == 0 ? random_below(random, 470) : data.nr;
+        if (brig_dsl_interpret(insns, count, &data, NULL).ret != brig_dsl_evaluate(&compiled->rules, &data, NULL)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Programs with one instruction spoiled. The check may refuse what the witnesses let pass, since it looks at all calls; never the
+// other way round.
+TEST(check, what_witnesses_find_the_check_finds)
+{
+    static struct sock_filter insns[BPF_MAXINSNS];
+    int refused = 0;
+    int accepted = 0;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct random random;
+        struct random_shape shape = program_shape(&random, seed);
+        shape.calls = 1 + shape.calls / 3;
+        const struct compiled *compiled = program_compile(&random, &shape);
+        uint32_t form = seed % 3 == 0;
+        for (int mutant = 0; mutant < 50; mutant++) {
+            uint32_t count = compiled->count[form];
+            memcpy(insns, compiled->insns[form], count * sizeof *insns);
+            mutate(&random, &insns[random_below(&random, count)]);
+            if (brig_dsl_validate(insns, count, NULL) != BRIG_OK) {
+                continue;
+            }
+            enum dsl_checked checked = check(compiled, insns, count);
+            test_message("seed %llu, mutant %d", (unsigned long long)seed, mutant);
+            REQUIRE(CHECK(checked != DSL_CHECKED_EQUAL || !witnesses_differ(compiled, insns, count, &random)));
+            refused += checked == DSL_CHECKED_DIFFERENT;
+            accepted += checked == DSL_CHECKED_EQUAL;
+        }
+    }
+    test_message("%s", "");
+    // Some mutants are as good as the original: a jump to another copy of the same return, a value that nothing has.
+    CHECK_GT(refused, 1200);
+    CHECK_GT(accepted, 50);
+}
+
+// --- what is not followed ---------------------------------------------------------------------------------------------
+
+#define ARCH_X86_64 0xc000003e
+
+TEST(check, what_it_does_not_follow_is_undecided)
+{
+    static const struct brig_dsl_rule allow = {.ret = SECCOMP_RET_ALLOW};
+    static const struct brig_dsl_rule *const rules[] = {&allow};
+    static const struct sock_filter insns[] = {
+        {BPF_LD | BPF_W | BPF_ABS, 0, 0, 4},
+        {BPF_MISC | BPF_TAX, 0, 0, 0},
+        {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
+    };
+    struct compiled compiled = {.rules = program_rules(BRIG_SYS_read, rules, 1)};
+    CHECK_EQ(check(&compiled, insns, COUNT_OF(insns)), DSL_CHECKED_UNDECIDED);
+    CHECK_EQ(check(&compiled, insns + 2, 1), DSL_CHECKED_DIFFERENT);
+}
+
+TEST(check, a_full_arena_is_undecided)
+{
+    struct random random;
+    struct random_shape shape = program_shape(&random, 5);
+    const struct compiled *compiled = program_compile(&random, &shape);
+    const struct dsl_check_input input = {
+        .rules = &compiled->rules, .arch = compiled->rules.arch, .insns = compiled->insns[0], .insn_count = compiled->count[0]};
+    bool was_equal = false;
+    for (size_t bytes = 0; bytes < 300000; bytes += 997) {
+        struct brig_dsl_arena arena;
+        uint32_t nr;
+        brig_dsl_arena_init(&arena, memory, bytes);
+        enum dsl_checked checked = dsl_check(&input, &arena, &nr);
+        CHECK_EQ(checked, was_equal || !arena.exhausted ? DSL_CHECKED_EQUAL : DSL_CHECKED_UNDECIDED);
+        was_equal |= checked == DSL_CHECKED_EQUAL;
+    }
+    CHECK(was_equal);
+}
+
+// --- facts ------------------------------------------------------------------------------------------------------------
+
+enum { WORD = CHECK_ARGUMENTS, BITS = 8 };
+
+// What a fact about one word says, for trying out all values.
+struct fact {
+    uint32_t mask;
+    uint32_t lo;
+    uint32_t hi;
+    uint32_t hole;
+};
+
+static bool has_fact(const struct fact *fact, uint32_t value)
+{
+    uint32_t masked = value & fact->mask;
+    return masked >= fact->lo && masked <= fact->hi && masked != fact->hole;
+}
+
+// Learns up to three random facts about a word of which only the low bits are not 0.
+static uint32_t learn_some(struct random *random, struct check_facts *facts, struct fact *ret_facts)
+{
+    static const uint32_t masks[] = {UINT32_MAX, 0x0f, 0x3c, 0xa5};
+    uint32_t count = 0;
+    check_learn(facts, WORD, UINT32_MAX << BITS, (struct check_range){.hi = 0});
+    for (uint32_t used = 0; count < random_below(random, 4); used++) {
+        uint32_t lo = random_below(random, 1 << BITS);
+        uint32_t hi = random_below(random, 1 << BITS);
+        struct fact fact = {masks[used % 4], lo < hi ? lo : hi, lo < hi ? hi : lo, random_below(random, 1 << BITS)};
+        fact.lo &= fact.mask;
+        fact.hi &= fact.mask;
+        if (fact.lo > fact.hi) {
+            continue;
+        }
+        struct check_set set = check_set_of(facts, WORD, fact.mask);
+        set.range.lo = fact.lo > set.range.lo ? fact.lo : set.range.lo;
+        set.range.hi = fact.hi < set.range.hi ? fact.hi : set.range.hi;
+        set.range = check_without(facts, set.range, fact.hole);
+        struct check_range range = check_fit(facts, &set);
+        if (range.lo > range.hi) {
+            continue;
+        }
+        check_learn(facts, WORD, fact.mask, range);
+        ret_facts[count++] = fact;
+        if (used == 3) {
+            break;
+        }
+    }
+    return count;
+}
+
+static unsigned can_by_trying(const struct fact *facts, uint32_t count, const struct check_condition *condition)
+{
+    unsigned can = 0;
+    for (uint32_t value = 0; value < 1 << BITS; value++) {
+        bool possible = true;
+        for (uint32_t i = 0; i < count; i++) {
+            possible = possible && has_fact(&facts[i], value);
+        }
+        bool holds = false;
+        for (uint32_t i = 0; i < condition->count; i++) {
+            uint64_t masked = value & condition->mask;
+            holds = holds || (masked >= condition->spans[i].first && masked <= condition->spans[i].last);
+        }
+        can |= !possible ? 0 : holds ? CHECK_CAN_HOLD : CHECK_CAN_FAIL;
+    }
+    return can;
+}
+
+TEST(check, facts_are_exact)
+{
+    static const uint32_t masks[] = {UINT32_MAX, 0x0f, 0x3c, 0xa5, 0xf0, 0x10};
+    struct random random = {12};
+    for (int round = 0; round < 3000; round++) {
+        struct brig_dsl_arena arena;
+        struct check_facts facts;
+        struct fact known[4];
+        brig_dsl_arena_init(&arena, memory, sizeof memory);
+        REQUIRE(check_facts_init(&facts, &arena, 64));
+        uint32_t count = learn_some(&random, &facts, known);
+        struct check_span spans[3];
+        uint32_t span_count = 1 + random_below(&random, 3);
+        uint64_t mask = masks[random_below(&random, COUNT_OF(masks))];
+        for (uint32_t i = 0; i < span_count; i++) {
+            spans[i].first = random_below(&random, 1 << BITS) & mask;
+            spans[i].last = spans[i].first;
+        }
+        struct check_condition condition = check_make_condition(0, false, mask, spans, span_count);
+        test_message("round %d", round);
+        unsigned expected = can_by_trying(known, count, &condition);
+        REQUIRE(CHECK(expected == 0 || check_condition_can(&facts, &condition) == expected));
+        REQUIRE(CHECK_EQ(check_is_possible(&facts), expected != 0));
+    }
+    test_message("%s", "");
+}
+
+TEST(check, going_back_forgets)
+{
+    struct brig_dsl_arena arena;
+    struct check_facts facts;
+    brig_dsl_arena_init(&arena, memory, sizeof memory);
+    REQUIRE(check_facts_init(&facts, &arena, 16));
+    struct check_mark mark = check_mark(&facts);
+    check_learn(&facts, WORD, UINT32_MAX, (struct check_range){.lo = 3, .hi = 9});
+    check_learn(&facts, WORD, 0xf0, (struct check_range){.lo = 0, .hi = 0});
+    check_learn(&facts, WORD + 1, 0x0f, (struct check_range){.lo = 1, .hi = 7});
+    CHECK(!check_is_untouched(&facts, WORD));
+    CHECK(!check_is_untouched(&facts, WORD + 1));
+    check_rewind(&facts, mark);
+    CHECK(check_is_untouched(&facts, WORD));
+    CHECK(check_is_untouched(&facts, WORD + 1));
+    for (int i = 0; i < 20; i++) {
+        check_learn(&facts, WORD, UINT32_MAX, (struct check_range){.lo = 3, .hi = 9});
+    }
+    CHECK(facts.overflowed);
+}

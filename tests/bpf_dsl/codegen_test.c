@@ -1,0 +1,179 @@
+// Code: jumps reach, parts are shared, what A holds is not loaded again, and the same policy gives the same bytes.
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <string.h>
+
+#include "bpf_dsl/emit.h"
+#include "tests/bpf_dsl/program_fixture.h"
+#include "tests/shim/test.h"
+
+static _Alignas(16) unsigned char memory[1 << 20];
+
+TEST(codegen, labels_stay_in_reach)
+{
+    struct brig_dsl_arena arena;
+    struct dsl_emitter emitter;
+    brig_dsl_arena_init(&arena, memory, sizeof memory);
+    REQUIRE(dsl_emitter_init(&emitter, &arena));
+    struct dsl_label ret = {.is_return = true, .ret = 7};
+    struct dsl_label other = {.is_return = true, .ret = 8};
+    dsl_emit_test(&emitter, BPF_JMP | BPF_JEQ | BPF_K, 1, &ret, &other);
+    struct dsl_label far = dsl_label_here(&emitter);
+    for (int i = 0; i < 1000; i++) {
+        dsl_emit_test(&emitter, BPF_JMP | BPF_JEQ | BPF_K, 2, &far, &ret);
+    }
+    const struct sock_filter *insns = dsl_emitted(&emitter);
+    REQUIRE(insns != NULL);
+    CHECK_EQ(brig_dsl_validate(insns, emitter.head, NULL), BRIG_OK);
+    // Whoever starts at a test ends where its labels say: at the first test with A = 2, and at 7 otherwise.
+    for (uint32_t at = 0; at < emitter.head; at++) {
+        const struct sock_filter *insn = &insns[at];
+        if (insn->code != (BPF_JMP | BPF_JEQ | BPF_K) || insn->k != 2) {
+            continue;
+        }
+        const struct sock_filter *yes = insn + 1 + insn->jt;
+        const struct sock_filter *no = insn + 1 + insn->jf;
+        while (yes->code == (BPF_JMP | BPF_JA)) {
+            yes += 1 + yes->k;
+        }
+        CHECK(yes->code == (BPF_JMP | BPF_JEQ | BPF_K) && yes->k == 1);
+        CHECK(no->code == (BPF_RET | BPF_K) && no->k == 7);
+    }
+}
+
+TEST(codegen, beyond_the_limit_it_only_counts)
+{
+    struct brig_dsl_arena arena;
+    struct dsl_emitter emitter;
+    brig_dsl_arena_init(&arena, memory, sizeof memory);
+    REQUIRE(dsl_emitter_init(&emitter, &arena));
+    for (int i = 0; i < BPF_MAXINSNS; i++) {
+        dsl_emit(&emitter, BPF_RET | BPF_K, (uint32_t)i);
+    }
+    CHECK(dsl_emitted(&emitter) != NULL);
+    dsl_emit(&emitter, BPF_RET | BPF_K, 0);
+    CHECK(dsl_emitted(&emitter) == NULL);
+    CHECK_EQ(emitter.head, (uint32_t)BPF_MAXINSNS + 1);
+}
+
+static uint32_t count_code(const struct compiled *compiled, uint16_t code, uint32_t k)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < compiled->count[0]; i++) {
+        count += compiled->insns[0][i].code == code && compiled->insns[0][i].k == k;
+    }
+    return count;
+}
+
+#define CONDITION(op_, argument_, bits_, ...) \
+    { \
+        .op = op_, .argument = argument_, .bits = bits_, .values = (const uint64_t[]){__VA_ARGS__}, \
+        .value_count = sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t) \
+    }
+#define LOW(argument) (16u + 8u * (argument))
+
+static const struct brig_dsl_rule deny = {.ret = SECCOMP_RET_ERRNO | 1};
+
+TEST(codegen, the_floor_for_one_allowed_value)
+{
+    const struct brig_dsl_rule_condition conditions[] = {CONDITION(BRIG_DSL_IN, 1, 64, 0x5401)};
+    const struct brig_dsl_rule allow = {.ret = SECCOMP_RET_ALLOW, .condition_count = 1, .conditions = conditions};
+    const struct brig_dsl_rule *const list[] = {&allow, &deny};
+    struct brig_dsl_rules rules = program_rules(BRIG_SYS_ioctl, list, 2);
+    const struct compiled *compiled = program_compile_rules(&rules);
+    REQUIRE(CHECK_EQ(compiled->codes[0], BRIG_OK));
+    struct brig_dsl_data data = {.nr = 16, .audit_arch = 0xc000003e, .args = {0, 0x5401}};
+    struct brig_dsl_run run = brig_dsl_interpret(compiled->insns[0], compiled->count[0], &data, NULL);
+    CHECK_EQ(run.ret, SECCOMP_RET_ALLOW);
+    // arch 2, nr a few (numbers that are no call are told apart), low half 2, high half 2, return.
+    CHECK_LE(run.executed, 14u);
+    CHECK_EQ(count_code(compiled, BPF_LD | BPF_W | BPF_ABS, LOW(1)), 1u);
+    CHECK_EQ(count_code(compiled, BPF_LD | BPF_W | BPF_ABS, LOW(1) + 4), 1u);
+}
+
+TEST(codegen, a_word_in_the_accumulator_is_not_loaded_again)
+{
+    // Two bit tests of one word, then values of it: one load.
+    const struct brig_dsl_rule_condition values[] = {CONDITION(BRIG_DSL_IN, 2, 32, 1, 5)};
+    const struct brig_dsl_rule_condition low[] = {CONDITION(BRIG_DSL_NO_BITS, 2, 32, 0x0a)};
+    const struct brig_dsl_rule_condition high[] = {CONDITION(BRIG_DSL_NO_BITS, 2, 32, 0x500)};
+    const struct brig_dsl_rule by_value = {.ret = SECCOMP_RET_ERRNO | 7, .condition_count = 1, .conditions = values};
+    const struct brig_dsl_rule by_low = {.ret = SECCOMP_RET_ERRNO | 2, .condition_count = 1, .conditions = low};
+    const struct brig_dsl_rule by_high = {.ret = SECCOMP_RET_ERRNO | 3, .condition_count = 1, .conditions = high};
+    const struct brig_dsl_rule *const list[] = {&by_value, &by_low, &by_high, &deny};
+    struct brig_dsl_rules rules = program_rules(BRIG_SYS_mmap, list, 4);
+    const struct compiled *compiled = program_compile_rules(&rules);
+    REQUIRE(CHECK_EQ(compiled->codes[0], BRIG_OK));
+    CHECK_EQ(count_code(compiled, BPF_LD | BPF_W | BPF_ABS, LOW(2)), 1u);
+    CHECK_EQ(count_code(compiled, BPF_JMP | BPF_JSET | BPF_K, 0x0a), 1u);
+    CHECK_EQ(count_code(compiled, BPF_JMP | BPF_JSET | BPF_K, 0x500), 1u);
+}
+
+TEST(codegen, ranges_and_masks_that_are_ranges_are_one_comparison)
+{
+    const struct {
+        struct brig_dsl_rule_condition condition;
+        uint16_t op;
+        uint32_t k;
+    } rows[] = {
+        // Of the fourth there is one more, for x32 numbers.
+        {CONDITION(BRIG_DSL_AT_MOST, 0, 32, 99), BPF_JGE, 100},
+        {CONDITION(BRIG_DSL_ONLY_BITS, 0, 32, 0xfff), BPF_JGE, 0x1000},
+        {CONDITION(BRIG_DSL_NO_BITS, 0, 32, 0xffff0000), BPF_JGE, 0x10000},
+        {CONDITION(BRIG_DSL_NO_BITS, 0, 32, 0x80000000), BPF_JGT, 0x7fffffff},
+        {CONDITION(BRIG_DSL_NO_BITS, 0, 32, 6), BPF_JSET, 6},
+        {CONDITION(BRIG_DSL_ALL_BITS, 0, 32, 8), BPF_JSET, 8},
+        {CONDITION(BRIG_DSL_IN, 0, 32, 4, 5, 6, 7, 0, 1, 2, 3), BPF_JGE, 8},
+        {CONDITION(BRIG_DSL_IN, 0, 32, 7777), BPF_JEQ, 7777},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct brig_dsl_rule allow = {.ret = SECCOMP_RET_ERRNO | 2, .condition_count = 1, .conditions = &rows[i].condition};
+        const struct brig_dsl_rule *list[] = {&allow, &deny};
+        struct brig_dsl_rules rules = program_rules(BRIG_SYS_mmap, list, 2);
+        const struct compiled *compiled = program_compile_rules(&rules);
+        test_message("row %zu", i);
+        CHECK_EQ(count_code(compiled, (uint16_t)(BPF_JMP | rows[i].op | BPF_K), rows[i].k), rows[i].op == BPF_JGT ? 2u : 1u);
+        CHECK_EQ(count_code(compiled, BPF_ALU | BPF_AND | BPF_K, rows[i].k), 0u);
+    }
+    test_message("%s", "");
+}
+
+TEST(codegen, equal_checks_of_several_calls_are_one_body)
+{
+    const struct brig_dsl_rule_condition values[] = {CONDITION(BRIG_DSL_IN, 2, 32, 10, 20, 30, 40, 50, 60)};
+    const struct brig_dsl_rule allow = {.ret = SECCOMP_RET_ALLOW, .condition_count = 1, .conditions = values};
+    const struct brig_dsl_rule *const list[] = {&allow, &deny};
+    static struct brig_dsl_call_rules calls[BRIG_SYS_COUNT];
+    static const enum brig_dsl_call which[] = {BRIG_SYS_read, BRIG_SYS_ioctl, BRIG_SYS_mmap, BRIG_SYS_socket, BRIG_SYS_futex};
+    struct brig_dsl_rules rules = program_rules(BRIG_SYS_read, list, 2);
+    memcpy(calls, rules.calls, sizeof calls);
+    for (size_t i = 0; i < COUNT_OF(which); i++) {
+        calls[which[i]] = (struct brig_dsl_call_rules){.rules = list, .rule_count = 2};
+    }
+    rules.calls = calls;
+    const struct compiled *compiled = program_compile_rules(&rules);
+    CHECK_EQ(count_code(compiled, BPF_LD | BPF_W | BPF_ABS, LOW(2)), 1u);
+    CHECK_EQ(count_code(compiled, BPF_JMP | BPF_JEQ | BPF_K, 30), 1u);
+}
+
+TEST(codegen, the_same_bytes_every_time)
+{
+    static struct sock_filter before[BPF_MAXINSNS];
+    for (uint64_t seed = 1; seed < 20; seed++) {
+        struct random random;
+        struct random_shape shape = program_shape(&random, seed);
+        const struct compiled *compiled = program_compile(&random, &shape);
+        uint32_t count = compiled->count[0];
+        memcpy(before, compiled->insns[0], count * sizeof *before);
+        // Other addresses: the arena starts elsewhere.
+        struct brig_dsl_options options = {.arch = shape.arch};
+        struct brig_dsl_arena arena;
+        static _Alignas(16) unsigned char elsewhere[(8 << 20) + 64];
+        brig_dsl_arena_init(&arena, elsewhere + 3 + seed, 8 << 20);
+        struct dsl_compilation again = {
+            .options = &options, .arena = &arena, .rules = &compiled->rules, .evaluator = compiled->forms[0].evaluator};
+        REQUIRE(CHECK_EQ(dsl_compile(&again), BRIG_OK));
+        REQUIRE(CHECK_EQ(again.emitter.head, count));
+        CHECK_BYTES_EQ(dsl_emitted(&again.emitter), before, count * sizeof *before);
+    }
+}

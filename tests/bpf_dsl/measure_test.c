@@ -1,0 +1,100 @@
+// Measures: sizes after the kernel's conversion, longest paths, what is cached.
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+
+#include "tests/bpf_dsl/program_fixture.h"
+#include "tests/shim/test.h"
+
+#define LD_NR \
+    { \
+        BPF_LD | BPF_W | BPF_ABS, 0, 0, 0 \
+    }
+#define RET(k) \
+    { \
+        BPF_RET | BPF_K, 0, 0, k \
+    }
+#define RET_A \
+    { \
+        BPF_RET | BPF_A, 0, 0, 0 \
+    }
+#define TEST_K(op, jt, jf, k) \
+    { \
+        BPF_JMP | BPF_##op | BPF_K, jt, jf, k \
+    }
+
+TEST(measure, sizes_and_paths)
+{
+    static const struct {
+        const char *what;
+        uint32_t count;
+        struct sock_filter insns[8];
+        uint32_t ebpf; // without the prologue of 3
+        uint32_t longest;
+    } rows[] = {
+        {"a return is two", 1, {RET(0)}, 2, 1},
+        {"a return of A is one", 2, {LD_NR, RET_A}, 2, 2},
+        {"a test that falls through on no", 4, {LD_NR, TEST_K(JEQ, 1, 0, 5), RET(0), RET(1)}, 6, 3},
+        {"a test that falls through on yes", 4, {LD_NR, TEST_K(JEQ, 0, 1, 5), RET(0), RET(1)}, 6, 3},
+        {"a test that jumps both ways is two", 5, {LD_NR, TEST_K(JGT, 1, 2, 5), RET(0), RET(1), RET(2)}, 9, 3},
+        {"jset cannot be turned round", 4, {LD_NR, TEST_K(JSET, 0, 1, 5), RET(0), RET(1)}, 7, 3},
+        {"jset that falls through on no", 4, {LD_NR, TEST_K(JSET, 1, 0, 5), RET(0), RET(1)}, 6, 3},
+        {"a wide constant is one more", 4, {LD_NR, TEST_K(JEQ, 0, 1, 0x80000000), RET(0), RET(1)}, 7, 3},
+        {"a constant of 31 bits is not", 4, {LD_NR, TEST_K(JEQ, 0, 1, 0x7fffffff), RET(0), RET(1)}, 6, 3},
+        {"a wide mask is not", 3, {LD_NR, {BPF_ALU | BPF_AND | BPF_K, 0, 0, 0x80000000}, RET_A}, 3, 3},
+        {"a jump is one, and paths skip", 4, {LD_NR, {BPF_JMP | BPF_JA, 0, 0, 1}, RET(0), RET(1)}, 6, 3},
+        {"a comparison with X", 4, {LD_NR, {BPF_JMP | BPF_JEQ | BPF_X, 0, 1, 0}, RET(0), RET(1)}, 6, 3},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        test_message("%s", rows[i].what);
+        struct brig_dsl_stats stats = brig_dsl_measure(rows[i].insns, rows[i].count, BRIG_DSL_X86_64);
+        CHECK_EQ(stats.insns, rows[i].count);
+        CHECK_EQ(stats.bytes, 8 * rows[i].count);
+        CHECK_EQ(stats.ebpf_insns, 3 + rows[i].ebpf);
+        CHECK_EQ(stats.max_executed, rows[i].longest);
+    }
+    test_message("%s", "");
+}
+
+TEST(measure, calls)
+{
+    // read is allowed outright, everything else is denied: by the arch, or after the number.
+    static const struct sock_filter insns[] = {
+        {BPF_LD | BPF_W | BPF_ABS, 0, 0, 4}, TEST_K(JEQ, 0, 2, 0xc000003e), LD_NR, TEST_K(JEQ, 1, 0, 0),
+        RET(SECCOMP_RET_ERRNO | 1),          RET(SECCOMP_RET_ALLOW)};
+    struct brig_dsl_stats stats = brig_dsl_measure(insns, COUNT_OF(insns), BRIG_DSL_X86_64);
+    CHECK_EQ(stats.cached_allow, 1u);
+    CHECK(stats.expected_executed == 5.0);
+    stats = brig_dsl_measure(insns, COUNT_OF(insns), BRIG_DSL_AARCH64);
+    CHECK_EQ(stats.cached_allow, 0u);
+    CHECK(stats.expected_executed == 3.0);
+}
+
+// The longest path as a walk of all of them finds it.
+static uint32_t longest_from(const struct sock_filter *insns, uint32_t at)
+{
+    const struct sock_filter *insn = &insns[at];
+    if (BPF_CLASS(insn->code) == BPF_RET) {
+        return 1;
+    }
+    if (insn->code == (BPF_JMP | BPF_JA)) {
+        return 1 + longest_from(insns, at + 1 + insn->k);
+    }
+    if (BPF_CLASS(insn->code) != BPF_JMP) {
+        return 1 + longest_from(insns, at + 1);
+    }
+    uint32_t yes = longest_from(insns, at + 1 + insn->jt);
+    uint32_t no = longest_from(insns, at + 1 + insn->jf);
+    return 1 + (yes > no ? yes : no);
+}
+
+TEST(measure, longest_path_of_compiled_programs)
+{
+    for (uint64_t seed = 1; seed < 30; seed++) {
+        struct random random;
+        struct random_shape shape = program_shape(&random, seed);
+        shape.most_rules = 2; // few paths
+        const struct compiled *compiled = program_compile(&random, &shape);
+        uint32_t longest = brig_dsl_measure(compiled->insns[0], compiled->count[0], shape.arch).max_executed;
+        CHECK_EQ(longest, longest_from(compiled->insns[0], 0));
+    }
+}
