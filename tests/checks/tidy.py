@@ -48,7 +48,8 @@ def check(build, name, arguments):
     mark = os.path.join(build, "tidy", fingerprint(build, arguments))
     if os.path.exists(mark):
         return ""
-    command = ["clang-tidy-14", "--quiet", "-p", build, os.path.join(tree.ROOT, name)]
+    # The clang toolchain's own arguments, not the database: it also has musl-gcc's for the same file, with options that clang lacks.
+    command = ["clang-tidy-14", "--quiet", os.path.join(tree.ROOT, name), "--"] + arguments[1:arguments.index("-c")]
     run = subprocess.run(command, cwd=build, capture_output=True, text=True, check=False)
     if run.returncode != 0 or run.stdout.strip():
         return "%s\n%s%s" % (name, run.stdout, run.stderr if run.returncode not in (0, 1) else "")
