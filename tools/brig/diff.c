@@ -74,10 +74,10 @@ static void collect(void *context, const struct prove_difference *difference)
     diff->differences[diff->count++] = *difference;
 }
 
-static void show_progress(void *context, size_t done, size_t total)
+static void set_progress(void *context, size_t done, size_t total)
 {
     struct diff *diff = context;
-    pair_progress_show(&diff->progress, done, total);
+    pair_progress_set(&diff->progress, done, total);
 }
 
 // --- text -------------------------------------------------------------------------------------------------------------
@@ -242,7 +242,7 @@ static int find_differences(struct diff *diff, long timeout_seconds, bool as_jso
     struct prove_result result;
     struct prove_question question = pair_question(diff->pair, PROVE_SAME_EFFECT, timeout_seconds);
     question.report = collect;
-    question.progress = show_progress;
+    question.progress = set_progress;
     question.context = diff;
     pair_progress_start(&diff->progress, "diff");
     enum prove_answer answer = prove_run(&question, &result);

@@ -136,27 +136,66 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-void pair_progress_start(struct pair_progress *progress, const char *verb)
+// Waits for the end, or until it is time to write again. Returns: whether it has ended. The mutex is held.
+static bool wait_for_end(struct pair_progress *progress)
 {
-    *progress = (struct pair_progress){.verb = verb, .start_ms = now_ms(), .is_terminal = isatty(STDERR_FILENO) != 0};
-    progress->shown_ms = progress->start_ms;
+    enum { INTERVAL_NS = 250000000, SECOND_NS = 1000000000 };
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += INTERVAL_NS;
+    until.tv_sec += until.tv_nsec / SECOND_NS;
+    until.tv_nsec %= SECOND_NS;
+    while (!progress->has_ended && pthread_cond_timedwait(&progress->ended, &progress->mutex, &until) == 0) {
+    }
+    return progress->has_ended;
 }
 
-void pair_progress_show(struct pair_progress *progress, size_t done, size_t total)
+static void *show_progress(void *context)
 {
-    enum { INTERVAL_MS = 250 };
-    int64_t now = now_ms();
-    if (progress->is_terminal && now - progress->shown_ms >= INTERVAL_MS) {
-        fprintf(stderr, "\rbrig %s: %zu of %zu parts, %" PRId64 " s", progress->verb, done, total,
-                (now - progress->start_ms) / 1000);
-        progress->shown_ms = now;
+    struct pair_progress *progress = context;
+    pthread_mutex_lock(&progress->mutex);
+    while (!wait_for_end(progress)) {
+        progress->is_shown = true;
+        fprintf(stderr, "\r\033[Kbrig %s: ", progress->verb);
+        if (progress->total > 0) {
+            fprintf(stderr, "%zu of %zu parts, ", progress->done, progress->total);
+        }
+        fprintf(stderr, "%" PRId64 " s", (now_ms() - progress->start_ms) / 1000);
     }
+    pthread_mutex_unlock(&progress->mutex);
+    return NULL;
+}
+
+void pair_progress_start(struct pair_progress *progress, const char *verb)
+{
+    *progress = (struct pair_progress){.verb = verb, .start_ms = now_ms()};
+    pthread_mutex_init(&progress->mutex, NULL);
+    pthread_cond_init(&progress->ended, NULL);
+    // Without a thread there is no line, and nothing else is lost.
+    progress->is_running = isatty(STDERR_FILENO) != 0 && pthread_create(&progress->thread, NULL, show_progress, progress) == 0;
+}
+
+void pair_progress_set(struct pair_progress *progress, size_t done, size_t total)
+{
+    pthread_mutex_lock(&progress->mutex);
+    progress->done = done;
+    progress->total = total;
+    pthread_mutex_unlock(&progress->mutex);
 }
 
 int64_t pair_progress_end(struct pair_progress *progress)
 {
-    if (progress->is_terminal && progress->shown_ms != progress->start_ms) {
+    if (progress->is_running) {
+        pthread_mutex_lock(&progress->mutex);
+        progress->has_ended = true;
+        pthread_cond_signal(&progress->ended);
+        pthread_mutex_unlock(&progress->mutex);
+        pthread_join(progress->thread, NULL);
+    }
+    if (progress->is_shown) {
         fputs("\r\033[K", stderr);
     }
+    pthread_cond_destroy(&progress->ended);
+    pthread_mutex_destroy(&progress->mutex);
     return now_ms() - progress->start_ms;
 }

@@ -2,6 +2,8 @@
 #ifndef BRIG_TOOLS_BRIG_PAIR_H
 #define BRIG_TOOLS_BRIG_PAIR_H
 
+#include <pthread.h>
+
 #include "tools/brig/tool.h"
 #include "tools/prove/prove.h"
 
@@ -32,16 +34,25 @@ void pair_free(struct pair *pair);
 // Returns: seconds of --timeout, 120 if not given, or -1 after having complained.
 long pair_read_timeout(const char *verb, const char *text);
 
-// The question that compares the pair, with a progress line for terminals.
+// The question that compares the pair.
+struct prove_question pair_question(const struct pair *pair, enum prove_relation relation, long timeout_seconds);
+
+// A line of progress on standard error, if that is a terminal. A thread of its own writes it, because one question to Z3 can take
+// minutes.
 struct pair_progress {
     const char *verb;
     int64_t start_ms;
-    int64_t shown_ms;
-    bool is_terminal;
+    bool is_running;
+    bool is_shown;
+    pthread_t thread;
+    pthread_mutex_t mutex; // for what follows
+    pthread_cond_t ended;
+    bool has_ended;
+    size_t done;
+    size_t total;
 };
-struct prove_question pair_question(const struct pair *pair, enum prove_relation relation, long timeout_seconds);
 void pair_progress_start(struct pair_progress *progress, const char *verb);
-void pair_progress_show(struct pair_progress *progress, size_t done, size_t total);
+void pair_progress_set(struct pair_progress *progress, size_t done, size_t total);
 // Removes the line. Returns: milliseconds since the start.
 int64_t pair_progress_end(struct pair_progress *progress);
 

@@ -39,9 +39,9 @@ struct answer {
     int64_t elapsed_ms;
 };
 
-static void show_progress(void *context, size_t done, size_t total)
+static void set_progress(void *context, size_t done, size_t total)
 {
-    pair_progress_show(context, done, total);
+    pair_progress_set(context, done, total);
 }
 
 static void print_side(const struct pair *pair, int side, const struct prove_witness *witness)
@@ -118,7 +118,7 @@ static int prove(const struct pair *pair, const struct tool_arguments *arguments
     struct pair_progress progress;
     struct prove_question question = pair_question(pair, answer.claim->relation, timeout_seconds);
     question.is_whole = arguments->values[WHOLE] != NULL;
-    question.progress = show_progress;
+    question.progress = set_progress;
     question.context = &progress;
     pair_progress_start(&progress, "prove");
     answer.answer = prove_run(&question, &answer.result);
