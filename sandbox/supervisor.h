@@ -60,6 +60,7 @@ struct brig_supervisor_options {
     void (*on_event)(void *context, const struct brig_event *event); // or NULL; may launch and kill, but not dispatch or free
     void *context;
     uint64_t report_quota_bytes; // of files per worker, 0: 16 MiB; its oldest reports go first
+    bool with_stack;             // reports keep registers and stack bytes, for `brig report --minidump`; they may hold secrets
 };
 
 // --- workers ----------------------------------------------------------------------------------------------------------

@@ -84,7 +84,8 @@ static void explain(struct brig_worker *worker, const struct brig_trap_record *r
                                        .pid = worker->pid,
                                        .threads = worker->status.thread_count,
                                        .filtered_threads = worker->status.filtered_thread_count,
-                                       .stacked_filters = worker->status.min_filters};
+                                       .stacked_filters = worker->status.min_filters,
+                                       .with_stack = supervisor->options.with_stack};
     unwind(&violation, &supervisor->stack);
     const uint64_t key = brig_report_key(&violation, &supervisor->stack);
     struct box_cause *cause = box_causes_find(&supervisor->causes, key, violation.sequence);

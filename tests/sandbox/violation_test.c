@@ -58,6 +58,30 @@ SANDBOX_TEST(sandbox, a_crash_is_reported_and_is_a_true_sigsys, .expect_exit = 0
     fixture_close(&fixture);
 }
 
+SANDBOX_TEST(sandbox, a_report_becomes_a_minidump_only_if_it_was_asked_for, .expect_exit = 0)
+{
+    for (int with_stack = 0; with_stack <= 1; with_stack++) {
+        const struct brig_supervisor_options options = {.with_stack = with_stack != 0};
+        struct fixture fixture = {.count = 0};
+        struct brig_error error;
+        void *dump = NULL;
+        size_t dump_bytes = 0;
+        test_message("with_stack %d", with_stack);
+        REQUIRE(fixture_open_with(&fixture, &options));
+        REQUIRE(fixture_launch(&fixture, &crashing));
+        REQUIRE(fixture_run(&fixture, 1));
+        REQUIRE(CHECK_EQ(fixture.events[0].kind, BRIG_EVENT_VIOLATION));
+        const enum brig_code code = brig_report_minidump(fixture.events[0].json, &dump, &dump_bytes, &error);
+        CHECK_EQ(code, with_stack ? BRIG_OK : BRIG_BAD_REPORT);
+        if (code == BRIG_OK) {
+            CHECK_BYTES_EQ(dump, "MDMP", 4);
+            CHECK_GT(dump_bytes, (size_t)1000);
+            free(dump);
+        }
+        fixture_close(&fixture);
+    }
+}
+
 // The worker is not dumpable, and yet its strings are in the report.
 static int open_far_away(void *data, int channel_fd)
 {
