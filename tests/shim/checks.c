@@ -5,13 +5,6 @@
 
 #include "tests/shim/test.h"
 
-bool test_check(bool is_true, struct test_place place)
-{
-    if (!is_true)
-        test_fail(place.file, place.line, "%s\n  is false", place.text);
-    return is_true;
-}
-
 static bool is_negative(struct test_number number)
 {
     return number.is_signed && (int64_t)number.bits < 0;

@@ -68,7 +68,6 @@ enum test_relation { TEST_EQ, TEST_NE, TEST_LT, TEST_LE, TEST_GT, TEST_GE };
 
 void test_register(struct test_case *test);
 
-bool test_check(bool is_true, struct test_place place);
 bool test_check_number(enum test_relation relation, struct test_number left, struct test_number right, struct test_place place);
 bool test_check_string(const char *left, const char *right, struct test_place place);
 bool test_check_contains(const char *text, const char *part, struct test_place place);
@@ -114,6 +113,14 @@ static inline struct test_number test_number_pointer(const void *value)
 // clang-format on
 
 #define TEST_PLACE(text) ((struct test_place){__FILE__, __LINE__, (text)})
+
+// Inline, so that compilers and analyzers know what holds after REQUIRE.
+static inline bool test_check(bool is_true, struct test_place place)
+{
+    if (!is_true)
+        test_fail(place.file, place.line, "%s\n  is false", place.text);
+    return is_true;
+}
 
 #define TEST_DEFINE(room_, name_, is_sandboxed_, ...) \
     static void test_body_##room_##_##name_(void); \
