@@ -274,3 +274,25 @@ int fixture_entry_hang(void *data, int channel_fd)
     for (;;)
         pause();
 }
+
+int fixture_eventfd(void)
+{
+    char path[64], target[64];
+    for (int fd = 3; fd < 64; fd++) {
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        ssize_t length = readlink(path, target, sizeof target - 1);
+        target[length > 0 ? length : 0] = '\0';
+        if (strcmp(target, "anon_inode:[eventfd]") == 0)
+            return fd;
+    }
+    return -1;
+}
+
+int fixture_notify_fd;
+
+int fixture_find_notify_fd(void *data)
+{
+    (void)data;
+    fixture_notify_fd = fixture_eventfd();
+    return fixture_notify_fd < 0;
+}

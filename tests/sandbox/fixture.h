@@ -89,4 +89,10 @@ int fixture_entry_return(void *data, int channel_fd); // int: the exit status; N
 int fixture_entry_crash(void *data, int channel_fd);  // calls uname
 int fixture_entry_hang(void *data, int channel_fd);   // for ever
 
+// What a hijacked worker can find out about its supervisor's descriptors: the first eventfd of this process, or -1.
+int fixture_eventfd(void);
+// A warm-up that keeps it in fixture_notify_fd, before the process is closed to itself.
+int fixture_find_notify_fd(void *data);
+extern int fixture_notify_fd;
+
 #endif

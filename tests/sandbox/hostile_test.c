@@ -23,27 +23,6 @@
 
 // --- descriptors that worker and supervisor share ---------------------------------------------------------------------
 
-static int find_eventfd(void)
-{
-    char path[64], target[64];
-    for (int fd = 3; fd < 64; fd++) {
-        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-        ssize_t length = readlink(path, target, sizeof target - 1);
-        target[length > 0 ? length : 0] = '\0';
-        if (strcmp(target, "anon_inode:[eventfd]") == 0)
-            return fd;
-    }
-    return -1;
-}
-
-static int found_fd;
-static int find_notify_fd(void *data)
-{
-    (void)data;
-    found_fd = find_eventfd(); // before the process is closed to itself
-    return found_fd < 0;
-}
-
 static bool say(int fd, char letter)
 {
     return send(fd, &letter, 1, 0) == 1;
@@ -79,9 +58,10 @@ static int play_with_notify(void *data, int channel_fd)
     struct iovec place = {&count, sizeof count};
     (void)data;
     for (char letter; (letter = hear(channel_fd)) != 0;) {
-        if (letter == 'w' && (fcntl(found_fd, F_SETFL, 0) != 0 || write(found_fd, &count, sizeof count) != sizeof count))
+        if (letter == 'w' &&
+            (fcntl(fixture_notify_fd, F_SETFL, 0) != 0 || write(fixture_notify_fd, &count, sizeof count) != sizeof count))
             return 1;
-        if (letter == 's' && syscall(SYS_preadv2, found_fd, &place, 1, -1l, -1l, RWF_NOWAIT) != sizeof count)
+        if (letter == 's' && syscall(SYS_preadv2, fixture_notify_fd, &place, 1, -1l, -1l, RWF_NOWAIT) != sizeof count)
             return 2;
         say(channel_fd, letter);
     }
@@ -106,7 +86,7 @@ SANDBOX_TEST(sandbox, a_worker_cannot_block_its_supervisors_read, .expect_exit =
     const struct brig_supervisor_options options = {.on_event = let_the_thief_steal};
     const struct brig_worker_spec specs[] = {
         {.name = "first", .policy = &fixture_policy, .entry = violate_when_asked, .channel = true},
-        {.name = "thief", .policy = &fixture_policy, .warm_up = find_notify_fd, .entry = play_with_notify, .channel = true},
+        {.name = "thief", .policy = &fixture_policy, .warm_up = fixture_find_notify_fd, .entry = play_with_notify, .channel = true},
     };
     REQUIRE_OK(brig_supervisor_new(&options, &supervisor, &error), &error);
     REQUIRE_OK(brig_supervisor_launch(supervisor, &specs[0], &first, &error), &error);
@@ -132,7 +112,7 @@ SANDBOX_TEST(sandbox, a_dead_workers_eventfd_wakes_nobody, .expect_exit = 0)
     struct brig_worker *worker =
         fixture_launch(&fixture, &(struct brig_worker_spec){.name = "x", .policy = &fixture_policy, .entry = fixture_entry_hang});
     REQUIRE(worker != NULL);
-    const int copy = dup(find_eventfd());
+    const int copy = dup(fixture_eventfd());
     brig_worker_kill(worker);
     REQUIRE(fixture_run(&fixture, 1));
     REQUIRE(CHECK_EQ(write(copy, &one, sizeof one), (ssize_t)sizeof one));
@@ -165,10 +145,10 @@ static int count_backwards(void *data, int channel_fd)
     struct brig_trap_slots *slots = own_slots();
     (void)data;
     slots->lost = UINT64_MAX - 4;
-    if (write(found_fd, &one, sizeof one) != sizeof one || !hear(channel_fd))
+    if (write(fixture_notify_fd, &one, sizeof one) != sizeof one || !hear(channel_fd))
         return 1;
     slots->lost = 0;
-    return write(found_fd, &one, sizeof one) == sizeof one && hear(channel_fd) ? 0 : 1;
+    return write(fixture_notify_fd, &one, sizeof one) == sizeof one && hear(channel_fd) ? 0 : 1;
 }
 
 SANDBOX_TEST(sandbox, lost_records_are_a_number_that_makes_sense, .expect_exit = 0)
@@ -177,7 +157,7 @@ SANDBOX_TEST(sandbox, lost_records_are_a_number_that_makes_sense, .expect_exit =
     REQUIRE(fixture_open(&fixture));
     struct brig_worker *worker = fixture_launch(&fixture, &(struct brig_worker_spec){.name = "liar",
                                                                                      .policy = &fixture_policy,
-                                                                                     .warm_up = find_notify_fd,
+                                                                                     .warm_up = fixture_find_notify_fd,
                                                                                      .entry = count_backwards,
                                                                                      .channel = true,
                                                                                      .dumpable = true});

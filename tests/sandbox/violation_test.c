@@ -340,31 +340,10 @@ static struct brig_trap_slots *own_slots(void)
     return (struct brig_trap_slots *)from;
 }
 
-static int notify_fd_of_this_process(void)
-{
-    char path[64], target[64];
-    for (int fd = 3; fd < 64; fd++) {
-        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-        ssize_t length = readlink(path, target, sizeof target - 1);
-        target[length > 0 ? length : 0] = '\0';
-        if (strcmp(target, "anon_inode:[eventfd]") == 0)
-            return fd;
-    }
-    return -1;
-}
-
-static int found_fd;
-static int find_notify_fd(void *data)
-{
-    (void)data;
-    found_fd = notify_fd_of_this_process(); // before the process is closed to itself
-    return found_fd < 0;
-}
-
 static void notify(void)
 {
     const uint64_t one = 1;
-    if (write(found_fd, &one, sizeof one) < 0)
+    if (write(fixture_notify_fd, &one, sizeof one) < 0)
         _exit(9);
 }
 
@@ -439,10 +418,11 @@ SANDBOX_TEST(sandbox, workers_that_lie_in_their_slots, .timeout_ms = 30000)
         struct fixture fixture;
         test_message("row %zu: %s", i, rows[i].what);
         REQUIRE(fixture_open(&fixture));
-        REQUIRE(fixture_launch(
-            &fixture,
-            &(struct brig_worker_spec){
-                .name = "liar", .policy = &fixture_policy, .warm_up = find_notify_fd, .entry = rows[i].entry, .dumpable = true}));
+        REQUIRE(fixture_launch(&fixture, &(struct brig_worker_spec){.name = "liar",
+                                                                    .policy = &fixture_policy,
+                                                                    .warm_up = fixture_find_notify_fd,
+                                                                    .entry = rows[i].entry,
+                                                                    .dumpable = true}));
         REQUIRE(fixture_run(&fixture, 1));
         int last = fixture_find(&fixture, BRIG_EVENT_EXIT, 0);
         CHECK_EQ(fixture.events[last].wait_status, 0);
@@ -486,7 +466,7 @@ SANDBOX_TEST(sandbox, a_forged_record_is_told_as_a_claim, .expect_exit = 0)
     REQUIRE(fixture_open(&fixture));
     struct brig_worker *worker = fixture_launch(&fixture, &(struct brig_worker_spec){.name = "liar",
                                                                                      .policy = &fixture_policy,
-                                                                                     .warm_up = find_notify_fd,
+                                                                                     .warm_up = fixture_find_notify_fd,
                                                                                      .entry = forge_a_plausible_record,
                                                                                      .dumpable = true});
     REQUIRE(worker != NULL);
