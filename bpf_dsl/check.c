@@ -7,7 +7,6 @@
 #include "bpf_dsl/check.h"
 
 #include <linux/seccomp.h>
-#include <string.h>
 
 #include "bpf_dsl/check_parts.h"
 
@@ -136,7 +135,9 @@ static bool start_expressions(struct reader *reader)
     if (reader->subjects.of_expression == NULL || reader->subjects.needed == NULL) {
         return false;
     }
-    memset(reader->subjects.of_expression, 0, count * sizeof *reader->subjects.of_expression);
+    for (size_t i = 0; i < count; i++) {
+        reader->subjects.of_expression[i] = NULL;
+    }
     return true;
 }
 

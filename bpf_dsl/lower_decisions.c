@@ -124,7 +124,9 @@ static uint32_t test_piece(struct state *state, const struct dsl_expr *test, str
     uint8_t word = (uint8_t)(DSL_WORD_ARGUMENTS + 2 * test->argument);
     struct half lo = {.runs = low_runs, .count = low_count, .word = word, .mask = (uint32_t)test->mask};
     struct half hi = {.runs = &high_run, .count = 1, .word = (uint8_t)(word + 1), .mask = high(test->mask)};
-    return dsl_decision_graft(state->graph, test_half(state, &lo), DSL_DECISION_YES, test_half(state, &hi));
+    uint32_t in_low = test_half(state, &lo);
+    uint32_t in_high = test_half(state, &hi);
+    return dsl_decision_graft(state->graph, in_low, DSL_DECISION_YES, in_high);
 }
 
 // One run that crosses a border of the high half: its first part, the middle where the low half does not matter, its last part.
@@ -302,14 +304,14 @@ static struct dsl_order choose_order(const struct dsl_expr *root)
     struct dsl_order order = {{0}};
     uint8_t next = 0;
     uint8_t arguments[DSL_EXPR_ARGUMENTS];
-    for (uint8_t i = 0; i < DSL_EXPR_ARGUMENTS; i++) {
-        uint8_t at = i;
+    for (int i = 0; i < DSL_EXPR_ARGUMENTS; i++) {
+        int at = i;
         for (; at > 0 && root->uses[arguments[at - 1]] < root->uses[i]; at--) {
             arguments[at] = arguments[at - 1];
         }
-        arguments[at] = i;
+        arguments[at] = (uint8_t)i;
     }
-    for (uint8_t word = 0; word < DSL_WORD_ARGUMENTS; word++) {
+    for (int word = 0; word < DSL_WORD_ARGUMENTS; word++) {
         order.rank[word] = next++;
     }
     for (int i = 0; i < DSL_EXPR_ARGUMENTS; i++) {

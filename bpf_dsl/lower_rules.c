@@ -84,7 +84,10 @@ static struct brig_dsl_verdict evaluate_rules(const void *context, struct brig_d
     struct brig_dsl_verdict verdict = brig_dsl_ret(builder, of_call->rules[of_call->rule_count - 1]->ret);
     for (uint32_t i = of_call->rule_count - 1; i-- > 0;) {
         const struct brig_dsl_rule *rule = of_call->rules[i];
-        verdict = brig_dsl_if(builder, lower_conditions(builder, rule), brig_dsl_ret(builder, rule->ret), verdict);
+        // One after the other: nodes are numbered as they are made, and C leaves the order of arguments open.
+        struct brig_dsl_test test = lower_conditions(builder, rule);
+        struct brig_dsl_verdict then = brig_dsl_ret(builder, rule->ret);
+        verdict = brig_dsl_if(builder, test, then, verdict);
     }
     return verdict;
 }

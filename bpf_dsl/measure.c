@@ -31,7 +31,7 @@ static uint32_t ebpf_size(const struct sock_filter *insn)
 // Longest paths from each instruction, from the end. Jumps go forward, so the targets are known.
 static uint32_t longest_path(const struct sock_filter *insns, size_t insn_count)
 {
-    uint16_t longest[BPF_MAXINSNS + 1];
+    uint16_t longest[BPF_MAXINSNS + 1] = {0};
     for (size_t at = insn_count; at-- > 0;) {
         const struct sock_filter *insn = &insns[at];
         uint16_t rest = 0;

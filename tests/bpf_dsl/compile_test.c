@@ -223,8 +223,8 @@ TEST(compile, too_big_says_how_big)
     static uint64_t pairs[MANY][2];
     static struct brig_dsl_rule_condition conditions[MANY][2];
     for (uint32_t i = 0; i < MANY; i++) {
-        pairs[i][0] = (uint64_t)(i * 7919) << 32 | i * 3;
-        pairs[i][1] = (uint64_t)(i * 104729) << 32 | i * 5;
+        pairs[i][0] = (uint64_t)i * 7919 << 32 | (uint64_t)i * 3;
+        pairs[i][1] = (uint64_t)i * 104729 << 32 | (uint64_t)i * 5;
         for (uint8_t k = 0; k < 2; k++) {
             conditions[i][k] = (struct brig_dsl_rule_condition){
                 .op = BRIG_DSL_IN, .argument = k, .bits = 64, .value_count = 1, .values = &pairs[i][k]};

@@ -12,8 +12,8 @@ static struct dsl_decisions graph;
 static bool start(void)
 {
     struct dsl_order order = {{0}};
-    for (uint8_t word = 0; word < DSL_WORD_COUNT; word++) {
-        order.rank[word] = word;
+    for (int word = 0; word < DSL_WORD_COUNT; word++) {
+        order.rank[word] = (uint8_t)word;
     }
     brig_dsl_arena_init(&arena, memory, sizeof memory);
     bool started = dsl_decisions_init(&graph, &arena);

@@ -48,7 +48,7 @@ TEST(measure, sizes_and_paths)
         test_message("%s", rows[i].what);
         struct brig_dsl_stats stats = brig_dsl_measure(rows[i].insns, rows[i].count, BRIG_DSL_X86_64);
         CHECK_EQ(stats.insns, rows[i].count);
-        CHECK_EQ(stats.bytes, 8 * rows[i].count);
+        CHECK_EQ(stats.bytes, 8 * (uint64_t)rows[i].count);
         CHECK_EQ(stats.ebpf_insns, 3 + rows[i].ebpf);
         CHECK_EQ(stats.max_executed, rows[i].longest);
     }

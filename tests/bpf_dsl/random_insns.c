@@ -6,7 +6,7 @@ static const uint16_t opcodes[] = {
     BPF_LD | BPF_W | BPF_ABS,
     BPF_LD | BPF_W | BPF_LEN,
     BPF_LDX | BPF_W | BPF_LEN,
-    BPF_LD | BPF_IMM,
+    BPF_IMM, // and BPF_LD, which is 0 as well
     BPF_LDX | BPF_IMM,
     BPF_LD | BPF_MEM,
     BPF_LDX | BPF_MEM,
@@ -14,7 +14,7 @@ static const uint16_t opcodes[] = {
     BPF_STX,
     BPF_ST,
     BPF_STX,
-    BPF_ALU | BPF_ADD | BPF_K,
+    BPF_ALU | BPF_ADD, // and BPF_K, which is 0 as well
     BPF_ALU | BPF_ADD | BPF_X,
     BPF_ALU | BPF_SUB | BPF_K,
     BPF_ALU | BPF_SUB | BPF_X,

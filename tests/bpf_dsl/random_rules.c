@@ -68,7 +68,7 @@ static uint64_t some_mask(struct random *random)
     case 2:
         return random_next(random);
     default:
-        return random_next(random) & random_next(random) & 0xff;
+        return random_next(random) & random_next(random) >> 32 & 0xff;
     }
 }
 
