@@ -143,7 +143,9 @@ static struct brig_dsl_data data_of(const struct kernel_call *call)
 {
     // The instruction pointer is the one thing that is not known here; see below.
     struct brig_dsl_data data = {.nr = call->nr, .audit_arch = brig_dsl_arch_audit(brig_dsl_arch_native())};
-    memcpy(data.args, call->args, sizeof data.args);
+    for (int i = 0; i < 6; i++) {
+        data.args[i] = call->args[i];
+    }
     return data;
 }
 

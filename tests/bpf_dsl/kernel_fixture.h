@@ -9,7 +9,7 @@
 // One call to be made, and its answer.
 struct kernel_call {
     uint32_t nr;
-    uint64_t args[6];
+    unsigned long args[6]; // as registers of this process hold them
     int answer; // errno, or -1 where the call was let through
 };
 
