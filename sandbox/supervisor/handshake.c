@@ -90,7 +90,7 @@ static const char *lasting_name(struct brig_worker *worker)
     return copy;
 }
 
-enum brig_code box_handshake_died(struct brig_worker *worker, struct brig_error *reterr)
+static enum brig_code died(struct brig_worker *worker, struct brig_error *reterr)
 {
     struct brig_error error = {.code = BRIG_WORKER_DIED,
                                .sys_errno = worker->wait_errno, // somebody else has taken its status
@@ -98,6 +98,14 @@ enum brig_code box_handshake_died(struct brig_worker *worker, struct brig_error 
                                .subject = lasting_name(worker),
                                .detail = worker->wait_status};
     return brig_error_set(reterr, error);
+}
+
+enum brig_code box_handshake_ended(struct brig_worker *worker, enum brig_code otherwise, struct brig_error *reterr)
+{
+    enum { ENDING_MS = 100 };
+    if (__atomic_load_n(&worker->handshake->phase, __ATOMIC_ACQUIRE) == BOX_PHASE_FAILED)
+        return take_failure(worker, reterr);
+    return worker->pid_fd >= 0 && box_worker_reap(worker, ENDING_MS) ? died(worker, reterr) : otherwise;
 }
 
 // Returns: BRIG_OK with *ret_done false: wait on.
@@ -136,7 +144,7 @@ enum brig_code box_handshake_wait(struct brig_worker *worker, uint32_t limit_ms,
         code = look_at_phase(worker, &is_done, reterr);
         if (polled[1].revents && !(is_done && code != BRIG_OK)) {
             box_worker_reap(worker, BOX_DEATH_WAIT_MS);
-            return box_handshake_died(worker, reterr);
+            return died(worker, reterr);
         }
     }
     struct brig_error error = {

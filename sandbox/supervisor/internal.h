@@ -186,8 +186,9 @@ bool box_handshake_step(struct brig_worker *worker, enum box_phase from, enum bo
 // Waits for LOCKED. Returns: OK; the worker's own error; WORKER_DIED; WORKER_SILENT; WORKER_LIED.
 enum brig_code box_handshake_wait(struct brig_worker *worker, uint32_t limit_ms, struct brig_error *reterr);
 
-// Says WORKER_DIED of a worker that has been reaped. Returns: WORKER_DIED.
-enum brig_code box_handshake_died(struct brig_worker *worker, struct brig_error *reterr);
+// Says why a step of the launch failed with `otherwise`: because the worker had ended, if it has. What the worker said before its
+// end comes first. Returns: the code of that; `otherwise`, with *reterr as it was, where the worker lives.
+enum brig_code box_handshake_ended(struct brig_worker *worker, enum brig_code otherwise, struct brig_error *reterr);
 
 // violation.c
 // Handles every slot that has something. Calls on_event.

@@ -180,12 +180,11 @@ static enum brig_code judge_status(const struct brig_status *status, int64_t fil
 
 static enum brig_code read_back(struct brig_worker *worker, int64_t filters_before, struct brig_error *reterr)
 {
-    enum { DYING_MS = 100 };
     enum brig_code code = read_status_of_settled_threads(worker, reterr);
     if (code == BRIG_OK)
         code = judge_status(&worker->status, filters_before, reterr);
     // Threads that are ending, one of them by a violation perhaps, show neither filters nor files.
-    return code != BRIG_OK && box_worker_reap(worker, DYING_MS) ? box_handshake_died(worker, reterr) : code;
+    return code != BRIG_OK ? box_handshake_ended(worker, code, reterr) : code;
 }
 
 static enum brig_code watch(struct brig_worker *worker, struct brig_error *reterr)
@@ -229,10 +228,11 @@ static enum brig_code bring_up(struct brig_worker *worker, const struct brig_wor
     enum brig_code code = count_own_filters(&filters_before, reterr);
     if (code == BRIG_OK)
         code = fork_worker(worker, spec, reterr);
-    if (code == BRIG_OK)
-        code = look_in(worker, reterr);
     if (code != BRIG_OK)
         return code;
+    code = look_in(worker, reterr);
+    if (code != BRIG_OK) // a worker that failed in its first stage is gone already, and has said why
+        return box_handshake_ended(worker, code, reterr);
     box_handshake_step(worker, BOX_PHASE_CREATED, BOX_PHASE_START);
     if (!spec->warm_up)
         code = judge_mappings(worker, reterr); // they stay as they are, and we have the time
