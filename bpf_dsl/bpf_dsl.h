@@ -21,16 +21,16 @@
 // Rules that hold throughout:
 // - Rows are ordered, the first match wins. A row is an AND of conditions, OR is another row, NOT is an earlier row.
 // - A derived policy's rows stand before its base's. With an ELSE for a call it replaces the base's rows of that call.
-// - Calls and constants are resolved for the target arch, never by the build host's headers. A call that the target does not have is
-//   skipped; a constant that it does not have is an error.
+// - Calls and constants are resolved for the target arch, never by the build host's headers. A call that the target does not
+//   have is skipped; a constant that it does not have is an error.
 // - Calls newer than the policy's baseline kernel that no row names answer ENOSYS; other calls without a row get `fallback`.
 // - Foreign arches and x32 numbers are trapped as CRASH by every program. Two reserved numbers are in every program:
 //   BRIG_DSL_DIE_NR kills the process, BRIG_DSL_PROBE_NR answers BRIG_DSL_PROBE_ERRNO.
-// - Two calls of x86_64, uretprobe and uprobe, never reach a filter (kernel/seccomp.c:seccomp_uprobe_exception, Linux 6.14 and 6.18);
-//   they fail wherever the kernel has not put a probe. A program's answer for them is for older kernels.
+// - Two calls of x86_64, uretprobe and uprobe, never reach a filter (kernel/seccomp.c:seccomp_uprobe_exception, Linux 6.14 and
+//   6.18); they fail wherever the kernel has not put a probe. A program's answer for them is for older kernels.
 // - Every program is checked against the rows before it is returned.
-// - Nothing here allocates, locks, prints or keeps state: all results live in the caller's arena. Every function may be called after
-//   fork; none from a signal handler unless it says so.
+// - Nothing here allocates, locks, prints or keeps state: all results live in the caller's arena. Every function may be called
+//   after fork; none from a signal handler unless it says so.
 #ifndef BRIG_BPF_DSL_BPF_DSL_H
 #define BRIG_BPF_DSL_BPF_DSL_H
 
@@ -55,7 +55,7 @@ extern "C" {
 // --- the language: actions --------------------------------------------------------------------------------------------
 
 enum brig_dsl_verb {
-    BRIG_DSL_VERB_NONE,    // not given: a forgotten initializer must not mean ALLOW
+    BRIG_DSL_VERB_NONE, // not given: a forgotten initializer must not mean ALLOW
     BRIG_DSL_ALLOW,
     BRIG_DSL_DENY,         // data: errno
     BRIG_DSL_CRASH,        // trap, report, die
@@ -64,8 +64,8 @@ enum brig_dsl_verb {
     BRIG_DSL_LOG,          // allow, and the kernel logs
     BRIG_DSL_KILL_PROCESS, // without a handler
     BRIG_DSL_KILL_THREAD,
-    BRIG_DSL_TRACE,        // data: message for the tracer
-    BRIG_DSL_NOTIFY,       // kernel user-notification; the install refuses it where there is no listener
+    BRIG_DSL_TRACE,  // data: message for the tracer
+    BRIG_DSL_NOTIFY, // kernel user-notification; the install refuses it where there is no listener
     BRIG_DSL_VERB_COUNT
 };
 
@@ -82,14 +82,14 @@ struct brig_dsl_action {
 };
 
 // --- the language: conditions, rows, policies -------------------------------------------------------------------------
-// Texts hold what stands in the source ("F_GETFL, F_GETFD"): names, decimal, hex and octal numbers, characters, - ~ | & << + and
-// parentheses, U64(n) for unsigned values above INT64_MAX, SELF_PID and NOTIFY_FD for run-time slots.
+// Texts hold what stands in the source ("F_GETFL, F_GETFD"): names, decimal, hex and octal numbers, characters, - ~ | & << +
+// and parentheses, U64(n) for unsigned values above INT64_MAX, SELF_PID and NOTIFY_FD for run-time slots.
 
 enum brig_dsl_operator {
-    BRIG_DSL_END, // closes a list of conditions
-    BRIG_DSL_IN,        // argument is one of the values
-    BRIG_DSL_IN_SET,    // argument is one of a named set
-    BRIG_DSL_RANGE,     // lo <= argument <= hi, in the argument's own sign
+    BRIG_DSL_END,    // closes a list of conditions
+    BRIG_DSL_IN,     // argument is one of the values
+    BRIG_DSL_IN_SET, // argument is one of a named set
+    BRIG_DSL_RANGE,  // lo <= argument <= hi, in the argument's own sign
     BRIG_DSL_AT_LEAST,
     BRIG_DSL_AT_MOST,
     BRIG_DSL_MASKED,    // (argument & first value) is one of the other values
@@ -137,8 +137,8 @@ enum brig_dsl_row_kind {
 
 struct brig_dsl_row {
     enum brig_dsl_row_kind kind;
-    enum brig_dsl_call call;         // BRIG_SYS_NONE where `set` is given
-    const struct brig_dsl_set *set;  // or NULL
+    enum brig_dsl_call call;        // BRIG_SYS_NONE where `set` is given
+    const struct brig_dsl_set *set; // or NULL
     struct brig_dsl_action action;
     const struct brig_dsl_condition *conditions; // ends in BRIG_DSL_END
     const struct brig_dsl_row *table;            // USE
@@ -155,12 +155,12 @@ struct brig_dsl_constant {
 
 struct brig_dsl_policy {
     const char *name;
-    const struct brig_dsl_policy *base;         // or NULL
-    const struct brig_dsl_row *rows;            // ends in ROWS_END
-    struct brig_dsl_action fallback;            // known calls without a row; not given: the base's
-    uint16_t kernel;                            // baseline: the newest kernel whose calls the author has looked at; 0: the base's
-    const char *libc;                           // baseline, for people ("glibc 2.42")
-    const struct brig_dsl_constant *constants;  // or NULL
+    const struct brig_dsl_policy *base;        // or NULL
+    const struct brig_dsl_row *rows;           // ends in ROWS_END
+    struct brig_dsl_action fallback;           // known calls without a row; not given: the base's
+    uint16_t kernel;                           // baseline: the newest kernel whose calls the author has looked at; 0: the base's
+    const char *libc;                          // baseline, for people ("glibc 2.42")
+    const struct brig_dsl_constant *constants; // or NULL
 };
 
 // --- memory -----------------------------------------------------------------------------------------------------------
@@ -179,8 +179,8 @@ struct brig_dsl_arena {
 // Starts an arena over `memory` of `size_bytes`, any alignment. Owns: nothing; results of a compile point into `memory`.
 void brig_dsl_arena_init(struct brig_dsl_arena *arena, void *memory, size_t size_bytes);
 
-// Ends an arena: results that point into it are gone, and the memory may be used for other things. Without this AddressSanitizer takes
-// such a use for a mistake; freeing the memory ends the arena as well.
+// Ends an arena: results that point into it are gone, and the memory may be used for other things. Without this
+// AddressSanitizer takes such a use for a mistake; freeing the memory ends the arena as well.
 // Context: as brig_dsl_arena_init.
 void brig_dsl_arena_end(struct brig_dsl_arena *arena);
 
@@ -196,7 +196,9 @@ struct brig_dsl_options {
     bool plain;        // emit the unoptimised program
 };
 #define BRIG_DSL_OPTIONS_DEFAULT \
-    {.arch = brig_dsl_arch_native(), .self_pid = BRIG_DSL_SLOT_UNSET, .notify_fd = BRIG_DSL_SLOT_UNSET}
+    { \
+        .arch = brig_dsl_arch_native(), .self_pid = BRIG_DSL_SLOT_UNSET, .notify_fd = BRIG_DSL_SLOT_UNSET \
+    }
 
 enum brig_dsl_origin { // why a trap happens
     BRIG_DSL_ORIGIN_ROW,
@@ -211,11 +213,11 @@ enum brig_dsl_origin { // why a trap happens
 // What one TRAP id means: SECCOMP_RET_TRAP's data is an index into brig_dsl_program.traps.
 struct brig_dsl_trap {
     enum brig_dsl_origin origin;
-    struct brig_dsl_action action;   // CRASH, REPORT or EMULATE
-    const struct brig_dsl_row *row;  // ROW only, else NULL
-    const char *why;                 // the row's reason, or NULL
+    struct brig_dsl_action action;           // CRASH, REPORT or EMULATE
+    const struct brig_dsl_row *row;          // ROW only, else NULL
+    const char *why;                         // the row's reason, or NULL
     uint64_t nr_set[BRIG_DSL_TRAP_NRS / 64]; // numbers that can give this id
-    bool other_nrs;                  // and whether numbers outside the set can
+    bool other_nrs;                          // and whether numbers outside the set can
 };
 
 struct brig_dsl_program {

@@ -1,6 +1,7 @@
 // program: working with a finished BPF program of any origin: run it, print it, judge it, read it back.
 //
-// Nothing here knows policies. All functions take instructions as the kernel has them (struct sock_filter, host byte order) and are pure.
+// Nothing here knows policies. All functions take instructions as the kernel has them (struct sock_filter, host byte order)
+// and are pure.
 #ifndef BRIG_BPF_DSL_PROGRAM_H
 #define BRIG_BPF_DSL_PROGRAM_H
 
@@ -10,8 +11,8 @@
 extern "C" {
 #endif
 
-// Says whether the kernel would accept a program: opcodes, load offsets, jumps in range, ends in RET, 1 to 4096 instructions, no read of
-// an M[] cell before it is written.
+// Says whether the kernel would accept a program: opcodes, load offsets, jumps in range, ends in RET, 1 to 4096 instructions,
+// no read of an M[] cell before it is written.
 // Returns: OK; BAD_PROGRAM with the index of the instruction in detail and the reason in subject.
 // Context: any. Source: kernel/seccomp.c:seccomp_check_filter, net/core/filter.c:bpf_check_classic.
 BRIG_MUST_CHECK enum brig_code brig_dsl_validate(const struct sock_filter *insns, size_t insn_count, struct brig_error *reterr);
@@ -22,8 +23,8 @@ struct brig_dsl_run {
     uint32_t executed; // instructions, RET included
 };
 
-// Runs a program as the kernel does. `insns` must be valid. `trace`, where not NULL, has a byte per instruction, set to 1 for each that
-// ran. Handles every opcode that the kernel's checker accepts.
+// Runs a program as the kernel does. `insns` must be valid. `trace`, where not NULL, has a byte per instruction, set to 1 for
+// each that ran. Handles every opcode that the kernel's checker accepts.
 // Context: any. Source: net/core/filter.c, kernel/seccomp.c (Linux 3.5).
 struct brig_dsl_run brig_dsl_interpret(const struct sock_filter *insns, size_t insn_count, const struct brig_dsl_data *data,
                                        unsigned char *trace);
@@ -34,11 +35,11 @@ bool brig_dsl_is_cached_allow(const struct sock_filter *insns, size_t insn_count
 
 struct brig_dsl_stats {
     uint32_t insns;
-    uint32_t ebpf_insns;        // after the kernel's conversion, prologue included
-    uint32_t bytes;             // of the classic program
-    uint32_t cached_allow;      // calls of `arch` that the bitmap answers
-    uint32_t max_executed;      // longest path, RET included
-    double expected_executed;   // mean over the calls of `arch` that are not cached, zero arguments, weighted alike
+    uint32_t ebpf_insns;      // after the kernel's conversion, prologue included
+    uint32_t bytes;           // of the classic program
+    uint32_t cached_allow;    // calls of `arch` that the bitmap answers
+    uint32_t max_executed;    // longest path, RET included
+    double expected_executed; // mean over the calls of `arch` that are not cached, zero arguments, weighted alike
 };
 
 // Measures a valid program for calls of `arch`.
@@ -50,8 +51,8 @@ struct brig_dsl_stats brig_dsl_measure(const struct sock_filter *insns, size_t i
 // Context: any.
 size_t brig_dsl_disassemble(const struct sock_filter *insn, char *buffer, size_t buffer_bytes);
 
-// Writes a listing, one instruction a line: index, instruction with absolute targets, and a comment that names the word loaded, the call
-// compared with, the action returned (for `arch`).
+// Writes a listing, one instruction a line: index, instruction with absolute targets, and a comment that names the word
+// loaded, the call compared with, the action returned (for `arch`).
 // Context: normal.
 void brig_dsl_list(const struct sock_filter *insns, size_t insn_count, enum brig_dsl_arch arch, const struct brig_dsl_sink *sink);
 
@@ -64,12 +65,13 @@ struct brig_dsl_text {
 // The longest text that brig_dsl_assemble reads.
 #define BRIG_DSL_ASSEMBLER_BYTES_MAX (1u << 20)
 
-// Reads assembler: what brig_dsl_list writes, and what people write by hand (labels, comments, `ld args[0].lo`, `jne SYS_read, no`,
-// `ret ERRNO(EPERM)`; assemble.c has an example). Names of calls and constants are those of `arch`. `ret_insns` has room for
-// BPF_MAXINSNS.
+// Reads assembler: what brig_dsl_list writes, and what people write by hand (labels, comments, `ld args[0].lo`, `jne SYS_read,
+// no`, `ret ERRNO(EPERM)`; assemble.c has an example). Names of calls and constants are those of `arch`. `ret_insns` has room
+// for BPF_MAXINSNS.
 //
 // The program is one that brig_dsl_validate accepts, and what brig_dsl_list wrote of such a program gives the same bytes again.
-// Returns: OK; TOO_BIG; BAD_ASSEMBLER with the line, the column in detail, the words at fault as subject, what was expected as step.
+// Returns: OK; TOO_BIG; BAD_ASSEMBLER with the line, the column in detail, the words at fault as subject, what was expected as
+// step.
 // Owns: the error's subject points into `text`. `ret_insns` is undefined after a failure.
 // Context: normal; needs about 70 KiB of stack.
 BRIG_MUST_CHECK enum brig_code brig_dsl_assemble(struct brig_dsl_text text, enum brig_dsl_arch arch, struct sock_filter *ret_insns,
@@ -81,8 +83,8 @@ BRIG_MUST_CHECK enum brig_code brig_dsl_assemble(struct brig_dsl_text text, enum
 // Context: any.
 const char *brig_dsl_assembler_closest(const struct brig_error *error);
 
-// Writes an action value as the command line does: ALLOW, ERRNO(13), TRAP(4), TRACE(1), LOG, USER_NOTIF, KILL_PROCESS, KILL_THREAD.
-// Unknown actions are KILL_PROCESS, as the kernel treats them.
+// Writes an action value as the command line does: ALLOW, ERRNO(13), TRAP(4), TRACE(1), LOG, USER_NOTIF, KILL_PROCESS,
+// KILL_THREAD. Unknown actions are KILL_PROCESS, as the kernel treats them.
 // Returns: bytes written, without the terminator; 24 bytes are enough.
 // Context: any.
 size_t brig_dsl_ret_text(uint32_t ret, char *buffer, size_t buffer_bytes);
