@@ -1,6 +1,6 @@
 // Deliberate mistakes in single passes (bugs.txt), switched on one by one. Each must be caught by the always-on check and by the
 // witnesses, and no program that decides wrongly may ever be returned.
-#include "bugs_list.h"
+#include "tests/bpf_dsl/bugs/bugs_list.h" // made by bugs.py
 #include "tests/bpf_dsl/program_fixture.h"
 #include "tests/shim/test.h"
 
