@@ -19,6 +19,7 @@ struct reader {
     struct brig_dsl_arena *arena;
     struct check_subjects subjects;
     const struct check_subject *unknown;
+    const struct check_subject *latest; // constant
     struct check_numbers *numbers;
     uint32_t count;
     bool is_short; // the arena ran out
@@ -26,9 +27,13 @@ struct reader {
 
 static const struct check_subject *constant(struct reader *reader, uint32_t ret)
 {
+    if (reader->latest != NULL && reader->latest->ret == ret) {
+        return reader->latest;
+    }
     struct check_subject *subject = DSL_ARENA_NEW(reader->arena, struct check_subject);
     if (subject != NULL) {
         *subject = (struct check_subject){.ret = ret};
+        reader->latest = subject;
     }
     return subject;
 }
@@ -37,21 +42,22 @@ static const struct check_subject *constant(struct reader *reader, uint32_t ret)
 static const struct check_subject *read_call(struct reader *reader, enum brig_dsl_call call)
 {
     const struct brig_dsl_rules *rules = reader->input->rules;
+    if (rules != NULL && (call == BRIG_SYS_NONE || rules->calls[call].rule_count == 0)) {
+        bool is_new = call == BRIG_SYS_NONE || brig_dsl_call_since(call) > rules->kernel;
+        return constant(reader, is_new ? rules->unknown_ret : rules->fallback_ret);
+    }
+    if (rules != NULL && rules->calls[call].rule_count == 1) {
+        return constant(reader, rules->calls[call].rules[0]->ret);
+    }
     struct check_subject *subject = DSL_ARENA_NEW(reader->arena, struct check_subject);
     bool done = false;
-    if (subject == NULL) {
-        reader->is_short = true;
-    } else if (rules == NULL) {
+    if (subject != NULL && rules != NULL) {
+        done = check_read_rules(&rules->calls[call], reader->arena, subject);
+    } else if (subject != NULL) {
         const struct brig_dsl_evaluator *evaluator = reader->input->evaluator;
         struct brig_dsl_verdict verdict =
             evaluator->evaluate(evaluator->context, reader->input->builder, call, reader->input->arch);
         done = check_read_verdict(&reader->subjects, verdict, reader->arena, subject);
-    } else if (call != BRIG_SYS_NONE && rules->calls[call].rule_count > 0) {
-        done = check_read_rules(&rules->calls[call], reader->arena, subject);
-    } else {
-        bool is_new = call == BRIG_SYS_NONE || brig_dsl_call_since(call) > rules->kernel;
-        *subject = (struct check_subject){.ret = is_new ? rules->unknown_ret : rules->fallback_ret};
-        done = true;
     }
     reader->is_short |= !done;
     return subject;

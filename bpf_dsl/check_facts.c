@@ -193,6 +193,9 @@ struct check_range check_fit(struct check_facts *facts, const struct check_set *
 {
     struct check_range range = set->range;
     uint32_t not_hi = 0;
+    if (set->free == ALL && range.hole == 0) {
+        return range;
+    }
     // Counting down is counting up with all bits turned round.
     if (!check_set_meets(facts, set, 0, ALL) || !next_fitting(set->free, set->fixed, range.lo, &range.lo) ||
         !next_fitting(set->free, ~(set->fixed | set->free), ~range.hi, &not_hi)) {
@@ -352,6 +355,15 @@ static unsigned search_word(struct check_facts *facts, const struct check_word *
 
 // --- conditions -------------------------------------------------------------------------------------------------------
 
+// Whether what the whole word cannot be is not seen through a mask: fewer numbers are left out than there are words for each masked
+// value.
+static bool hides_whole(const struct check_word *known, uint32_t mask)
+{
+    int other_bits = __builtin_popcount(~mask & ~known->known);
+    uint64_t left_out = (uint64_t)known->whole.lo + (ALL - known->whole.hi) + known->whole.hole_count;
+    return left_out >> other_bits == 0;
+}
+
 // Whether what is known of (word & mask) is its set, and nothing more.
 static bool is_simple(const struct check_facts *facts, uint32_t word, uint32_t mask)
 {
@@ -360,21 +372,24 @@ static bool is_simple(const struct check_facts *facts, uint32_t word, uint32_t m
         return true;
     }
     for (uint32_t at = known->masked; at != 0; at = facts->nodes[at - 1].next) {
+        // Masks that have no undecided bit in common with this one say nothing about it, unless the whole word connects them.
         uint32_t number = facts->nodes[at - 1].number;
-        if (number != mask && (number & ~known->known) != 0) {
+        if (number != mask && ((number & mask & ~known->known) != 0 || !is_whole(&known->whole))) {
             return false;
         }
     }
-    return mask == ALL || is_whole(&known->whole);
+    return mask == ALL || hides_whole(known, mask);
 }
 
 static unsigned word_can(struct check_facts *facts, uint32_t word, uint32_t mask, const struct check_condition *condition,
                          uint64_t base)
 {
     facts->steps++;
-    if (is_simple(facts, word, mask)) {
-        struct check_set set = check_set_of(facts, word, mask);
-        return set_can(facts, &set, condition, base);
+    struct check_set set = check_set_of(facts, word, mask);
+    unsigned can = set_can(facts, &set, condition, base);
+    // More facts can only take something away, so what the set alone rules out is settled.
+    if (can != (CHECK_CAN_HOLD | CHECK_CAN_FAIL) || is_simple(facts, word, mask)) {
+        return can;
     }
     return search_word(facts, &facts->words[word], (struct question){.condition = condition, .base = base, .mask = mask});
 }

@@ -130,9 +130,6 @@ static bool list_conditions(struct check_subject *subject, struct brig_dsl_arena
 bool check_read_rules(const struct brig_dsl_call_rules *source, struct brig_dsl_arena *arena, struct check_subject *ret_subject)
 {
     *ret_subject = (struct check_subject){.ret = source->rules[0]->ret};
-    if (source->rule_count == 1) {
-        return true;
-    }
     struct check_rule *rules = DSL_ARENA_ARRAY(arena, struct check_rule, source->rule_count);
     struct joining joining = {.rule = NULL};
     uint32_t count = 0;
