@@ -52,12 +52,12 @@ static const struct check_subject *read_call(struct reader *reader, enum brig_ds
     struct check_subject *subject = DSL_ARENA_NEW(reader->arena, struct check_subject);
     bool done = false;
     if (subject != NULL && rules != NULL) {
-        done = check_read_rules(&rules->calls[call], reader->arena, subject);
+        done = dsl_check_read_rules(&rules->calls[call], reader->arena, subject);
     } else if (subject != NULL) {
         const struct brig_dsl_evaluator *evaluator = reader->input->evaluator;
         struct brig_dsl_verdict verdict =
             evaluator->evaluate(evaluator->context, reader->input->builder, call, reader->input->arch);
-        done = check_read_verdict(&reader->subjects, verdict, reader->arena, subject);
+        done = dsl_check_read_verdict(&reader->subjects, verdict, reader->arena, subject);
     }
     reader->is_short |= !done;
     return subject;
@@ -159,11 +159,11 @@ enum dsl_checked dsl_check(const struct dsl_check_input *input, struct brig_dsl_
     if (reader.unknown != NULL) {
         read_numbers(&reader);
     }
-    struct check_walk *walk = DSL_ARENA_NEW(arena, struct check_walk);
+    struct dsl_check_walk *walk = DSL_ARENA_NEW(arena, struct dsl_check_walk);
     if (arena->exhausted || reader.is_short || walk == NULL) {
         return DSL_CHECKED_UNDECIDED;
     }
-    *walk = (struct check_walk){
+    *walk = (struct dsl_check_walk){
         .insns = input->insns,
         .insn_count = input->insn_count,
         .subjects = &reader.subjects,
@@ -174,7 +174,7 @@ enum dsl_checked dsl_check(const struct dsl_check_input *input, struct brig_dsl_
     if (walk->foreign == NULL) {
         return DSL_CHECKED_UNDECIDED;
     }
-    enum dsl_checked checked = check_walk(walk, arena);
+    enum dsl_checked checked = dsl_check_walk(walk, arena);
     *ret_nr = walk->nr;
     return checked;
 }

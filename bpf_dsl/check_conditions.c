@@ -56,7 +56,8 @@ static uint32_t unmask(uint64_t mask, struct check_span *spans, uint32_t count)
     return kept;
 }
 
-struct check_condition check_make_condition(uint8_t argument, bool is_wide, uint64_t mask, struct check_span *spans, uint32_t count)
+struct check_condition dsl_check_make_condition(uint8_t argument, bool is_wide, uint64_t mask, struct check_span *spans,
+                                                uint32_t count)
 {
     uint64_t all = all_bits(is_wide);
     mask &= all;
@@ -163,8 +164,8 @@ static void read_operator(struct reading *reading, const struct brig_dsl_rule_co
     }
 }
 
-bool check_read_condition(const struct brig_dsl_rule_condition *source, struct brig_dsl_arena *arena,
-                          struct check_condition *ret_condition)
+bool dsl_check_read_condition(const struct brig_dsl_rule_condition *source, struct brig_dsl_arena *arena,
+                              struct check_condition *ret_condition)
 {
     bool is_wide = source->bits == 64;
     struct reading reading = {.all = all_bits(is_wide), .highest = all_bits(is_wide), .mask = all_bits(is_wide)};
@@ -178,17 +179,17 @@ bool check_read_condition(const struct brig_dsl_rule_condition *source, struct b
         return false;
     }
     read_operator(&reading, source);
-    *ret_condition = check_make_condition(source->argument, is_wide, reading.mask, reading.spans, reading.count);
+    *ret_condition = dsl_check_make_condition(source->argument, is_wide, reading.mask, reading.spans, reading.count);
     return true;
 }
 
-bool check_same_place(const struct check_condition *a, const struct check_condition *b)
+bool dsl_check_same_place(const struct check_condition *a, const struct check_condition *b)
 {
     return a->argument == b->argument && a->is_wide == b->is_wide && a->mask == b->mask;
 }
 
-bool check_same_condition(const struct check_condition *a, const struct check_condition *b)
+bool dsl_check_same_condition(const struct check_condition *a, const struct check_condition *b)
 {
-    return check_same_place(a, b) && a->count == b->count &&
+    return dsl_check_same_place(a, b) && a->count == b->count &&
            (a->count == 0 || memcmp(a->spans, b->spans, a->count * sizeof *a->spans) == 0);
 }

@@ -14,7 +14,7 @@
 
 // --- keeping facts ----------------------------------------------------------------------------------------------------
 
-bool check_facts_init(struct check_facts *facts, struct brig_dsl_arena *arena, uint32_t depth)
+bool dsl_check_facts_init(struct check_facts *facts, struct brig_dsl_arena *arena, uint32_t depth)
 {
     *facts = (struct check_facts){.node_limit = depth, .undo_limit = depth};
     facts->nodes = DSL_ARENA_ARRAY(arena, struct check_node, depth);
@@ -25,12 +25,12 @@ bool check_facts_init(struct check_facts *facts, struct brig_dsl_arena *arena, u
     return facts->nodes != NULL && facts->undo != NULL;
 }
 
-struct check_mark check_mark(const struct check_facts *facts)
+struct dsl_check_mark dsl_check_mark(const struct check_facts *facts)
 {
-    return (struct check_mark){facts->node_count, facts->undo_count};
+    return (struct dsl_check_mark){facts->node_count, facts->undo_count};
 }
 
-void check_rewind(struct check_facts *facts, struct check_mark mark)
+void dsl_check_rewind(struct check_facts *facts, struct dsl_check_mark mark)
 {
     while (facts->undo_count > mark.undo) {
         const struct check_undo *undo = &facts->undo[--facts->undo_count];
@@ -67,7 +67,7 @@ static struct check_range clamp(struct check_range range, uint32_t lo, uint32_t 
     return range;
 }
 
-struct check_set check_set_of(const struct check_facts *facts, uint32_t word, uint32_t mask)
+struct check_set dsl_check_set_of(const struct check_facts *facts, uint32_t word, uint32_t mask)
 {
     const struct check_word *known = &facts->words[word];
     struct check_set set = {.free = mask & ~known->known, .fixed = mask & known->value};
@@ -81,7 +81,7 @@ struct check_set check_set_of(const struct check_facts *facts, uint32_t word, ui
     return set;
 }
 
-void check_learn(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range range)
+void dsl_check_learn(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range range)
 {
     struct check_word *known = &facts->words[word];
     if (facts->undo_count == facts->undo_limit) {
@@ -100,7 +100,7 @@ void check_learn(struct check_facts *facts, uint32_t word, uint32_t mask, struct
     }
 }
 
-struct check_range check_without(struct check_facts *facts, struct check_range range, uint32_t value)
+struct check_range dsl_check_without(struct check_facts *facts, struct check_range range, uint32_t value)
 {
     if (value < range.lo || value > range.hi) {
         return range;
@@ -124,7 +124,7 @@ static bool is_whole(const struct check_range *range)
     return range->lo == 0 && range->hi == ALL && range->hole == 0;
 }
 
-bool check_is_untouched(const struct check_facts *facts, uint32_t word)
+bool dsl_check_is_untouched(const struct check_facts *facts, uint32_t word)
 {
     const struct check_word *known = &facts->words[word];
     return known->masked == 0 && known->known == 0 && is_whole(&known->whole);
@@ -166,7 +166,7 @@ static bool next_fitting(uint32_t free, uint32_t fixed, uint32_t from, uint32_t 
     return true;
 }
 
-bool check_set_meets(struct check_facts *facts, const struct check_set *set, uint32_t lo, uint32_t hi)
+bool dsl_check_set_meets(struct check_facts *facts, const struct check_set *set, uint32_t lo, uint32_t hi)
 {
     lo = lo > set->range.lo ? lo : set->range.lo;
     hi = hi < set->range.hi ? hi : set->range.hi;
@@ -189,7 +189,7 @@ bool check_set_meets(struct check_facts *facts, const struct check_set *set, uin
     return false;
 }
 
-struct check_range check_fit(struct check_facts *facts, const struct check_set *set)
+struct check_range dsl_check_fit(struct check_facts *facts, const struct check_set *set)
 {
     struct check_range range = set->range;
     uint32_t not_hi = 0;
@@ -197,7 +197,7 @@ struct check_range check_fit(struct check_facts *facts, const struct check_set *
         return range;
     }
     // Counting down is counting up with all bits turned round.
-    if (!check_set_meets(facts, set, 0, ALL) || !next_fitting(set->free, set->fixed, range.lo, &range.lo) ||
+    if (!dsl_check_set_meets(facts, set, 0, ALL) || !next_fitting(set->free, set->fixed, range.lo, &range.lo) ||
         !next_fitting(set->free, ~(set->fixed | set->free), ~range.hi, &not_hi)) {
         return (struct check_range){.lo = 1, .hi = 0};
     }
@@ -231,16 +231,16 @@ static unsigned set_can(struct check_facts *facts, const struct check_set *set, 
     for (uint32_t i = first_span(condition, at); at <= last && can != (CHECK_CAN_HOLD | CHECK_CAN_FAIL); i++) {
         facts->steps++;
         if (i == condition->count || condition->spans[i].first > last) {
-            can |= check_set_meets(facts, set, (uint32_t)at, (uint32_t)last) ? CHECK_CAN_FAIL : 0;
+            can |= dsl_check_set_meets(facts, set, (uint32_t)at, (uint32_t)last) ? CHECK_CAN_FAIL : 0;
             break;
         }
         uint64_t from = condition->spans[i].first;
         uint64_t to = condition->spans[i].last < last ? condition->spans[i].last : last;
         if (from > at) {
-            can |= check_set_meets(facts, set, (uint32_t)at, (uint32_t)(from - 1)) ? CHECK_CAN_FAIL : 0;
+            can |= dsl_check_set_meets(facts, set, (uint32_t)at, (uint32_t)(from - 1)) ? CHECK_CAN_FAIL : 0;
             at = from;
         }
-        can |= check_set_meets(facts, set, (uint32_t)at, (uint32_t)to) ? CHECK_CAN_HOLD : 0;
+        can |= dsl_check_set_meets(facts, set, (uint32_t)at, (uint32_t)to) ? CHECK_CAN_HOLD : 0;
         if (to == last) {
             break;
         }
@@ -278,7 +278,7 @@ static int judge_range(struct check_facts *facts, const struct check_range *rang
     uint32_t free = word.free;
     uint32_t fixed = word.fixed;
     const struct check_set set = {clamp(*range, fixed, fixed | free), free, fixed};
-    if (!check_set_meets(facts, &set, 0, ALL)) {
+    if (!dsl_check_set_meets(facts, &set, 0, ALL)) {
         return IMPOSSIBLE;
     }
     if (set.range.lo != fixed || set.range.hi != (fixed | free)) {
@@ -385,7 +385,7 @@ static unsigned word_can(struct check_facts *facts, uint32_t word, uint32_t mask
                          uint64_t base)
 {
     facts->steps++;
-    struct check_set set = check_set_of(facts, word, mask);
+    struct check_set set = dsl_check_set_of(facts, word, mask);
     unsigned can = set_can(facts, &set, condition, base);
     // More facts can only take something away, so what the set alone rules out is settled.
     if (can != (CHECK_CAN_HOLD | CHECK_CAN_FAIL) || is_simple(facts, word, mask)) {
@@ -455,13 +455,13 @@ static unsigned wide_can(struct check_facts *facts, const struct check_condition
     return can;
 }
 
-unsigned check_condition_can(struct check_facts *facts, const struct check_condition *condition)
+unsigned dsl_check_condition_can(struct check_facts *facts, const struct check_condition *condition)
 {
     uint32_t lo = low_word(condition);
     if (!condition->is_wide) {
         return word_can(facts, lo, (uint32_t)condition->mask, condition, 0);
     }
-    struct check_set set = check_set_of(facts, lo + 1, high(condition->mask));
+    struct check_set set = dsl_check_set_of(facts, lo + 1, high(condition->mask));
     if (set.range.lo == set.range.hi) {
         return word_can(facts, lo, (uint32_t)condition->mask, condition, (uint64_t)set.range.lo << 32);
     }
@@ -479,7 +479,7 @@ unsigned check_condition_can(struct check_facts *facts, const struct check_condi
     return (hi_can & lo_can & CHECK_CAN_HOLD) | ((hi_can | lo_can) & CHECK_CAN_FAIL);
 }
 
-bool check_is_possible(struct check_facts *facts)
+bool dsl_check_is_possible(struct check_facts *facts)
 {
     const struct question nothing = {.condition = NULL};
     for (uint32_t word = 0; word < CHECK_WORDS; word++) {
@@ -507,7 +507,7 @@ static void offer(struct check_cut *best, uint64_t *best_distance, struct check_
 static bool cut_high(struct check_facts *facts, const struct check_condition *condition, struct check_cut *ret_cut)
 {
     *ret_cut = (struct check_cut){.word = low_word(condition) + 1, .mask = high(condition->mask)};
-    struct check_range range = check_set_of(facts, ret_cut->word, ret_cut->mask).range;
+    struct check_range range = dsl_check_set_of(facts, ret_cut->word, ret_cut->mask).range;
     facts->steps += condition->count;
     uint64_t distance = UINT64_MAX;
     for (uint32_t i = 0; i < condition->count; i++) {
@@ -519,14 +519,14 @@ static bool cut_high(struct check_facts *facts, const struct check_condition *co
     return distance != UINT64_MAX;
 }
 
-bool check_find_cut(struct check_facts *facts, const struct check_condition *condition, struct check_cut *ret_cut)
+bool dsl_check_find_cut(struct check_facts *facts, const struct check_condition *condition, struct check_cut *ret_cut)
 {
     if (condition->is_wide && cut_high(facts, condition, ret_cut)) {
         return true;
     }
     // Now the high half is known as far as the condition cares, so only the borders of the low halves are left.
     *ret_cut = (struct check_cut){.word = low_word(condition), .mask = (uint32_t)condition->mask};
-    struct check_range range = check_set_of(facts, ret_cut->word, ret_cut->mask).range;
+    struct check_range range = dsl_check_set_of(facts, ret_cut->word, ret_cut->mask).range;
     facts->steps += condition->count;
     uint64_t distance = UINT64_MAX;
     for (uint32_t i = 0; i < condition->count; i++) {

@@ -27,16 +27,16 @@ struct check_condition {
 };
 
 // Reads one condition of a rule. Returns: false when the arena is exhausted.
-bool check_read_condition(const struct brig_dsl_rule_condition *source, struct brig_dsl_arena *arena,
-                          struct check_condition *ret_condition);
+bool dsl_check_read_condition(const struct brig_dsl_rule_condition *source, struct brig_dsl_arena *arena,
+                              struct check_condition *ret_condition);
 
 // Makes a condition of spans in any order, which are the arena's. `is_wide` may turn out to be unnecessary.
-struct check_condition check_make_condition(uint8_t argument, bool is_wide, uint64_t mask, struct check_span *spans,
-                                            uint32_t count);
+struct check_condition dsl_check_make_condition(uint8_t argument, bool is_wide, uint64_t mask, struct check_span *spans,
+                                                uint32_t count);
 
 // Whether two conditions ask about the same bits of the same argument.
-bool check_same_place(const struct check_condition *a, const struct check_condition *b);
-bool check_same_condition(const struct check_condition *a, const struct check_condition *b);
+bool dsl_check_same_place(const struct check_condition *a, const struct check_condition *b);
+bool dsl_check_same_condition(const struct check_condition *a, const struct check_condition *b);
 
 // --- facts ------------------------------------------------------------------------------------------------------------
 
@@ -87,7 +87,7 @@ struct check_facts {
     bool overflowed; // sticky: a stack was too small
 };
 
-struct check_mark {
+struct dsl_check_mark {
     uint32_t nodes;
     uint32_t undo;
 };
@@ -95,33 +95,33 @@ struct check_mark {
 // What a condition can be for the calls that the facts leave; 0 if it was noticed that there is none.
 enum { CHECK_CAN_HOLD = 1, CHECK_CAN_FAIL = 2 };
 
-bool check_facts_init(struct check_facts *facts, struct brig_dsl_arena *arena, uint32_t depth);
-struct check_mark check_mark(const struct check_facts *facts);
-void check_rewind(struct check_facts *facts, struct check_mark mark);
+bool dsl_check_facts_init(struct check_facts *facts, struct brig_dsl_arena *arena, uint32_t depth);
+struct dsl_check_mark dsl_check_mark(const struct check_facts *facts);
+void dsl_check_rewind(struct check_facts *facts, struct dsl_check_mark mark);
 
 // The range of (word & mask), with what is known of its bits; nothing about other masks of the word.
-struct check_set check_set_of(const struct check_facts *facts, uint32_t word, uint32_t mask);
+struct check_set dsl_check_set_of(const struct check_facts *facts, uint32_t word, uint32_t mask);
 // Replaces the range of (word & mask).
-void check_learn(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range range);
+void dsl_check_learn(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range range);
 // Adds a hole to a range: at an end by moving the end.
-struct check_range check_without(struct check_facts *facts, struct check_range range, uint32_t value);
+struct check_range dsl_check_without(struct check_facts *facts, struct check_range range, uint32_t value);
 // Moves the ends of a set's range to values that the set has. Returns: the range; lo above hi where there is none.
-struct check_range check_fit(struct check_facts *facts, const struct check_set *set);
+struct check_range dsl_check_fit(struct check_facts *facts, const struct check_set *set);
 // Whether a set has a value in [lo, hi].
-bool check_set_meets(struct check_facts *facts, const struct check_set *set, uint32_t lo, uint32_t hi);
+bool dsl_check_set_meets(struct check_facts *facts, const struct check_set *set, uint32_t lo, uint32_t hi);
 // Whether nothing at all was learned about a word.
-bool check_is_untouched(const struct check_facts *facts, uint32_t word);
+bool dsl_check_is_untouched(const struct check_facts *facts, uint32_t word);
 // Whether a call exists that has all facts. Exact.
-bool check_is_possible(struct check_facts *facts);
+bool dsl_check_is_possible(struct check_facts *facts);
 // Exact, for 32 bits and for 64, if there is a call that has all facts; else it may be anything.
-unsigned check_condition_can(struct check_facts *facts, const struct check_condition *condition);
+unsigned dsl_check_condition_can(struct check_facts *facts, const struct check_condition *condition);
 // Where to cut a condition that can both hold and fail: (word & mask) below `border`, and not below.
 struct check_cut {
     uint32_t word;
     uint32_t mask;
     uint32_t border;
 };
-bool check_find_cut(struct check_facts *facts, const struct check_condition *condition, struct check_cut *ret_cut);
+bool dsl_check_find_cut(struct check_facts *facts, const struct check_condition *condition, struct check_cut *ret_cut);
 
 // --- subjects ---------------------------------------------------------------------------------------------------------
 
@@ -148,12 +148,13 @@ struct check_subjects {
     bool *needed;                                 // by node, scratch
 };
 
-bool check_read_rules(const struct brig_dsl_call_rules *source, struct brig_dsl_arena *arena, struct check_subject *ret_subject);
-bool check_read_verdict(struct check_subjects *subjects, struct brig_dsl_verdict verdict, struct brig_dsl_arena *arena,
-                        struct check_subject *ret_subject);
+bool dsl_check_read_rules(const struct brig_dsl_call_rules *source, struct brig_dsl_arena *arena,
+                          struct check_subject *ret_subject);
+bool dsl_check_read_verdict(struct check_subjects *subjects, struct brig_dsl_verdict verdict, struct brig_dsl_arena *arena,
+                            struct check_subject *ret_subject);
 // Compares `ret` with what the subject says under the facts; cuts them further where that is undecided.
-enum dsl_checked check_subject_says(const struct check_subjects *subjects, const struct check_subject *subject, uint32_t ret,
-                                    struct check_facts *facts);
+enum dsl_checked dsl_check_subject_says(const struct check_subjects *subjects, const struct check_subject *subject, uint32_t ret,
+                                        struct check_facts *facts);
 
 // --- the walk ---------------------------------------------------------------------------------------------------------
 
@@ -171,7 +172,7 @@ struct check_insn {
     bool is_join;   // more than one way leads here
 };
 
-struct check_walk {
+struct dsl_check_walk {
     const struct sock_filter *insns;
     uint32_t insn_count;
     const struct check_subjects *subjects;
@@ -189,6 +190,6 @@ struct check_walk {
 };
 
 // Prepares and walks. Returns: as dsl_check.
-enum dsl_checked check_walk(struct check_walk *walk, struct brig_dsl_arena *arena);
+enum dsl_checked dsl_check_walk(struct dsl_check_walk *walk, struct brig_dsl_arena *arena);
 
 #endif

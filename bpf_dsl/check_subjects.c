@@ -21,8 +21,8 @@ static bool is_same_but_one(const struct check_rule *a, const struct check_rule 
         return false;
     }
     for (uint32_t i = 0; i < a->count && differences < 2; i++) {
-        if (!check_same_condition(&a->conditions[i], &b->conditions[i])) {
-            if (!check_same_place(&a->conditions[i], &b->conditions[i])) {
+        if (!dsl_check_same_condition(&a->conditions[i], &b->conditions[i])) {
+            if (!dsl_check_same_place(&a->conditions[i], &b->conditions[i])) {
                 return false;
             }
             differences++;
@@ -45,7 +45,7 @@ static void finish_joining(struct joining *joining)
 {
     if (joining->rule != NULL) {
         const struct check_condition *place = joining->place;
-        *joining->place = check_make_condition(place->argument, place->is_wide, place->mask, joining->spans, joining->count);
+        *joining->place = dsl_check_make_condition(place->argument, place->is_wide, place->mask, joining->spans, joining->count);
     }
     joining->rule = NULL;
 }
@@ -98,7 +98,7 @@ static bool read_rule(const struct brig_dsl_rule *source, struct brig_dsl_arena 
 {
     struct check_condition *conditions = DSL_ARENA_ARRAY(arena, struct check_condition, source->condition_count);
     for (uint32_t i = 0; i < source->condition_count && conditions != NULL; i++) {
-        if (!check_read_condition(&source->conditions[i], arena, &conditions[i])) {
+        if (!dsl_check_read_condition(&source->conditions[i], arena, &conditions[i])) {
             return false;
         }
     }
@@ -127,7 +127,7 @@ static bool list_conditions(struct check_subject *subject, struct brig_dsl_arena
     return true;
 }
 
-bool check_read_rules(const struct brig_dsl_call_rules *source, struct brig_dsl_arena *arena, struct check_subject *ret_subject)
+bool dsl_check_read_rules(const struct brig_dsl_call_rules *source, struct brig_dsl_arena *arena, struct check_subject *ret_subject)
 {
     *ret_subject = (struct check_subject){.ret = source->rules[0]->ret};
     struct check_rule *rules = DSL_ARENA_ARRAY(arena, struct check_rule, source->rule_count);
@@ -164,7 +164,7 @@ static const struct check_condition *condition_of(struct check_subjects *subject
     for (uint32_t i = 0; i < node->count; i++) {
         spans[i] = (struct check_span){node->runs[i].first, node->runs[i].last};
     }
-    *condition = check_make_condition(node->argument, node->bits == 64, node->mask, spans, node->count);
+    *condition = dsl_check_make_condition(node->argument, node->bits == 64, node->mask, spans, node->count);
     return condition;
 }
 
@@ -185,8 +185,8 @@ static bool list_needed(struct check_subjects *subjects, uint32_t last, struct b
     return !arena->exhausted;
 }
 
-bool check_read_verdict(struct check_subjects *subjects, struct brig_dsl_verdict verdict, struct brig_dsl_arena *arena,
-                        struct check_subject *ret_subject)
+bool dsl_check_read_verdict(struct check_subjects *subjects, struct brig_dsl_verdict verdict, struct brig_dsl_arena *arena,
+                            struct check_subject *ret_subject)
 {
     const struct dsl_expr *root = dsl_expr_get(subjects->builder, verdict.node);
     *ret_subject = (struct check_subject){.ret = (uint32_t)root->mask};
@@ -219,7 +219,7 @@ struct asking {
 
 static unsigned can_of(struct asking *asking, const struct check_condition *condition)
 {
-    unsigned can = check_condition_can(asking->facts, condition);
+    unsigned can = dsl_check_condition_can(asking->facts, condition);
     asking->is_empty |= can == 0;
     if (can == (CHECK_CAN_HOLD | CHECK_CAN_FAIL) && asking->open == NULL) {
         asking->open = condition;
@@ -330,23 +330,23 @@ static enum dsl_checked ask_halves(struct asking *asking, uint32_t cuts)
 {
     struct check_facts *facts = asking->facts;
     struct check_cut cut;
-    if (cuts == CHECK_CUTS || facts->steps > CHECK_STEPS || facts->overflowed || !check_find_cut(facts, asking->open, &cut)) {
+    if (cuts == CHECK_CUTS || facts->steps > CHECK_STEPS || facts->overflowed || !dsl_check_find_cut(facts, asking->open, &cut)) {
         return DSL_CHECKED_UNDECIDED;
     }
-    struct check_mark mark = check_mark(facts);
-    struct check_range below = check_set_of(facts, cut.word, cut.mask).range;
+    struct dsl_check_mark mark = dsl_check_mark(facts);
+    struct check_range below = dsl_check_set_of(facts, cut.word, cut.mask).range;
     struct check_range above = below;
     below.hi = cut.border - 1;
     above.lo = cut.border;
-    check_learn(facts, cut.word, cut.mask, below);
+    dsl_check_learn(facts, cut.word, cut.mask, below);
     enum dsl_checked checked = ask(asking, cuts + 1);
-    check_rewind(facts, mark);
+    dsl_check_rewind(facts, mark);
     if (checked != DSL_CHECKED_EQUAL) {
         return checked;
     }
-    check_learn(facts, cut.word, cut.mask, above);
+    dsl_check_learn(facts, cut.word, cut.mask, above);
     checked = ask(asking, cuts + 1);
-    check_rewind(facts, mark);
+    dsl_check_rewind(facts, mark);
     return checked;
 }
 
@@ -363,7 +363,7 @@ static enum dsl_checked ask(struct asking *asking, uint32_t cuts)
         return DSL_CHECKED_EQUAL;
     case LINK_DIFFERENT:
         if (asking->open == NULL) {
-            return check_is_possible(asking->facts) ? DSL_CHECKED_DIFFERENT : DSL_CHECKED_EQUAL;
+            return dsl_check_is_possible(asking->facts) ? DSL_CHECKED_DIFFERENT : DSL_CHECKED_EQUAL;
         }
         break;
     case LINK_NEXT:
@@ -373,11 +373,11 @@ static enum dsl_checked ask(struct asking *asking, uint32_t cuts)
     return ask_halves(asking, cuts);
 }
 
-enum dsl_checked check_subject_says(const struct check_subjects *subjects, const struct check_subject *subject, uint32_t ret,
-                                    struct check_facts *facts)
+enum dsl_checked dsl_check_subject_says(const struct check_subjects *subjects, const struct check_subject *subject, uint32_t ret,
+                                        struct check_facts *facts)
 {
     if (subject->rule_count == 0 && subject->verdict == NULL) {
-        bool differs = subject->ret != ret && check_is_possible(facts);
+        bool differs = subject->ret != ret && dsl_check_is_possible(facts);
         return differs ? DSL_CHECKED_DIFFERENT : DSL_CHECKED_EQUAL;
     }
     struct asking asking = {.subjects = subjects, .subject = subject, .ret = ret, .facts = facts};

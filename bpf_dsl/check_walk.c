@@ -1,12 +1,12 @@
-// check_walk: all paths of a program.
+// dsl_check_walk: all paths of a program.
 //
 // Takes: a valid program and what must be said about every number. Gives: whether it says that. How: first the paths that look at
 // arch and number only; where one of them returns, or loads anything else, it goes on once for each different thing that must be
 // said about the numbers that come here. Every test splits the facts of a path; a side without any value left is not walked; at a
-// return check_subject_says compares. Guarantees: exact; what it does not follow (X, M[], arithmetic but "and") makes it undecided,
-// never equal. Joins: where ways meet at a load, nothing that is still tested below was touched, and every condition of the rules
-// is known or untouched as well, the rest is the same for all ways with the same known conditions; it is walked once. Weaknesses:
-// other joins are walked once per way; steps are counted, CHECK_WALK_STEPS of them.
+// return dsl_check_subject_says compares. Guarantees: exact; what it does not follow (X, M[], arithmetic but "and") makes it
+// undecided, never equal. Joins: where ways meet at a load, nothing that is still tested below was touched, and every condition of
+// the rules is known or untouched as well, the rest is the same for all ways with the same known conditions; it is walked once.
+// Weaknesses: other joins are walked once per way; steps are counted, CHECK_WALK_STEPS of them.
 #include "bpf_dsl/check_parts.h"
 
 #include <linux/filter.h>
@@ -32,7 +32,7 @@ struct check_accumulator {
 struct check_fork {
     uint32_t pc;
     struct check_accumulator a;
-    struct check_mark mark;
+    struct dsl_check_mark mark;
     uint32_t word; // what was learned on it
     uint32_t mask;
     struct check_range range;
@@ -74,7 +74,7 @@ static void follow(struct check_insn *about, uint32_t from, uint32_t to, uint8_t
 }
 
 // Jumps go forward, so one look from the end to the start knows everything below.
-static const struct check_insn *read_insns(const struct check_walk *walk, struct brig_dsl_arena *arena)
+static const struct check_insn *read_insns(const struct dsl_check_walk *walk, struct brig_dsl_arena *arena)
 {
     struct check_insn *about = DSL_ARENA_ARRAY(arena, struct check_insn, walk->insn_count);
     uint8_t *ways = DSL_ARENA_ARRAY(arena, uint8_t, walk->insn_count);
@@ -130,7 +130,7 @@ static struct check_range from(struct check_range range, uint32_t lo)
 static struct check_range fit(struct check_facts *facts, const struct check_set *set, struct check_range side)
 {
     const struct check_set narrowed = {side, set->free, set->fixed};
-    return check_fit(facts, &narrowed);
+    return dsl_check_fit(facts, &narrowed);
 }
 
 static struct sides split(struct check_facts *facts, struct check_accumulator a, const struct sock_filter *insn)
@@ -138,11 +138,11 @@ static struct sides split(struct check_facts *facts, struct check_accumulator a,
     uint32_t k = insn->k;
     bool is_bits = BPF_OP(insn->code) == BPF_JSET;
     struct sides sides = {.word = a.word, .mask = is_bits ? a.mask & k : a.mask};
-    struct check_set set = check_set_of(facts, a.word, sides.mask);
+    struct check_set set = dsl_check_set_of(facts, a.word, sides.mask);
     switch (BPF_OP(insn->code)) {
     case BPF_JEQ:
-        sides.yes = check_set_meets(facts, &set, k, k) ? (struct check_range){.lo = k, .hi = k} : nothing;
-        sides.no = check_without(facts, set.range, k);
+        sides.yes = dsl_check_set_meets(facts, &set, k, k) ? (struct check_range){.lo = k, .hi = k} : nothing;
+        sides.no = dsl_check_without(facts, set.range, k);
         break;
     case BPF_JGT:
         sides.yes = k == ALL ? nothing : from(set.range, k + 1);
@@ -164,14 +164,14 @@ static struct sides split(struct check_facts *facts, struct check_accumulator a,
 
 static void learn(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range range)
 {
-    struct check_range known = check_set_of(facts, word, mask).range;
+    struct check_range known = dsl_check_set_of(facts, word, mask).range;
     if (known.lo != range.lo || known.hi != range.hi || known.hole != range.hole) {
-        check_learn(facts, word, mask, range);
+        dsl_check_learn(facts, word, mask, range);
     }
 }
 
 // Goes on with one side of a test and keeps the other for later. Returns: false when there is no room to keep it.
-static bool take_test(struct check_walk *walk, struct path *path)
+static bool take_test(struct dsl_check_walk *walk, struct path *path)
 {
     struct check_facts *facts = &walk->facts;
     const struct sock_filter *insn = &walk->insns[path->pc];
@@ -183,7 +183,7 @@ static bool take_test(struct check_walk *walk, struct path *path)
         if (path->fork_count == walk->fork_limit) {
             return false;
         }
-        walk->forks[path->fork_count++] = (struct check_fork){no, path->a, check_mark(facts), sides.word, sides.mask, sides.no};
+        walk->forks[path->fork_count++] = (struct check_fork){no, path->a, dsl_check_mark(facts), sides.word, sides.mask, sides.no};
     }
     // With one side only nothing is learned that was not known; where both sides are empty no call comes here, and any side will
     // do.
@@ -193,13 +193,13 @@ static bool take_test(struct check_walk *walk, struct path *path)
 }
 
 // Goes back to the latest fork. Returns: false when there is none left.
-static bool take_fork(struct check_walk *walk, struct path *path)
+static bool take_fork(struct dsl_check_walk *walk, struct path *path)
 {
     if (path->fork_count == path->fork_base) {
         return false;
     }
     const struct check_fork *fork = &walk->forks[--path->fork_count];
-    check_rewind(&walk->facts, fork->mark);
+    dsl_check_rewind(&walk->facts, fork->mark);
     learn(&walk->facts, fork->word, fork->mask, fork->range);
     path->pc = fork->pc;
     path->a = fork->a;
@@ -209,7 +209,7 @@ static bool take_fork(struct check_walk *walk, struct path *path)
 // --- joins ------------------------------------------------------------------------------------------------------------
 
 // Sorts a subject's conditions into known ones and untouched ones. Returns: false where one is neither, or there are too many.
-static bool read_known(struct check_walk *walk, const struct check_subject *subject, struct check_known *ret_known)
+static bool read_known(struct dsl_check_walk *walk, const struct check_subject *subject, struct check_known *ret_known)
 {
     struct check_facts *facts = &walk->facts;
     if (subject->condition_count > CHECK_MEMO_CONDITIONS) {
@@ -219,9 +219,9 @@ static bool read_known(struct check_walk *walk, const struct check_subject *subj
     for (uint32_t i = 0; i < subject->condition_count; i++) {
         const struct check_condition *condition = subject->conditions[i];
         uint32_t word = CHECK_ARGUMENTS + 2u * condition->argument;
-        unsigned can = check_condition_can(facts, condition);
+        unsigned can = dsl_check_condition_can(facts, condition);
         bool is_open = can == (CHECK_CAN_HOLD | CHECK_CAN_FAIL);
-        if (is_open && (!check_is_untouched(facts, word) || (condition->is_wide && !check_is_untouched(facts, word + 1)))) {
+        if (is_open && (!dsl_check_is_untouched(facts, word) || (condition->is_wide && !dsl_check_is_untouched(facts, word + 1)))) {
             return false;
         }
         ret_known->bits[i / 32] |= (uint64_t)can << i % 32 * 2;
@@ -231,13 +231,13 @@ static bool read_known(struct check_walk *walk, const struct check_subject *subj
 
 // Whether the rest of the program from here has been walked, or is being walked, for the same known conditions. A walk that fails
 // ends everything, so what was begun counts as done.
-static bool is_walked(struct check_walk *walk, const struct path *path)
+static bool is_walked(struct dsl_check_walk *walk, const struct path *path)
 {
     struct check_facts *facts = &walk->facts;
     struct check_memo *memo = walk->memo;
     struct check_known known;
     for (uint32_t word = 0; word < CHECK_WORDS; word++) {
-        if ((walk->about[path->pc].words & 1u << word) != 0 && !check_is_untouched(facts, word)) {
+        if ((walk->about[path->pc].words & 1u << word) != 0 && !dsl_check_is_untouched(facts, word)) {
             return false;
         }
     }
@@ -265,15 +265,15 @@ static bool is_walked(struct check_walk *walk, const struct path *path)
 
 // --- paths ------------------------------------------------------------------------------------------------------------
 
-static enum dsl_checked walk_paths(struct check_walk *walk, struct path *path);
+static enum dsl_checked walk_paths(struct dsl_check_walk *walk, struct path *path);
 
 // What to do with each subject that the facts about arch and number leave: compare what is returned, or go on.
-static enum dsl_checked go_on(struct check_walk *walk, const struct path *path, const struct check_subject *subject)
+static enum dsl_checked go_on(struct dsl_check_walk *walk, const struct path *path, const struct check_subject *subject)
 {
     const struct sock_filter *insn = &walk->insns[path->pc];
     walk->nr = walk->facts.words[CHECK_NR].whole.lo;
     if (insn->code == (BPF_RET | BPF_K)) {
-        return check_subject_says(walk->subjects, subject, insn->k, &walk->facts);
+        return dsl_check_subject_says(walk->subjects, subject, insn->k, &walk->facts);
     }
     struct path below = {.subject = subject,
                          .pc = path->pc,
@@ -286,27 +286,27 @@ static enum dsl_checked go_on(struct check_walk *walk, const struct path *path, 
     return walk_paths(walk, &below);
 }
 
-static enum dsl_checked go_on_with_numbers(struct check_walk *walk, const struct path *path, struct check_numbers numbers)
+static enum dsl_checked go_on_with_numbers(struct dsl_check_walk *walk, const struct path *path, struct check_numbers numbers)
 {
     struct check_facts *facts = &walk->facts;
-    struct check_set set = check_set_of(facts, CHECK_NR, ALL);
+    struct check_set set = dsl_check_set_of(facts, CHECK_NR, ALL);
     const struct sock_filter *insn = &walk->insns[path->pc];
     bool is_constant = numbers.subject->rule_count == 0 && numbers.subject->verdict == NULL;
     if (insn->code == (BPF_RET | BPF_K) && is_constant && insn->k == numbers.subject->ret) {
         return DSL_CHECKED_EQUAL;
     }
-    if (!check_set_meets(facts, &set, numbers.first, numbers.last)) {
+    if (!dsl_check_set_meets(facts, &set, numbers.first, numbers.last)) {
         return DSL_CHECKED_EQUAL;
     }
-    struct check_mark mark = check_mark(facts);
+    struct dsl_check_mark mark = dsl_check_mark(facts);
     learn(facts, CHECK_NR, ALL, up_to(from(set.range, numbers.first), numbers.last));
     enum dsl_checked checked = go_on(walk, path, numbers.subject);
-    check_rewind(facts, mark);
+    dsl_check_rewind(facts, mark);
     return checked;
 }
 
 // Index of the run that has `nr`.
-static uint32_t find_numbers(const struct check_walk *walk, uint32_t nr)
+static uint32_t find_numbers(const struct dsl_check_walk *walk, uint32_t nr)
 {
     uint32_t low = 0;
     uint32_t high = walk->number_count - 1;
@@ -321,9 +321,9 @@ static uint32_t find_numbers(const struct check_walk *walk, uint32_t nr)
     return low;
 }
 
-static enum dsl_checked go_on_with_all_numbers(struct check_walk *walk, const struct path *path)
+static enum dsl_checked go_on_with_all_numbers(struct dsl_check_walk *walk, const struct path *path)
 {
-    struct check_range range = check_set_of(&walk->facts, CHECK_NR, ALL).range;
+    struct check_range range = dsl_check_set_of(&walk->facts, CHECK_NR, ALL).range;
     enum dsl_checked checked = DSL_CHECKED_EQUAL;
     for (uint32_t i = find_numbers(walk, range.lo);
          checked == DSL_CHECKED_EQUAL && i < walk->number_count && walk->numbers[i].first <= range.hi; i++) {
@@ -334,24 +334,24 @@ static enum dsl_checked go_on_with_all_numbers(struct check_walk *walk, const st
 }
 
 // The path returns, or loads something other than arch and number: from here on it matters whose call it is.
-static enum dsl_checked go_on_with_all(struct check_walk *walk, const struct path *path)
+static enum dsl_checked go_on_with_all(struct dsl_check_walk *walk, const struct path *path)
 {
     struct check_facts *facts = &walk->facts;
     const struct check_range ours = {.lo = walk->audit_arch, .hi = walk->audit_arch};
-    struct check_set arch = check_set_of(facts, CHECK_ARCH, ALL);
-    bool can_be_ours = check_set_meets(facts, &arch, ours.lo, ours.hi);
-    struct check_mark mark = check_mark(facts);
+    struct check_set arch = dsl_check_set_of(facts, CHECK_ARCH, ALL);
+    bool can_be_ours = dsl_check_set_meets(facts, &arch, ours.lo, ours.hi);
+    struct dsl_check_mark mark = dsl_check_mark(facts);
     enum dsl_checked checked = DSL_CHECKED_EQUAL;
-    struct check_range others = fit(facts, &arch, check_without(facts, arch.range, walk->audit_arch));
+    struct check_range others = fit(facts, &arch, dsl_check_without(facts, arch.range, walk->audit_arch));
     if (others.lo <= others.hi) {
         learn(facts, CHECK_ARCH, ALL, others);
         checked = go_on(walk, path, walk->foreign);
     }
-    check_rewind(facts, mark);
+    dsl_check_rewind(facts, mark);
     if (checked == DSL_CHECKED_EQUAL && can_be_ours) {
         learn(facts, CHECK_ARCH, ALL, ours);
         checked = go_on_with_all_numbers(walk, path);
-        check_rewind(facts, mark);
+        dsl_check_rewind(facts, mark);
     }
     return checked;
 }
@@ -359,7 +359,7 @@ static enum dsl_checked go_on_with_all(struct check_walk *walk, const struct pat
 // What one instruction does to a path.
 enum outcome { OUTCOME_ON, OUTCOME_END, OUTCOME_STOP };
 
-static enum outcome take_load(struct check_walk *walk, struct path *path, uint32_t word, enum dsl_checked *ret_checked)
+static enum outcome take_load(struct dsl_check_walk *walk, struct path *path, uint32_t word, enum dsl_checked *ret_checked)
 {
     if (path->subject == NULL && word != CHECK_NR && word != CHECK_ARCH) {
         *ret_checked = go_on_with_all(walk, path);
@@ -374,7 +374,7 @@ static enum outcome take_load(struct check_walk *walk, struct path *path, uint32
     return OUTCOME_ON;
 }
 
-static enum outcome take_insn(struct check_walk *walk, struct path *path, enum dsl_checked *ret_checked)
+static enum outcome take_insn(struct dsl_check_walk *walk, struct path *path, enum dsl_checked *ret_checked)
 {
     const struct sock_filter *insn = &walk->insns[path->pc];
     switch (insn->code) {
@@ -394,7 +394,7 @@ static enum outcome take_insn(struct check_walk *walk, struct path *path, enum d
         return take_test(walk, path) ? OUTCOME_ON : OUTCOME_STOP;
     case BPF_RET | BPF_K:
         *ret_checked = path->subject == NULL ? go_on_with_all(walk, path)
-                                             : check_subject_says(walk->subjects, path->subject, insn->k, &walk->facts);
+                                             : dsl_check_subject_says(walk->subjects, path->subject, insn->k, &walk->facts);
         return OUTCOME_END;
     default:
         return OUTCOME_STOP;
@@ -402,7 +402,7 @@ static enum outcome take_insn(struct check_walk *walk, struct path *path, enum d
 }
 
 // Recursion: once, from the walk of arch and number into the walk of a subject.
-static enum dsl_checked walk_paths(struct check_walk *walk, struct path *path)
+static enum dsl_checked walk_paths(struct dsl_check_walk *walk, struct path *path)
 {
     struct check_facts *facts = &walk->facts;
     for (;;) {
@@ -422,7 +422,7 @@ static enum dsl_checked walk_paths(struct check_walk *walk, struct path *path)
     }
 }
 
-enum dsl_checked check_walk(struct check_walk *walk, struct brig_dsl_arena *arena)
+enum dsl_checked dsl_check_walk(struct dsl_check_walk *walk, struct brig_dsl_arena *arena)
 {
     walk->about = read_insns(walk, arena);
     if (walk->about == NULL) {
@@ -432,7 +432,7 @@ enum dsl_checked check_walk(struct check_walk *walk, struct brig_dsl_arena *aren
     walk->fork_limit = depth;
     walk->forks = DSL_ARENA_ARRAY(arena, struct check_fork, depth);
     walk->memo = DSL_ARENA_NEW(arena, struct check_memo);
-    if (walk->forks == NULL || walk->memo == NULL || !check_facts_init(&walk->facts, arena, 2 * depth + CHECK_MORE_FACTS)) {
+    if (walk->forks == NULL || walk->memo == NULL || !dsl_check_facts_init(&walk->facts, arena, 2 * depth + CHECK_MORE_FACTS)) {
         return DSL_CHECKED_UNDECIDED;
     }
     memset(walk->memo, 0, sizeof *walk->memo);

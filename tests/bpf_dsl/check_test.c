@@ -163,7 +163,7 @@ static uint32_t learn_some(struct random *random, struct check_facts *facts, str
 {
     static const uint32_t masks[] = {UINT32_MAX, 0x0f, 0x3c, 0xa5};
     uint32_t count = 0;
-    check_learn(facts, WORD, UINT32_MAX << BITS, (struct check_range){.hi = 0});
+    dsl_check_learn(facts, WORD, UINT32_MAX << BITS, (struct check_range){.hi = 0});
     for (uint32_t used = 0; count < random_below(random, 4); used++) {
         uint32_t lo = random_below(random, 1 << BITS);
         uint32_t hi = random_below(random, 1 << BITS);
@@ -173,15 +173,15 @@ static uint32_t learn_some(struct random *random, struct check_facts *facts, str
         if (fact.lo > fact.hi) {
             continue;
         }
-        struct check_set set = check_set_of(facts, WORD, fact.mask);
+        struct check_set set = dsl_check_set_of(facts, WORD, fact.mask);
         set.range.lo = fact.lo > set.range.lo ? fact.lo : set.range.lo;
         set.range.hi = fact.hi < set.range.hi ? fact.hi : set.range.hi;
-        set.range = check_without(facts, set.range, fact.hole);
-        struct check_range range = check_fit(facts, &set);
+        set.range = dsl_check_without(facts, set.range, fact.hole);
+        struct check_range range = dsl_check_fit(facts, &set);
         if (range.lo > range.hi) {
             continue;
         }
-        check_learn(facts, WORD, fact.mask, range);
+        dsl_check_learn(facts, WORD, fact.mask, range);
         ret_facts[count++] = fact;
         if (used == 3) {
             break;
@@ -217,7 +217,7 @@ TEST(check, facts_are_exact)
         struct check_facts facts;
         struct fact known[4];
         brig_dsl_arena_init(&arena, memory, sizeof memory);
-        REQUIRE(check_facts_init(&facts, &arena, 64));
+        REQUIRE(dsl_check_facts_init(&facts, &arena, 64));
         uint32_t count = learn_some(&random, &facts, known);
         struct check_span spans[3];
         uint32_t span_count = 1 + random_below(&random, 3);
@@ -226,11 +226,11 @@ TEST(check, facts_are_exact)
             spans[i].first = random_below(&random, 1 << BITS) & mask;
             spans[i].last = spans[i].first;
         }
-        struct check_condition condition = check_make_condition(0, false, mask, spans, span_count);
+        struct check_condition condition = dsl_check_make_condition(0, false, mask, spans, span_count);
         test_message("round %d", round);
         unsigned expected = can_by_trying(known, count, &condition);
-        REQUIRE(CHECK(expected == 0 || check_condition_can(&facts, &condition) == expected));
-        REQUIRE(CHECK_EQ(check_is_possible(&facts), expected != 0));
+        REQUIRE(CHECK(expected == 0 || dsl_check_condition_can(&facts, &condition) == expected));
+        REQUIRE(CHECK_EQ(dsl_check_is_possible(&facts), expected != 0));
     }
     test_message("%s", "");
 }
@@ -240,18 +240,18 @@ TEST(check, going_back_forgets)
     struct brig_dsl_arena arena;
     struct check_facts facts;
     brig_dsl_arena_init(&arena, memory, sizeof memory);
-    REQUIRE(check_facts_init(&facts, &arena, 16));
-    struct check_mark mark = check_mark(&facts);
-    check_learn(&facts, WORD, UINT32_MAX, (struct check_range){.lo = 3, .hi = 9});
-    check_learn(&facts, WORD, 0xf0, (struct check_range){.lo = 0, .hi = 0});
-    check_learn(&facts, WORD + 1, 0x0f, (struct check_range){.lo = 1, .hi = 7});
-    CHECK(!check_is_untouched(&facts, WORD));
-    CHECK(!check_is_untouched(&facts, WORD + 1));
-    check_rewind(&facts, mark);
-    CHECK(check_is_untouched(&facts, WORD));
-    CHECK(check_is_untouched(&facts, WORD + 1));
+    REQUIRE(dsl_check_facts_init(&facts, &arena, 16));
+    struct dsl_check_mark mark = dsl_check_mark(&facts);
+    dsl_check_learn(&facts, WORD, UINT32_MAX, (struct check_range){.lo = 3, .hi = 9});
+    dsl_check_learn(&facts, WORD, 0xf0, (struct check_range){.lo = 0, .hi = 0});
+    dsl_check_learn(&facts, WORD + 1, 0x0f, (struct check_range){.lo = 1, .hi = 7});
+    CHECK(!dsl_check_is_untouched(&facts, WORD));
+    CHECK(!dsl_check_is_untouched(&facts, WORD + 1));
+    dsl_check_rewind(&facts, mark);
+    CHECK(dsl_check_is_untouched(&facts, WORD));
+    CHECK(dsl_check_is_untouched(&facts, WORD + 1));
     for (int i = 0; i < 20; i++) {
-        check_learn(&facts, WORD, UINT32_MAX, (struct check_range){.lo = 3, .hi = 9});
+        dsl_check_learn(&facts, WORD, UINT32_MAX, (struct check_range){.lo = 3, .hi = 9});
     }
     CHECK(facts.overflowed);
 }
