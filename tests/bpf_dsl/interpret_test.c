@@ -185,7 +185,8 @@ TEST(interpret, agrees_with_the_kernel_on_every_opcode)
     for (uint32_t i = 0; i < PROGRAMS; i++) {
         do {
             filters[i] = (struct kernel_filter){insns[i], wrap(&random, FIRST_NR + i, insns[i])};
-        } while (reads_ip(insns[i], filters[i].count) || !choose_calls(&random, &filters[i], FIRST_NR + i, &calls[(size_t)i * CALLS]));
+        } while (reads_ip(insns[i], filters[i].count) ||
+                 !choose_calls(&random, &filters[i], FIRST_NR + i, &calls[(size_t)i * CALLS]));
     }
     REQUIRE(kernel_answers(filters, PROGRAMS, calls, PROGRAMS * CALLS));
     for (uint32_t i = 0; i < PROGRAMS * CALLS; i++) {

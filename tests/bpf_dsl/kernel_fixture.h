@@ -10,7 +10,7 @@
 struct kernel_call {
     uint32_t nr;
     unsigned long args[6]; // as registers of this process hold them
-    int answer; // errno, or -1 where the call was let through
+    int answer;            // errno, or -1 where the call was let through
 };
 
 // One filter of a stack.
