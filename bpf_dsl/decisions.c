@@ -64,12 +64,12 @@ static uint32_t intern(struct dsl_decisions *graph, const struct dsl_decision *k
     return id == DSL_INTERN_NONE ? DSL_DECISION_NO : id;
 }
 
-bool dsl_decisions_init(struct dsl_decisions *graph, struct brig_dsl_arena *arena)
+bool dsl_decisions_init(struct dsl_decisions *graph, struct brig_dsl_arena *arena, uint32_t expected)
 {
     *graph = (struct dsl_decisions){.order_stamp = 1, .step_limit = UINT32_MAX};
     graph->scratch = DSL_ARENA_ARRAY(arena, struct dsl_run, DSL_SCRATCH_RUNS);
     graph->memo = DSL_ARENA_NEW(arena, struct dsl_graft_memo);
-    if (!dsl_intern_init(&graph->nodes, arena) || graph->memo == NULL) {
+    if (!dsl_intern_init(&graph->nodes, arena, expected) || graph->memo == NULL) {
         return false;
     }
     memset(graph->memo, 0, sizeof *graph->memo);

@@ -63,11 +63,11 @@ struct dsl_decisions {
     bool exploded; // sticky until more steps are allowed: more work or runs than allowed, or too many nodes
 };
 
-// Runs that can be under construction at once.
-enum { DSL_SCRATCH_RUNS = 16384 };
+// Runs that can be under construction at once: more than a program of 4096 instructions can tell apart.
+enum { DSL_SCRATCH_RUNS = 9000 };
 
-// Starts an empty graph. Returns: false when the arena is exhausted.
-bool dsl_decisions_init(struct dsl_decisions *graph, struct brig_dsl_arena *arena);
+// Starts an empty graph with room for about `expected` nodes. Returns: false when the arena is exhausted.
+bool dsl_decisions_init(struct dsl_decisions *graph, struct brig_dsl_arena *arena, uint32_t expected);
 
 // Sets the order of the words for what is built next. Whole diagrams of another order may be leaves' parents, but never be grafted.
 void dsl_decisions_set_order(struct dsl_decisions *graph, const struct dsl_order *order);

@@ -154,7 +154,7 @@ static bool is_ours(struct brig_dsl_builder *builder, uint32_t node, bool is_ver
 bool dsl_builder_init(struct brig_dsl_builder *builder, struct brig_dsl_arena *arena)
 {
     *builder = (struct brig_dsl_builder){.deny = 0};
-    if (!dsl_intern_init(&builder->nodes, arena)) {
+    if (!dsl_intern_init(&builder->nodes, arena, 0)) {
         return false;
     }
     add_node(builder, &(struct dsl_expr){.kind = DSL_EXPR_FALSE});

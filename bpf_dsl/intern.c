@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { DSL_INTERN_FIRST_SLOTS = 512 };
+enum { DSL_INTERN_LEAST_SLOTS = 256 };
 
 static struct dsl_intern_slot *new_slots(struct brig_dsl_arena *arena, uint32_t count)
 {
@@ -53,16 +53,19 @@ static bool make_room(struct dsl_intern *intern)
         }
         intern->chunks[intern->count / DSL_INTERN_CHUNK] = chunk;
     }
-    return intern->count * 2 < intern->slot_count || grow(intern);
+    return intern->count < intern->slot_count / 4 * 3 || grow(intern);
 }
 
-bool dsl_intern_init(struct dsl_intern *intern, struct brig_dsl_arena *arena)
+bool dsl_intern_init(struct dsl_intern *intern, struct brig_dsl_arena *arena, uint32_t expected)
 {
     intern->arena = arena;
     intern->count = 0;
     intern->full = false;
-    intern->slot_count = DSL_INTERN_FIRST_SLOTS;
-    intern->slots = new_slots(arena, DSL_INTERN_FIRST_SLOTS);
+    intern->slot_count = DSL_INTERN_LEAST_SLOTS;
+    while (intern->slot_count / 4 * 3 < expected && expected <= DSL_INTERN_LIMIT) {
+        intern->slot_count *= 2;
+    }
+    intern->slots = new_slots(arena, intern->slot_count);
     return intern->slots != NULL;
 }
 

@@ -28,8 +28,8 @@ struct dsl_intern {
     const void **chunks[DSL_INTERN_CHUNKS];
 };
 
-// Starts an empty table. Returns: false when the arena is exhausted.
-bool dsl_intern_init(struct dsl_intern *intern, struct brig_dsl_arena *arena);
+// Starts an empty table with room for about `expected` nodes; more make it grow. Returns: false when the arena is exhausted.
+bool dsl_intern_init(struct dsl_intern *intern, struct brig_dsl_arena *arena, uint32_t expected);
 
 // Finds a node for which `same(node, key)` holds among those with this hash. Returns: its id, or DSL_INTERN_NONE.
 uint32_t dsl_intern_find(const struct dsl_intern *intern, uint32_t hash, bool (*same)(const void *node, const void *key),

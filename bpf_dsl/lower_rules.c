@@ -1,9 +1,12 @@
 // lower_rules: rules become expressions, the stock implementation of the seam `evaluate(builder, call) -> verdict`.
 //
-// Takes: the resolved rules of one call. Gives: a chain of brig_dsl_if, one link per rule, from the last rule to the first.
-// Requires: rules as brig_dsl_resolve makes them (the last one is unconditional). Guarantees: calls with the same rules get the
-// same node. Weaknesses: none known; nothing is decided here but what each operator means as a set of masked values.
+// Takes: the resolved rules of one call. Gives: a chain of brig_dsl_if, one link per rule, from the last rule to the first; rules
+// with one verdict that differ in one list of values are one link. Requires: rules as brig_dsl_resolve makes them (the last one is
+// unconditional). Guarantees: calls with the same rules get the same node. Weaknesses: none known; nothing is decided here but what
+// each operator means as a set of masked values.
 #include "bpf_dsl/lower.h"
+
+#include <string.h>
 
 static struct brig_dsl_test lower_at_least(struct brig_dsl_builder *builder, struct brig_dsl_operand operand, uint64_t value)
 {
@@ -68,6 +71,88 @@ static struct brig_dsl_test lower_conditions(struct brig_dsl_builder *builder, c
     return brig_dsl_all_of(builder, tests, count);
 }
 
+// --- rules that differ in one list of values --------------------------------------------------------------------------
+
+static bool same_values(const struct brig_dsl_rule_condition *a, const struct brig_dsl_rule_condition *b)
+{
+    return a->value_count == b->value_count &&
+           (a->value_count == 0 || memcmp(a->values, b->values, a->value_count * sizeof *a->values) == 0);
+}
+
+static bool same_place(const struct brig_dsl_rule_condition *a, const struct brig_dsl_rule_condition *b)
+{
+    return a->op == b->op && a->argument == b->argument && a->bits == b->bits && a->is_signed == b->is_signed;
+}
+
+#define NO_LIST UINT32_MAX
+
+// The one condition in which two rules differ, where both list values there. Returns: its index, or NO_LIST.
+static uint32_t find_list(const struct brig_dsl_rule *a, const struct brig_dsl_rule *b)
+{
+    uint32_t found = NO_LIST;
+    if (a->ret != b->ret || a->condition_count != b->condition_count) {
+        return NO_LIST;
+    }
+    for (uint32_t i = 0; i < a->condition_count; i++) {
+        if (!same_place(&a->conditions[i], &b->conditions[i])) {
+            return NO_LIST;
+        }
+        if (!same_values(&a->conditions[i], &b->conditions[i])) {
+            if (found != NO_LIST || a->conditions[i].op != BRIG_DSL_IN) {
+                return NO_LIST;
+            }
+            found = i;
+        }
+    }
+    return found;
+}
+
+// Joins rules[first .. last], which differ in condition `list` only, into one: a policy that was made from a table has a row per
+// value, and one list of a thousand values costs far less than a thousand rules.
+static struct brig_dsl_test lower_joined(struct brig_dsl_builder *builder, const struct brig_dsl_rule *const *rules, uint32_t count,
+                                         uint32_t list)
+{
+    struct brig_dsl_arena *arena = builder->nodes.arena;
+    struct brig_dsl_rule_condition *conditions = DSL_ARENA_ARRAY(arena, struct brig_dsl_rule_condition, rules[0]->condition_count);
+    uint32_t value_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        value_count += rules[i]->conditions[list].value_count;
+    }
+    uint64_t *values = DSL_ARENA_ARRAY(arena, uint64_t, value_count);
+    if (conditions == NULL || values == NULL) {
+        return brig_dsl_always(builder, false);
+    }
+    memcpy(conditions, rules[0]->conditions, rules[0]->condition_count * sizeof *conditions);
+    conditions[list].value_count = 0;
+    conditions[list].values = values;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct brig_dsl_rule_condition *part = &rules[i]->conditions[list];
+        memcpy(values + conditions[list].value_count, part->values, part->value_count * sizeof *values);
+        conditions[list].value_count += part->value_count;
+    }
+    const struct brig_dsl_rule joined = {.condition_count = rules[0]->condition_count, .conditions = conditions};
+    return lower_conditions(builder, &joined);
+}
+
+// Lowers the rules that end with `last` and differ in one list of values. *ret_first is the first of them.
+static struct brig_dsl_test lower_group(struct brig_dsl_builder *builder, const struct brig_dsl_call_rules *of_call, uint32_t last,
+                                        uint32_t *ret_first)
+{
+    const struct brig_dsl_rule *rule = of_call->rules[last];
+    uint32_t list = NO_LIST;
+    uint32_t first = last;
+    while (first > 0) {
+        uint32_t found = find_list(of_call->rules[first - 1], rule);
+        if (found == NO_LIST || (first != last && found != list)) {
+            break;
+        }
+        list = found;
+        first--;
+    }
+    *ret_first = first;
+    return first == last ? lower_conditions(builder, rule) : lower_joined(builder, of_call->rules + first, last - first + 1, list);
+}
+
 static struct brig_dsl_verdict evaluate_rules(const void *context, struct brig_dsl_builder *builder, enum brig_dsl_call call,
                                               enum brig_dsl_arch arch)
 {
@@ -82,11 +167,10 @@ static struct brig_dsl_verdict evaluate_rules(const void *context, struct brig_d
         return brig_dsl_ret(builder, is_new ? rules->unknown_ret : rules->fallback_ret);
     }
     struct brig_dsl_verdict verdict = brig_dsl_ret(builder, of_call->rules[of_call->rule_count - 1]->ret);
-    for (uint32_t i = of_call->rule_count - 1; i-- > 0;) {
-        const struct brig_dsl_rule *rule = of_call->rules[i];
+    for (uint32_t left = of_call->rule_count - 1, first; left > 0; left = first) {
         // One after the other: nodes are numbered as they are made, and C leaves the order of arguments open.
-        struct brig_dsl_test test = lower_conditions(builder, rule);
-        struct brig_dsl_verdict then = brig_dsl_ret(builder, rule->ret);
+        struct brig_dsl_test test = lower_group(builder, of_call, left - 1, &first);
+        struct brig_dsl_verdict then = brig_dsl_ret(builder, of_call->rules[left - 1]->ret);
         verdict = brig_dsl_if(builder, test, then, verdict);
     }
     return verdict;

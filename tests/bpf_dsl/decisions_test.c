@@ -16,7 +16,7 @@ static bool start(void)
         order.rank[word] = (uint8_t)word;
     }
     brig_dsl_arena_init(&arena, memory, sizeof memory);
-    bool started = dsl_decisions_init(&graph, &arena);
+    bool started = dsl_decisions_init(&graph, &arena, 0);
     dsl_decisions_set_order(&graph, &order);
     return started;
 }

@@ -157,13 +157,33 @@ static const struct brig_dsl_rule *some_rule(struct random *random, const struct
     return rule;
 }
 
+// A rule like another one, with other values in one condition or two: what policies made from tables look like.
+static const struct brig_dsl_rule *vary_rule(struct random *random, const struct brig_dsl_rule *rule, struct brig_dsl_arena *arena)
+{
+    struct brig_dsl_rule *copy = need(DSL_ARENA_NEW(arena, struct brig_dsl_rule));
+    struct brig_dsl_rule_condition *conditions =
+        need(DSL_ARENA_ARRAY(arena, struct brig_dsl_rule_condition, rule->condition_count));
+    memcpy(conditions, rule->conditions, rule->condition_count * sizeof *conditions);
+    for (uint32_t changes = 1 + random_below(random, 2); changes > 0; changes--) {
+        struct brig_dsl_rule_condition *condition = &conditions[random_below(random, rule->condition_count)];
+        uint64_t *values = need(DSL_ARENA_ARRAY(arena, uint64_t, condition->value_count));
+        condition->values = values;
+        fill_values(random, condition, values);
+    }
+    *copy = *rule;
+    copy->conditions = conditions;
+    return copy;
+}
+
 static struct brig_dsl_call_rules some_call_rules(struct random *random, const struct random_shape *shape,
                                                   struct brig_dsl_arena *arena)
 {
     uint32_t count = 1 + random_below(random, shape->most_rules);
     const struct brig_dsl_rule **rules = need(DSL_ARENA_ARRAY(arena, const struct brig_dsl_rule *, count));
     for (uint32_t i = 0; i < count; i++) {
-        rules[i] = some_rule(random, shape, i + 1 == count, arena);
+        bool is_last = i + 1 == count;
+        bool varies = i > 0 && !is_last && random_below(random, 4) == 0;
+        rules[i] = varies ? vary_rule(random, rules[i - 1], arena) : some_rule(random, shape, is_last, arena);
     }
     return (struct brig_dsl_call_rules){.rules = rules, .rule_count = count};
 }
