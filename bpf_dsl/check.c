@@ -71,8 +71,11 @@ static bool says_constantly(const struct check_subject *subject)
 // Adds the numbers from where the last ones ended up to `last`.
 static void add_numbers(struct reader *reader, uint32_t last, const struct check_subject *subject)
 {
+    if (subject == NULL || reader->numbers == NULL) {
+        return; // out of arena, which was noted
+    }
     struct check_numbers *before = reader->count > 0 ? &reader->numbers[reader->count - 1] : NULL;
-    if (subject == NULL || (before != NULL && before->last >= last)) {
+    if (before != NULL && before->last >= last) {
         return;
     }
     if (before != NULL && says_constantly(subject) && says_constantly(before->subject) && before->subject->ret == subject->ret) {
