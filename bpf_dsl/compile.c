@@ -56,7 +56,8 @@ static bool emit_optimised(struct dsl_compilation *compilation)
     struct brig_dsl_arena *arena = compilation->arena;
     compilation->graph = DSL_ARENA_NEW(arena, struct dsl_decisions);
     compilation->tree = DSL_ARENA_NEW(arena, struct dsl_tree);
-    if (compilation->graph == NULL || compilation->tree == NULL || !dsl_decisions_init(compilation->graph, arena, 2 * compilation->builder->nodes.count) ||
+    if (compilation->graph == NULL || compilation->tree == NULL ||
+        !dsl_decisions_init(compilation->graph, arena, 2 * compilation->builder->nodes.count) ||
         !dsl_lowering_init(&compilation->lowering, compilation->builder, compilation->graph)) {
         return false;
     }
