@@ -1,5 +1,5 @@
-// Any bytes as a program: whatever passes validation runs, is measured and listed without harm, as long as its longest path says, and
-// is allowed by the bitmap only where it allows. What the check says to equal the sample policy decides as the policy does.
+// Any bytes as a program: whatever passes validation runs, is measured and listed without harm, as long as its longest path says,
+// and is allowed by the bitmap only where it allows. What the check says to equal the sample policy decides as the policy does.
 #include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
