@@ -22,6 +22,9 @@ struct reader {
     const struct check_subject *latest; // constant
     struct check_numbers *numbers;
     uint32_t count;
+    uint32_t node_count; // expressions that there were before an evaluator was asked again
+    bool is_wavering;    // it answered something that was not there
+    uint32_t wavering_nr;
     bool is_short; // the arena ran out
 };
 
@@ -36,6 +39,22 @@ static const struct check_subject *constant(struct reader *reader, uint32_t ret)
         reader->latest = subject;
     }
     return subject;
+}
+
+// Equal expressions are one node, so an evaluator that says the same again makes no new ones.
+static bool ask_again(struct reader *reader, enum brig_dsl_call call, struct check_subject *subject)
+{
+    const struct brig_dsl_evaluator *evaluator = reader->input->evaluator;
+    struct brig_dsl_builder *builder = reader->input->builder;
+    struct brig_dsl_verdict verdict =
+        dsl_builder_accept(builder, evaluator->evaluate(evaluator->context, builder, call, reader->input->arch));
+    if (builder->nodes.count > reader->node_count) {
+        reader->wavering_nr = reader->is_wavering ? reader->wavering_nr : (uint32_t)brig_dsl_call_nr(call, reader->input->arch);
+        reader->is_wavering = true;
+        *subject = (struct check_subject){.ret = 0};
+        return true;
+    }
+    return dsl_check_read_verdict(&reader->subjects, verdict, reader->arena, subject);
 }
 
 // What the rules, or the evaluator, say about `call`; BRIG_SYS_NONE stands for every number that is none.
@@ -54,10 +73,7 @@ static const struct check_subject *read_call(struct reader *reader, enum brig_ds
     if (subject != NULL && rules != NULL) {
         done = dsl_check_read_rules(&rules->calls[call], reader->arena, subject);
     } else if (subject != NULL) {
-        const struct brig_dsl_evaluator *evaluator = reader->input->evaluator;
-        struct brig_dsl_verdict verdict =
-            evaluator->evaluate(evaluator->context, reader->input->builder, call, reader->input->arch);
-        done = dsl_check_read_verdict(&reader->subjects, verdict, reader->arena, subject);
+        done = ask_again(reader, call, subject);
     }
     reader->is_short |= !done;
     return subject;
@@ -138,6 +154,7 @@ static void read_numbers(struct reader *reader)
 static bool start_expressions(struct reader *reader)
 {
     size_t count = reader->input->builder->nodes.count;
+    reader->node_count = (uint32_t)count;
     reader->subjects.builder = reader->input->builder;
     reader->subjects.of_expression = DSL_ARENA_ARRAY(reader->arena, const struct check_condition *, count);
     reader->subjects.needed = DSL_ARENA_ARRAY(reader->arena, bool, count);
@@ -161,6 +178,10 @@ enum dsl_checked dsl_check(const struct dsl_check_input *input, struct brig_dsl_
     reader.unknown = read_call(&reader, BRIG_SYS_NONE);
     if (reader.unknown != NULL) {
         read_numbers(&reader);
+    }
+    if (reader.is_wavering) {
+        *ret_nr = reader.wavering_nr;
+        return DSL_CHECKED_DIFFERENT;
     }
     struct dsl_check_walk *walk = DSL_ARENA_NEW(arena, struct dsl_check_walk);
     if (arena->exhausted || reader.is_short || walk == NULL) {

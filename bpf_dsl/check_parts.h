@@ -152,9 +152,12 @@ bool dsl_check_read_rules(const struct brig_dsl_call_rules *source, struct brig_
                           struct check_subject *ret_subject);
 bool dsl_check_read_verdict(struct check_subjects *subjects, struct brig_dsl_verdict verdict, struct brig_dsl_arena *arena,
                             struct check_subject *ret_subject);
-// Compares `ret` with what the subject says under the facts; cuts them further where that is undecided.
-enum dsl_checked dsl_check_subject_says(const struct check_subjects *subjects, const struct check_subject *subject, uint32_t ret,
-                                        struct check_facts *facts);
+// Passes over rules that no call with these facts matches, from rule `first` on; facts only grow along a path, so it stays so.
+// Returns: the first one that is left.
+uint32_t dsl_check_skip_rules(const struct check_subject *subject, uint32_t first, struct check_facts *facts);
+// Compares `ret` with what the subject says under the facts, from rule `first` on; cuts the facts further where that is undecided.
+enum dsl_checked dsl_check_subject_says(const struct check_subjects *subjects, const struct check_subject *subject, uint32_t first,
+                                        uint32_t ret, struct check_facts *facts);
 
 // --- the walk ---------------------------------------------------------------------------------------------------------
 

@@ -211,6 +211,7 @@ bool dsl_check_read_verdict(struct check_subjects *subjects, struct brig_dsl_ver
 struct asking {
     const struct check_subjects *subjects;
     const struct check_subject *subject;
+    uint32_t first; // rule that may be the first to match
     uint32_t ret;
     struct check_facts *facts;
     const struct check_condition *open; // a condition that would have to be known; NULL: none
@@ -302,7 +303,7 @@ static enum link judge_link(unsigned can, bool same)
 
 static enum link ask_rules(struct asking *asking)
 {
-    for (uint32_t i = 0; i < asking->subject->rule_count; i++) {
+    for (uint32_t i = asking->first; i < asking->subject->rule_count; i++) {
         const struct check_rule *rule = &asking->subject->rules[i];
         const struct check_condition *open = asking->open;
         unsigned can = rule_can(asking, rule);
@@ -385,13 +386,22 @@ static enum dsl_checked ask(struct asking *asking, uint32_t cuts)
     return ask_halves(asking, cuts);
 }
 
-enum dsl_checked dsl_check_subject_says(const struct check_subjects *subjects, const struct check_subject *subject, uint32_t ret,
-                                        struct check_facts *facts)
+uint32_t dsl_check_skip_rules(const struct check_subject *subject, uint32_t first, struct check_facts *facts)
+{
+    struct asking asking = {.facts = facts};
+    while (first + 1 < subject->rule_count && rule_can(&asking, &subject->rules[first]) == CHECK_CAN_FAIL) {
+        first++;
+    }
+    return first;
+}
+
+enum dsl_checked dsl_check_subject_says(const struct check_subjects *subjects, const struct check_subject *subject, uint32_t first,
+                                        uint32_t ret, struct check_facts *facts)
 {
     if (subject->rule_count == 0 && subject->verdict == NULL) {
         bool differs = subject->ret != ret && dsl_check_is_possible(facts);
         return differs ? DSL_CHECKED_DIFFERENT : DSL_CHECKED_EQUAL;
     }
-    struct asking asking = {.subjects = subjects, .subject = subject, .ret = ret, .facts = facts};
+    struct asking asking = {.subjects = subjects, .subject = subject, .first = first, .ret = ret, .facts = facts};
     return ask(&asking, 0);
 }

@@ -17,6 +17,7 @@ enum {
     CHECK_MEMO_AFTER = 400, // steps on one subject before joins are remembered: most need fewer
     CHECK_MEMO_SLOTS = 512,
     CHECK_MEMO_CONDITIONS = 128,
+    CHECK_LONG_LIST = 12,   // rules from which on it pays to pass over those that are out
     CHECK_MORE_FACTS = 256, // beyond one per instruction of a path: cuts, and numbers picked out
 };
 
@@ -31,6 +32,7 @@ struct check_accumulator {
 // The other side of a test.
 struct check_fork {
     uint32_t pc;
+    uint32_t first_rule;
     struct check_accumulator a;
     struct dsl_check_mark mark;
     uint32_t word; // what was learned on it
@@ -57,6 +59,7 @@ struct check_memo {
 struct path {
     const struct check_subject *subject;
     uint32_t pc;
+    uint32_t first_rule; // all rules before it are known not to match
     struct check_accumulator a;
     uint32_t fork_count; // forks used by the walks around this one, and by this one
     uint32_t fork_base;
@@ -183,7 +186,8 @@ static bool take_test(struct dsl_check_walk *walk, struct path *path)
         if (path->fork_count == walk->fork_limit) {
             return false;
         }
-        walk->forks[path->fork_count++] = (struct check_fork){no, path->a, dsl_check_mark(facts), sides.word, sides.mask, sides.no};
+        walk->forks[path->fork_count++] =
+            (struct check_fork){no, path->first_rule, path->a, dsl_check_mark(facts), sides.word, sides.mask, sides.no};
     }
     // With one side only nothing is learned that was not known; where both sides are empty no call comes here, and any side will
     // do.
@@ -202,6 +206,7 @@ static bool take_fork(struct dsl_check_walk *walk, struct path *path)
     dsl_check_rewind(&walk->facts, fork->mark);
     learn(&walk->facts, fork->word, fork->mask, fork->range);
     path->pc = fork->pc;
+    path->first_rule = fork->first_rule;
     path->a = fork->a;
     return true;
 }
@@ -273,7 +278,7 @@ static enum dsl_checked go_on(struct dsl_check_walk *walk, const struct path *pa
     const struct sock_filter *insn = &walk->insns[path->pc];
     walk->nr = walk->facts.words[CHECK_NR].whole.lo;
     if (insn->code == (BPF_RET | BPF_K)) {
-        return dsl_check_subject_says(walk->subjects, subject, insn->k, &walk->facts);
+        return dsl_check_subject_says(walk->subjects, subject, 0, insn->k, &walk->facts);
     }
     struct path below = {.subject = subject,
                          .pc = path->pc,
@@ -369,6 +374,9 @@ static enum outcome take_load(struct dsl_check_walk *walk, struct path *path, ui
     if (path->subject != NULL && is_long && walk->about[path->pc].is_join && is_walked(walk, path)) {
         return OUTCOME_END;
     }
+    if (path->subject != NULL && path->subject->rule_count > CHECK_LONG_LIST) {
+        path->first_rule = dsl_check_skip_rules(path->subject, path->first_rule, &walk->facts);
+    }
     path->a = (struct check_accumulator){word, ALL};
     path->pc++;
     return OUTCOME_ON;
@@ -393,8 +401,9 @@ static enum outcome take_insn(struct dsl_check_walk *walk, struct path *path, en
     case BPF_JMP | BPF_JSET | BPF_K:
         return take_test(walk, path) ? OUTCOME_ON : OUTCOME_STOP;
     case BPF_RET | BPF_K:
-        *ret_checked = path->subject == NULL ? go_on_with_all(walk, path)
-                                             : dsl_check_subject_says(walk->subjects, path->subject, insn->k, &walk->facts);
+        *ret_checked = path->subject == NULL
+                           ? go_on_with_all(walk, path)
+                           : dsl_check_subject_says(walk->subjects, path->subject, path->first_rule, insn->k, &walk->facts);
         return OUTCOME_END;
     default:
         return OUTCOME_STOP;

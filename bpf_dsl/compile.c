@@ -11,8 +11,9 @@
 //     insns        sock_filter[], built from the end                       dsl_codegen            codegen.c, emit.c
 //     checked      the emitted bytes decide what the rows say              dsl_check              check.c
 //
-// Where the optimised form explodes, does not fit, or cannot be proven in its budget, the plain program (plain.c) takes its place,
-// and is checked as well.
+// Where the optimised form does not fit, it is made once more with the rules of each call one after the other, which is slower and
+// mostly smaller. Where that does not help, or nothing can be proven in the check's budget, the plain program (plain.c) takes its
+// place, and is checked as well.
 #include "bpf_dsl/compile.h"
 
 #include "bpf_dsl/check.h"
@@ -50,8 +51,19 @@ static enum brig_code build_expressions(struct dsl_compilation *compilation)
     return compilation->builder->bad_operand ? fail(compilation, BRIG_BAD_ARGUMENT, 0) : BRIG_OK;
 }
 
+// Whether the emitted program fits; if not, how big the smallest one would have been is remembered.
+static bool fits(struct dsl_compilation *compilation)
+{
+    uint32_t count = compilation->emitter.head;
+    if (dsl_emitted(&compilation->emitter) != NULL) {
+        return true;
+    }
+    compilation->too_big = compilation->too_big == 0 || count < compilation->too_big ? count : compilation->too_big;
+    return false;
+}
+
 // From expressions to the optimised program. Returns: false when it explodes, does not fit, or the arena is exhausted.
-static bool emit_optimised(struct dsl_compilation *compilation)
+static bool emit_optimised(struct dsl_compilation *compilation, bool prefer_chains)
 {
     struct brig_dsl_arena *arena = compilation->arena;
     compilation->graph = DSL_ARENA_NEW(arena, struct dsl_decisions);
@@ -61,13 +73,14 @@ static bool emit_optimised(struct dsl_compilation *compilation)
         !dsl_lowering_init(&compilation->lowering, compilation->builder, compilation->graph)) {
         return false;
     }
+    compilation->lowering.prefer_chains = prefer_chains;
     compilation->root = dsl_ranges_decide(&compilation->ranges, compilation->evaluator.foreign_ret, &compilation->lowering);
     if (compilation->lowering.gave_up || arena->exhausted) {
         return false;
     }
     return dsl_tree_build(compilation->graph, compilation->root, &dsl_weights_even, compilation->tree) &&
            dsl_emitter_init(&compilation->emitter, arena) && dsl_codegen(compilation->tree, &compilation->emitter) &&
-           dsl_emitted(&compilation->emitter) != NULL;
+           fits(compilation);
 }
 
 static bool emit_plain(struct dsl_compilation *compilation)
@@ -75,7 +88,7 @@ static bool emit_plain(struct dsl_compilation *compilation)
     compilation->is_plain = true;
     return dsl_emitter_init(&compilation->emitter, compilation->arena) &&
            dsl_plain(&compilation->ranges, compilation->evaluator.foreign_ret, compilation->builder, &compilation->emitter) &&
-           dsl_emitted(&compilation->emitter) != NULL;
+           fits(compilation);
 }
 
 static enum dsl_checked check(struct dsl_compilation *compilation, uint32_t *ret_nr)
@@ -94,7 +107,7 @@ static enum brig_code compile_plain(struct dsl_compilation *compilation)
     uint32_t nr;
     if (!emit_plain(compilation)) {
         bool exhausted = compilation->arena->exhausted;
-        return exhausted ? out_of_arena(compilation) : fail(compilation, BRIG_PROGRAM_TOO_BIG, compilation->emitter.head);
+        return exhausted ? out_of_arena(compilation) : fail(compilation, BRIG_PROGRAM_TOO_BIG, compilation->too_big);
     }
     // Undecided is as far as it goes: there is no simpler program to fall back to.
     return check(compilation, &nr) == DSL_CHECKED_DIFFERENT ? fail(compilation, BRIG_BUG_CHECK_FAILED, nr) : BRIG_OK;
@@ -106,7 +119,8 @@ enum brig_code dsl_compile(struct dsl_compilation *compilation)
     if (code != BRIG_OK) {
         return code;
     }
-    if (compilation->options->plain || !emit_optimised(compilation)) {
+    // The fast form first, then the small one.
+    if (compilation->options->plain || (!emit_optimised(compilation, false) && !emit_optimised(compilation, true))) {
         return compilation->arena->exhausted ? out_of_arena(compilation) : compile_plain(compilation);
     }
     uint32_t nr;

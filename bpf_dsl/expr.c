@@ -163,6 +163,11 @@ bool dsl_builder_init(struct brig_dsl_builder *builder, struct brig_dsl_arena *a
     return !arena->exhausted;
 }
 
+struct brig_dsl_verdict dsl_builder_accept(struct brig_dsl_builder *builder, struct brig_dsl_verdict verdict)
+{
+    return is_ours(builder, verdict.node, true) ? verdict : (struct brig_dsl_verdict){builder->deny};
+}
+
 // --- tests ------------------------------------------------------------------------------------------------------------
 
 struct brig_dsl_test brig_dsl_always(struct brig_dsl_builder *builder, bool value)

@@ -13,6 +13,7 @@ struct dsl_lowering {
     const struct brig_dsl_builder *builder;
     struct dsl_decisions *graph;
     uint32_t *decision_of; // by expression; DSL_INTERN_NONE: not lowered yet
+    bool prefer_chains;    // rules one after the other, which is smaller where they ask about many things in turns
     bool gave_up;          // sticky: some call exploded even as a chain; its decision means nothing
 };
 

@@ -337,12 +337,12 @@ static bool has_relatives(const struct state *state)
 static uint32_t lower_root(struct dsl_lowering *lowering, uint32_t node)
 {
     struct dsl_decisions *graph = lowering->graph;
-    struct state state = {.lowering = lowering, .graph = graph};
+    struct state state = {.lowering = lowering, .graph = graph, .is_chaining = lowering->prefer_chains};
     struct dsl_order order = choose_order(expr(&state, node));
     dsl_decisions_set_order(graph, &order);
     dsl_decisions_allow_steps(graph, DSL_STEPS_PER_CALL);
     uint32_t result = lower_chain(&state, node);
-    if (graph->exploded) {
+    if (graph->exploded && !state.is_chaining) {
         state.is_chaining = true;
         dsl_decisions_allow_steps(graph, DSL_STEPS_PER_CALL);
         result = lower_chain(&state, node);

@@ -30,6 +30,12 @@ static void push(struct range_list *list, uint32_t first, struct brig_dsl_verdic
     }
 }
 
+static struct brig_dsl_verdict ask(const struct brig_dsl_evaluator *evaluator, struct brig_dsl_builder *builder,
+                                   enum brig_dsl_call call, enum brig_dsl_arch arch)
+{
+    return dsl_builder_accept(builder, evaluator->evaluate(evaluator->context, builder, call, arch));
+}
+
 static void push_one(struct range_list *list, uint32_t nr, struct brig_dsl_verdict verdict, struct brig_dsl_verdict unknown)
 {
     push(list, nr, verdict);
@@ -57,12 +63,12 @@ bool dsl_ranges_build(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_
     if (list.ranges == NULL) {
         return false;
     }
-    struct brig_dsl_verdict unknown = evaluator->evaluate(evaluator->context, builder, BRIG_SYS_NONE, arch);
+    struct brig_dsl_verdict unknown = ask(evaluator, builder, BRIG_SYS_NONE, arch);
     push(&list, 0, unknown);
     for (uint32_t nr = 0; nr < DSL_DENSE_NRS; nr++) {
         enum brig_dsl_call call = brig_dsl_call_by_nr(nr, arch);
         if (call != BRIG_SYS_NONE) {
-            push_one(&list, nr, evaluator->evaluate(evaluator->context, builder, call, arch), unknown);
+            push_one(&list, nr, ask(evaluator, builder, call, arch), unknown);
         }
     }
     _Static_assert(BRIG_DSL_DIE_NR < BRIG_DSL_PROBE_NR && BRIG_DSL_DIE_NR >= DSL_DENSE_NRS, "pushed in order");
@@ -71,7 +77,7 @@ bool dsl_ranges_build(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_
     uint32_t nr = 0;
     enum brig_dsl_call call;
     for (uint32_t from = BRIG_DSL_PROBE_NR + 1; (call = next_sparse_call(arch, from, &nr)) != BRIG_SYS_NONE; from = nr + 1) {
-        push_one(&list, nr, evaluator->evaluate(evaluator->context, builder, call, arch), unknown);
+        push_one(&list, nr, ask(evaluator, builder, call, arch), unknown);
     }
     if (arch == BRIG_DSL_X86_64) {
         push(&list, DSL_X32_FIRST, brig_dsl_ret(builder, evaluator->x32_ret));

@@ -253,6 +253,43 @@ static struct brig_dsl_verdict misuse(const void *context, struct brig_dsl_build
     return brig_dsl_if(b, test, brig_dsl_ret(b, SECCOMP_RET_ALLOW), brig_dsl_ret(b, SECCOMP_RET_ERRNO | 1));
 }
 
+// One that makes up something new each time, and one that answers with what is no verdict.
+static struct brig_dsl_verdict ramble(const void *context, struct brig_dsl_builder *b, enum brig_dsl_call call,
+                                      enum brig_dsl_arch arch)
+{
+    (void)arch;
+    unsigned *asked = (unsigned *)(uintptr_t)context;
+    const uint64_t value = call == BRIG_SYS_write ? (*asked)++ : 0;
+    struct brig_dsl_test test = brig_dsl_arg_in(b, u32, &value, 1);
+    return brig_dsl_if(b, test, brig_dsl_ret(b, SECCOMP_RET_ALLOW), brig_dsl_ret(b, SECCOMP_RET_ERRNO | 1));
+}
+
+static struct brig_dsl_verdict invent(const void *context, struct brig_dsl_builder *b, enum brig_dsl_call call,
+                                      enum brig_dsl_arch arch)
+{
+    (void)b;
+    (void)arch;
+    return (struct brig_dsl_verdict){call == BRIG_SYS_write ? *(const uint32_t *)context : brig_dsl_ret(b, 0).node};
+}
+
+TEST(expr, answers_are_not_trusted)
+{
+    static const uint32_t made_up[] = {0, 1, 0x7fffffff, UINT32_MAX};
+    unsigned asked = 0;
+    struct brig_dsl_evaluator evaluator = {.evaluate = ramble, .context = &asked};
+    struct brig_dsl_options options = BRIG_DSL_OPTIONS_DEFAULT;
+    struct brig_dsl_program program;
+    struct brig_error error = {.code = BRIG_OK};
+    brig_dsl_arena_init(&arena, memory, sizeof memory);
+    CHECK(CHECK_CODE(brig_dsl_compile_with(&evaluator, &options, &arena, &program, &error), BRIG_BUG_CHECK_FAILED, &error));
+    CHECK_EQ(error.detail, brig_dsl_call_nr(BRIG_SYS_write, options.arch));
+    for (size_t i = 0; i < COUNT_OF(made_up); i++) {
+        evaluator = (struct brig_dsl_evaluator){.evaluate = invent, .context = &made_up[i]};
+        brig_dsl_arena_init(&arena, memory, sizeof memory);
+        CHECK(CHECK_CODE(brig_dsl_compile_with(&evaluator, &options, &arena, &program, &error), BRIG_BAD_ARGUMENT, &error));
+    }
+}
+
 TEST(expr, misuse_fails_the_compile)
 {
     struct brig_dsl_evaluator evaluator = {.evaluate = misuse};
