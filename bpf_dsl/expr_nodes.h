@@ -48,7 +48,8 @@ struct brig_dsl_builder {
 // Starts a builder. Returns: false when the arena is exhausted.
 bool dsl_builder_init(struct brig_dsl_builder *builder, struct brig_dsl_arena *arena);
 
-// Takes what an evaluator answered. Returns: that, or a verdict that denies, with the builder marked, where it is none of this builder's.
+// Takes what an evaluator answered. Returns: that, or a verdict that denies, with the builder marked, where it is none of this
+// builder's.
 struct brig_dsl_verdict dsl_builder_accept(struct brig_dsl_builder *builder, struct brig_dsl_verdict verdict);
 
 static inline const struct dsl_expr *dsl_expr_get(const struct brig_dsl_builder *builder, uint32_t node)
