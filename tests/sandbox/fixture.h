@@ -94,5 +94,7 @@ int fixture_eventfd(void);
 // A warm-up that keeps it in fixture_notify_fd, before the process is closed to itself.
 int fixture_find_notify_fd(void *data);
 extern int fixture_notify_fd;
+// The slots that this process shares with its supervisor, found as a hijacked worker would; NULL if it has none.
+struct brig_trap_slots *fixture_own_slots(void);
 
 #endif

@@ -125,24 +125,10 @@ SANDBOX_TEST(sandbox, a_dead_workers_eventfd_wakes_nobody, .expect_exit = 0)
 
 // --- counters ---------------------------------------------------------------------------------------------------------
 
-static struct brig_trap_slots *own_slots(void)
-{
-    char line[512];
-    unsigned long from = 0;
-    FILE *maps = fopen("/proc/self/maps", "re");
-    while (maps && fgets(line, sizeof line, maps)) {
-        if (strstr(line, "memfd:brig-slots"))
-            sscanf(line, "%lx", &from);
-    }
-    if (maps)
-        fclose(maps);
-    return (struct brig_trap_slots *)from;
-}
-
 static int count_backwards(void *data, int channel_fd)
 {
     const uint64_t one = 1;
-    struct brig_trap_slots *slots = own_slots();
+    struct brig_trap_slots *slots = fixture_own_slots();
     (void)data;
     slots->lost = UINT64_MAX - 4;
     if (write(fixture_notify_fd, &one, sizeof one) != sizeof one || !hear(channel_fd))

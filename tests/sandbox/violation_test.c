@@ -326,20 +326,6 @@ SANDBOX_TEST(sandbox, without_a_directory_there_are_events_only, .expect_exit = 
 
 // --- liars ------------------------------------------------------------------------------------------------------------
 
-static struct brig_trap_slots *own_slots(void)
-{
-    char line[512];
-    unsigned long from = 0;
-    FILE *maps = fopen("/proc/self/maps", "re");
-    while (maps && fgets(line, sizeof line, maps)) {
-        if (strstr(line, "memfd:brig-slots"))
-            sscanf(line, "%lx", &from);
-    }
-    if (maps)
-        fclose(maps);
-    return (struct brig_trap_slots *)from;
-}
-
 static void notify(void)
 {
     const uint64_t one = 1;
@@ -351,7 +337,7 @@ static void notify(void)
 static int write_impossible_states(void *data, int channel_fd)
 {
     static const uint32_t states[] = {BRIG_TRAP_SLOT_TAKEN, BRIG_TRAP_SLOT_DONE, 5, 0xffffffff};
-    struct brig_trap_slots *slots = own_slots();
+    struct brig_trap_slots *slots = fixture_own_slots();
     (void)data;
     (void)channel_fd;
     for (size_t i = 0; i < COUNT_OF(states); i++)
@@ -362,7 +348,7 @@ static int write_impossible_states(void *data, int channel_fd)
 
 static int write_rubbish_records(void *data, int channel_fd)
 {
-    struct brig_trap_slots *slots = own_slots();
+    struct brig_trap_slots *slots = fixture_own_slots();
     (void)data;
     (void)channel_fd;
     for (size_t i = 0; i < BRIG_TRAP_SLOT_COUNT; i++) {
@@ -375,7 +361,7 @@ static int write_rubbish_records(void *data, int channel_fd)
 
 static int change_states_while_they_are_read(void *data, int channel_fd)
 {
-    struct brig_trap_slots *slots = own_slots();
+    struct brig_trap_slots *slots = fixture_own_slots();
     (void)data;
     (void)channel_fd;
     for (uint32_t i = 0; i < 200000; i++) {
@@ -439,7 +425,7 @@ SANDBOX_TEST(sandbox, workers_that_lie_in_their_slots, .timeout_ms = 30000)
 // A slot that says WAITS and never waits, a trap id out of range, other worker's process id: all are claims.
 static int forge_a_plausible_record(void *data, int channel_fd)
 {
-    struct brig_trap_slots *slots = own_slots();
+    struct brig_trap_slots *slots = fixture_own_slots();
     struct brig_trap_record *record = &slots->slots[3].record;
     (void)data;
     (void)channel_fd;
