@@ -233,7 +233,8 @@ struct brig_dsl_program {
 
 // Compiles `policy` for options->arch and checks the result against the rows.
 //
-// Call it anywhere, as often as needed: a worker compiles again when a slot's value changes. Tens of microseconds.
+// Call it anywhere, as often as needed: a worker compiles again when a slot's value changes. A policy of 300
+// rules takes about 150 us, of which the check takes a quarter (tools/bench compile).
 // Returns: OK; OUT_OF_ARENA; PROGRAM_TOO_BIG; BUG_CHECK_FAILED (the compiler is wrong: nothing is returned); and every code of
 // status.def's block on policies, with file and line of the row.
 // Owns: ret_program points into `arena` and into `policy`, and lives as long as both.
