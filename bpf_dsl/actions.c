@@ -29,6 +29,7 @@ static const struct verb {
     [BRIG_DSL_KILL_THREAD] = {"KILL_THREAD", SECCOMP_RET_KILL_THREAD, DATA_NONE},
     [BRIG_DSL_TRACE] = {"TRACE", SECCOMP_RET_TRACE, DATA_NUMBER},
     [BRIG_DSL_NOTIFY] = {"NOTIFY", SECCOMP_RET_USER_NOTIF, DATA_NONE},
+    [BRIG_DSL_TRAP] = {"TRAP", SECCOMP_RET_TRAP, DATA_NUMBER},
 };
 _Static_assert(sizeof verbs / sizeof verbs[0] == BRIG_DSL_VERB_COUNT, "one line per verb");
 

@@ -66,6 +66,7 @@ enum brig_dsl_verb {
     BRIG_DSL_KILL_THREAD,
     BRIG_DSL_TRACE,  // data: message for the tracer
     BRIG_DSL_NOTIFY, // kernel user-notification; the install refuses it where there is no listener
+    BRIG_DSL_TRAP,   // SIGSYS with `data` for whoever handles it; imported policies only, ours say CRASH, REPORT or EMULATE
     BRIG_DSL_VERB_COUNT
 };
 
@@ -98,6 +99,8 @@ enum brig_dsl_operator {
     BRIG_DSL_ALL_BITS,  // (argument & value) == value
     BRIG_DSL_IS_NULL,   // pointers only
     BRIG_DSL_NOT_NULL,
+    BRIG_DSL_NOT_IN,   // argument is none of the values
+    BRIG_DSL_ANY_BITS, // (argument & value) != 0
     BRIG_DSL_OPERATOR_COUNT
 };
 
@@ -153,6 +156,17 @@ struct brig_dsl_constant {
     int64_t value;
 };
 
+// What a policy that was written for another tool says where ours have rules of their own.
+//
+// With it a program says what the rows say and nothing else: no rows of the handler, no reserved numbers, no ENOSYS for calls that
+// are newer than the baseline or unknown (they get the fallback), no clone3 rule. Conditions are on registers, named reg0 to reg5:
+// all 64 bits, unsigned, whatever the call thinks of them (on 32-bit arches the upper halves are 0). CRASH, REPORT and EMULATE may
+// not be used.
+struct brig_dsl_import {
+    struct brig_dsl_action foreign; // calls of an arch that the program is not for
+    struct brig_dsl_action x32;     // x32 numbers, on x86_64
+};
+
 struct brig_dsl_policy {
     const char *name;
     const struct brig_dsl_policy *base;        // or NULL
@@ -161,6 +175,7 @@ struct brig_dsl_policy {
     uint16_t kernel;                           // baseline: the newest kernel whose calls the author has looked at; 0: the base's
     const char *libc;                          // baseline, for people ("glibc 2.42")
     const struct brig_dsl_constant *constants; // or NULL
+    const struct brig_dsl_import *import;      // or NULL: one of ours; a policy with it has no base
 };
 
 // --- memory -----------------------------------------------------------------------------------------------------------
@@ -188,12 +203,26 @@ void brig_dsl_arena_end(struct brig_dsl_arena *arena);
 
 #define BRIG_DSL_SLOT_UNSET INT64_MIN
 
+// Calls that were seen, so that what is frequent is decided fast.
+struct brig_dsl_sample {
+    uint32_t nr;
+    uint32_t known; // bit i: args[i] counts; the others were not recorded
+    uint64_t args[6];
+    uint64_t count; // how often it was seen
+};
+
+struct brig_dsl_profile {
+    const struct brig_dsl_sample *samples;
+    size_t sample_count;
+};
+
 struct brig_dsl_options {
     enum brig_dsl_arch arch;
     uint16_t kernel;   // overrides the policy's baseline, 0: do not
     int64_t self_pid;  // value of SELF_PID, or BRIG_DSL_SLOT_UNSET: a row that uses it is then an error
     int64_t notify_fd; // value of NOTIFY_FD, or BRIG_DSL_SLOT_UNSET: the handler's row for it is then left out
     bool plain;        // emit the unoptimised program
+    const struct brig_dsl_profile *profile; // or NULL: all calls and all values that the policy names count alike
 };
 #define BRIG_DSL_OPTIONS_DEFAULT \
     { \
@@ -243,6 +272,22 @@ struct brig_dsl_program {
 BRIG_MUST_CHECK enum brig_code brig_dsl_compile(const struct brig_dsl_policy *policy, const struct brig_dsl_options *options,
                                                 struct brig_dsl_arena *arena, struct brig_dsl_program *ret_program,
                                                 struct brig_error *reterr);
+
+// One of the arches of a program, and who decides its calls.
+struct brig_dsl_target {
+    enum brig_dsl_arch arch;
+    const struct brig_dsl_policy *policy; // an imported one
+};
+
+// Compiles one program for several arches, as brig_dsl_compile does for one; options->arch is not used, ret_program->arch is the
+// first target's. What is said of foreign arches is the first target's policy's.
+//
+// Returns: as brig_dsl_compile; BAD_ARGUMENT where there are no targets, an arch stands twice, or a policy is one of ours (its
+// traps are for one arch) and there are several.
+// Owns, Context: as brig_dsl_compile.
+BRIG_MUST_CHECK enum brig_code brig_dsl_compile_targets(const struct brig_dsl_target *targets, size_t target_count,
+                                                        const struct brig_dsl_options *options, struct brig_dsl_arena *arena,
+                                                        struct brig_dsl_program *ret_program, struct brig_error *reterr);
 
 // Where text goes. `write` gets pieces that are not terminated.
 struct brig_dsl_sink {

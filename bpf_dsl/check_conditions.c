@@ -118,6 +118,28 @@ static void add_upward(struct reading *reading, uint64_t lo, uint64_t hi)
     }
 }
 
+// What is in none of the points. There is room for one span more than points.
+static void turn_round(struct reading *reading)
+{
+    struct check_span *spans = reading->spans;
+    uint32_t count = reading->count;
+    uint64_t next = 0;
+    bool is_past_end = false;
+    sort(spans, count);
+    reading->count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t point = spans[i].first; // kept, since spans[reading->count] may be this one
+        if (!is_past_end && point > next) {
+            spans[reading->count++] = (struct check_span){next, point - 1};
+        }
+        is_past_end = point == reading->all;
+        next = point + 1;
+    }
+    if (!is_past_end) {
+        spans[reading->count++] = (struct check_span){next, reading->all};
+    }
+}
+
 static void read_operator(struct reading *reading, const struct brig_dsl_rule_condition *source)
 {
     static const uint64_t zero[] = {0};
@@ -157,6 +179,16 @@ static void read_operator(struct reading *reading, const struct brig_dsl_rule_co
         break;
     case BRIG_DSL_NOT_NULL:
         add_upward(reading, 1, reading->all);
+        break;
+    case BRIG_DSL_NOT_IN:
+        add_points(reading, values, source->value_count);
+        turn_round(reading);
+        break;
+    case BRIG_DSL_ANY_BITS:
+        reading->mask = values[0] & reading->all;
+        if (reading->mask != 0) {
+            reading->spans[reading->count++] = (struct check_span){1, reading->mask};
+        }
         break;
     case BRIG_DSL_END:
     case BRIG_DSL_OPERATOR_COUNT:

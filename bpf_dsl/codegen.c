@@ -64,6 +64,18 @@ static void measure(struct codegen *codegen, const unsigned char *marks)
 
 // --- emitting ---------------------------------------------------------------------------------------------------------
 
+static void emit_straight(struct codegen *codegen, const struct dsl_step *step)
+{
+    if (step->kind == DSL_STEP_LOAD && step->word >= DSL_WORD_COUNT) {
+        const struct dsl_term *term = &codegen->tree->terms[step->word - DSL_WORD_COUNT];
+        for (uint32_t i = term->count; i-- > 0;) {
+            dsl_emit(codegen->emitter, term->insns[i].code, term->insns[i].k);
+        }
+        return;
+    }
+    dsl_emit(codegen->emitter, codes[step->kind], step->kind == DSL_STEP_LOAD ? 4u * step->word : step->k);
+}
+
 static void emit_step(struct codegen *codegen, uint32_t id)
 {
     const struct dsl_step *step = step_of(codegen, id);
@@ -73,7 +85,7 @@ static void emit_step(struct codegen *codegen, uint32_t id)
                       &codegen->spots[step->no].label);
     } else {
         dsl_emit_into(codegen->emitter, &codegen->spots[step->yes].label);
-        dsl_emit(codegen->emitter, codes[step->kind], step->kind == DSL_STEP_LOAD ? 4u * step->word : step->k);
+        emit_straight(codegen, step);
     }
     spot->label = dsl_label_here(codegen->emitter);
     if (spot->load != 0 && codegen->spots[spot->load - 1].label.origin == 0) {

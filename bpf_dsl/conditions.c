@@ -33,6 +33,8 @@ static const struct operator_facts {
     [BRIG_DSL_ALL_BITS] =  {1, 1, false, true, false},
     [BRIG_DSL_IS_NULL] =   {0, 0, false, false, true},
     [BRIG_DSL_NOT_NULL] =  {0, 0, false, false, true},
+    [BRIG_DSL_NOT_IN] =    {1, MANY, false, true, false},
+    [BRIG_DSL_ANY_BITS] =  {1, 1, false, true, false},
     // clang-format on
 };
 _Static_assert(sizeof operators / sizeof operators[0] == BRIG_DSL_OPERATOR_COUNT, "one line per operator");

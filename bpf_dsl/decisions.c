@@ -143,7 +143,7 @@ static uint32_t end_runs(struct dsl_decisions *graph, struct run_list *list, uin
         key.open |= child->open;
         key.words |= child->words;
     }
-    key.words |= (uint16_t)(1u << word);
+    key.words |= dsl_word_bit(word);
     graph->steps += list->count;
     return intern(graph, &key);
 }
@@ -161,6 +161,22 @@ uint32_t dsl_decision_switch(struct dsl_decisions *graph, enum dsl_word word, ui
         }
     }
     return end_runs(graph, &list, (uint8_t)word, mask);
+}
+
+uint32_t dsl_decision_term(struct dsl_decisions *graph, const struct sock_filter *insns, uint32_t count)
+{
+    for (uint32_t i = 0; i < graph->term_count; i++) {
+        if (graph->terms[i].count == count && memcmp(graph->terms[i].insns, insns, count * sizeof *insns) == 0) {
+            return DSL_WORD_COUNT + i;
+        }
+    }
+    struct sock_filter *kept = DSL_ARENA_ARRAY(graph->nodes.arena, struct sock_filter, count);
+    if (graph->term_count == DSL_TERMS_MAX || kept == NULL) {
+        return 0;
+    }
+    memcpy(kept, insns, count * sizeof *insns);
+    graph->terms[graph->term_count] = (struct dsl_term){.insns = kept, .count = count};
+    return DSL_WORD_COUNT + graph->term_count++;
 }
 
 // --- grafting ---------------------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@
 #ifndef BRIG_BPF_DSL_DECISIONS_H
 #define BRIG_BPF_DSL_DECISIONS_H
 
+#include <linux/filter.h>
+
 #include "bpf_dsl/intern.h"
 
 // 32-bit words of struct seccomp_data by their place in it, on little-endian targets (all of ours): word w is at byte 4 * w.
@@ -16,6 +18,15 @@ enum dsl_word {
     DSL_WORD_IP_HI,
     DSL_WORD_ARGUMENTS, // low half of argument 0, then its high half, and so on
     DSL_WORD_COUNT = DSL_WORD_ARGUMENTS + 12,
+    // Beyond these are terms: what a foreign program computes from several words. A term is a word like any other to everything but
+    // the code that loads it.
+    DSL_TERMS_MAX = 64,
+};
+
+// How a term is computed: instructions that leave it in A, from nothing. They may use X and M[]: nothing else keeps anything there.
+struct dsl_term {
+    const struct sock_filter *insns;
+    uint32_t count;
 };
 
 enum dsl_decision_kind {
@@ -35,7 +46,7 @@ struct dsl_decision {
     uint8_t kind;   // enum dsl_decision_kind
     uint8_t word;   // enum dsl_word
     uint8_t open;   // bit of each of NO and YES that can be reached from here
-    uint16_t words; // bit of each word that is tested from here on
+    uint32_t words; // bit of each word that is tested from here on; see dsl_word_bit
     uint32_t mask;  // RET: the value
     uint32_t run_count;
     const struct dsl_run *runs;
@@ -45,13 +56,15 @@ enum { DSL_OPEN_NO = 1, DSL_OPEN_YES = 2 };
 
 // Which variables come first. A variable is a (word, mask); those of one word are neighbours, wide masks first.
 struct dsl_order {
-    uint8_t rank[DSL_WORD_COUNT];
+    uint8_t rank[DSL_WORD_COUNT + DSL_TERMS_MAX];
 };
 
 struct dsl_graft_memo;
 
 struct dsl_decisions {
     struct dsl_intern nodes;
+    struct dsl_term terms[DSL_TERMS_MAX];
+    uint32_t term_count;
     struct dsl_order order;  // in force; dsl_decisions_set_order
     uint32_t order_stamp;    // changes with it, so that what was remembered under another order is not used
     bool is_chaining;        // grafts keep the graft below the base, whatever the order
@@ -78,6 +91,16 @@ void dsl_decisions_set_chaining(struct dsl_decisions *graph, bool is_chaining);
 
 // Allows so many steps from now on, and forgets an explosion unless the nodes themselves ran out.
 void dsl_decisions_allow_steps(struct dsl_decisions *graph, uint32_t steps);
+
+// The word of a term: the same instructions are the same word. `insns` are copied. Returns: DSL_WORD_COUNT and up; 0 when there are
+// too many, or the arena is exhausted.
+uint32_t dsl_decision_term(struct dsl_decisions *graph, const struct sock_filter *insns, uint32_t count);
+
+// The bit that stands for a word in dsl_decision.words. Terms share bits, so a bit says only that a word may be tested.
+static inline uint32_t dsl_word_bit(uint32_t word)
+{
+    return 1u << (word < DSL_WORD_COUNT ? word : DSL_WORD_COUNT + word % DSL_WORD_COUNT);
+}
 
 // A leaf that returns `ret`.
 uint32_t dsl_decision_ret(struct dsl_decisions *graph, uint32_t ret);

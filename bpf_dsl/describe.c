@@ -26,6 +26,8 @@ static const struct phrase {
     [BRIG_DSL_ALL_BITS] = {" has all of {", NULL, "}"},
     [BRIG_DSL_IS_NULL] = {" is NULL", NULL, ""},
     [BRIG_DSL_NOT_NULL] = {" is not NULL", NULL, ""},
+    [BRIG_DSL_NOT_IN] = {" not in {", NULL, "}"},
+    [BRIG_DSL_ANY_BITS] = {" has any of {", NULL, "}"},
 };
 _Static_assert(sizeof phrases / sizeof phrases[0] == BRIG_DSL_OPERATOR_COUNT, "one phrase per operator");
 

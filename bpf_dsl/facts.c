@@ -23,7 +23,7 @@ struct fact {
 struct fact_list {
     struct fact facts[FACTS_AT_ONCE];
     uint32_t count;
-    uint16_t words; // that the facts are about
+    uint32_t words; // that the facts are about
 };
 
 struct memo_slot {
@@ -139,11 +139,11 @@ static bool exists(struct narrowing *narrowing, const struct question *question,
 static bool inherit(const struct dsl_decisions *graph, const struct fact_list *list, struct fact new_fact,
                     struct fact_list *ret_list)
 {
-    uint16_t below = dsl_decision_get(graph, new_fact.child)->words;
+    uint32_t below = dsl_decision_get(graph, new_fact.child)->words;
     *ret_list = (struct fact_list){.count = 0};
     for (uint32_t i = 0; i <= list->count; i++) {
         const struct fact *fact = i == 0 ? &new_fact : &list->facts[i - 1];
-        uint16_t word = (uint16_t)(1u << dsl_decision_get(graph, fact->node)->word);
+        uint32_t word = dsl_word_bit(dsl_decision_get(graph, fact->node)->word);
         if ((below & word) == 0) {
             continue;
         }
@@ -201,7 +201,7 @@ static uint32_t narrow_switch(struct narrowing *narrowing, uint32_t id, const st
 {
     const struct dsl_decision *node = dsl_decision_get(narrowing->graph, id);
     struct dsl_run *runs = DSL_ARENA_ARRAY(narrowing->graph->nodes.arena, struct dsl_run, node->run_count);
-    bool is_known = (list->words & 1u << node->word) != 0;
+    bool is_known = (list->words & dsl_word_bit(node->word)) != 0;
     uint32_t count = 0;
     for (uint32_t i = 0; i < node->run_count && runs != NULL; i++) {
         struct question question = {list, node, node->runs[i].first, dsl_run_last(node, i)};

@@ -20,6 +20,17 @@ static struct brig_dsl_test lower_at_most(struct brig_dsl_builder *builder, stru
     return brig_dsl_arg_range(builder, operand, lowest, value);
 }
 
+static struct brig_dsl_test lower_condition(struct brig_dsl_builder *builder, const struct brig_dsl_rule_condition *condition);
+
+// What holds where the same condition with operator `op` does not.
+static struct brig_dsl_test lower_contrary(struct brig_dsl_builder *builder, const struct brig_dsl_rule_condition *condition,
+                                           enum brig_dsl_operator op)
+{
+    struct brig_dsl_rule_condition positive = *condition;
+    positive.op = (uint8_t)op;
+    return brig_dsl_not(builder, lower_condition(builder, &positive));
+}
+
 static struct brig_dsl_test lower_condition(struct brig_dsl_builder *builder, const struct brig_dsl_rule_condition *condition)
 {
     static const uint64_t zero[] = {0};
@@ -47,6 +58,10 @@ static struct brig_dsl_test lower_condition(struct brig_dsl_builder *builder, co
         return brig_dsl_arg_in(builder, operand, zero, 1);
     case BRIG_DSL_NOT_NULL:
         return brig_dsl_not(builder, brig_dsl_arg_in(builder, operand, zero, 1));
+    case BRIG_DSL_NOT_IN:
+        return lower_contrary(builder, condition, BRIG_DSL_IN);
+    case BRIG_DSL_ANY_BITS:
+        return lower_contrary(builder, condition, BRIG_DSL_NO_BITS);
     case BRIG_DSL_END:
     case BRIG_DSL_OPERATOR_COUNT:
         break;

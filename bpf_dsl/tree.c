@@ -262,6 +262,7 @@ bool dsl_tree_build(const struct dsl_decisions *graph, uint32_t root, const stru
     struct builder builder = {.graph = graph, .weights = weights, .tree = tree};
     const unsigned char *marks = dsl_decisions_mark(graph, root);
     builder.entry_of = DSL_ARENA_ARRAY(arena, uint32_t, (size_t)root + 1);
+    tree->terms = graph->terms;
     if (marks == NULL || builder.entry_of == NULL || !dsl_intern_init(&tree->steps, arena, graph->nodes.count)) {
         return false;
     }

@@ -26,7 +26,8 @@ struct dsl_step {
 };
 
 struct dsl_tree {
-    struct dsl_intern steps; // successors have smaller ids
+    struct dsl_intern steps;      // successors have smaller ids
+    const struct dsl_term *terms; // what words from DSL_WORD_COUNT on are; the graph's
     uint32_t root;
 };
 
