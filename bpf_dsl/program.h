@@ -19,8 +19,9 @@ BRIG_MUST_CHECK enum brig_code brig_dsl_validate(const struct sock_filter *insns
 
 // What one run did.
 struct brig_dsl_run {
-    uint32_t ret;      // SECCOMP_RET_* | data
-    uint32_t executed; // instructions, RET included
+    uint32_t ret;           // SECCOMP_RET_* | data
+    uint32_t executed;      // instructions, RET included
+    uint32_t ebpf_executed; // instructions of what the kernel converts them to, prologue included
 };
 
 // Runs a program as the kernel does. `insns` must be valid. `trace`, where not NULL, has a byte per instruction, set to 1 for
@@ -29,22 +30,52 @@ struct brig_dsl_run {
 struct brig_dsl_run brig_dsl_interpret(const struct sock_filter *insns, size_t insn_count, const struct brig_dsl_data *data,
                                        unsigned char *trace);
 
+// Says how many eBPF instructions the kernel runs for one call: after its conversion, prologue included. `insns` must be valid.
+// Context: any. Source: net/core/filter.c:bpf_convert_filter.
+uint32_t brig_dsl_ebpf_executed(const struct sock_filter *insns, size_t insn_count, const struct brig_dsl_data *data);
+
 // Says whether the kernel's allow bitmap will answer `nr` of `audit_arch` without running the program.
+//
+// `nr` is taken to be one that the kernel has: the bitmap has no bits for others, see brig_dsl_has_bitmap.
 // Context: any. Source: kernel/seccomp.c:seccomp_is_const_allow, Linux 5.11.
 bool brig_dsl_is_cached_allow(const struct sock_filter *insns, size_t insn_count, uint32_t audit_arch, uint32_t nr);
+
+// Numbers that the bitmap of each arch is counted over: it has a bit for every number from 0 to the last one of the kernel's table,
+// whether there is such a call or not. These are Linux 6.19's; newer kernels have a few more, but a count is good for nothing if it
+// changes with each of them.
+#define BRIG_DSL_BITMAP_NUMBERS 471
+
+// Says whether the bitmap of some kernel has a bit for `nr` of `arch`: it is counted, or a call that is known.
+// Context: any. Source: kernel/seccomp.c:seccomp_cache_check_allow_bitmap, Linux 5.11.
+bool brig_dsl_has_bitmap(uint32_t nr, enum brig_dsl_arch arch);
 
 struct brig_dsl_stats {
     uint32_t insns;
     uint32_t ebpf_insns;      // after the kernel's conversion, prologue included
     uint32_t bytes;           // of the classic program
-    uint32_t cached_allow;    // calls of `arch` that the bitmap answers
+    uint32_t cached_allow;    // numbers below BRIG_DSL_BITMAP_NUMBERS of `arch` that the bitmap answers
     uint32_t max_executed;    // longest path, RET included
     double expected_executed; // mean over the calls of `arch` that are not cached, zero arguments, weighted alike
+    double expected_ebpf;     // the same in the instructions that the kernel runs
 };
 
 // Measures a valid program for calls of `arch`.
 // Context: normal. Source: net/core/filter.c:bpf_convert_filter for the conversion.
 struct brig_dsl_stats brig_dsl_measure(const struct sock_filter *insns, size_t insn_count, enum brig_dsl_arch arch);
+
+// What a program costs the calls of a profile.
+struct brig_dsl_cost {
+    double calls;             // in the profile
+    double cached_share;      // of them: what the bitmap answers, 0 to 1
+    double expected_executed; // mean over the calls that are not cached; 0 if there are none
+    double expected_ebpf;     // the same in the instructions that the kernel runs
+};
+
+// Measures a valid program for the calls of `profile`, which are of `arch`. Arguments that were not recorded are as the sample has
+// them, so whoever makes one puts something likely there.
+// Context: normal.
+struct brig_dsl_cost brig_dsl_measure_profile(const struct sock_filter *insns, size_t insn_count, enum brig_dsl_arch arch,
+                                              const struct brig_dsl_profile *profile);
 
 // Writes one instruction as assembler: "ld [0]", "jeq #0x3, +2, +0" without address or newline.
 // Returns: bytes written, without the terminator; the text is cut at buffer_bytes (64 is enough).

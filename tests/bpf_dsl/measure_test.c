@@ -30,19 +30,20 @@ TEST(measure, sizes_and_paths)
         struct sock_filter insns[8];
         uint32_t ebpf; // without the prologue of 3
         uint32_t longest;
+        uint32_t ran[2]; // without the prologue, for number 5 and for 6
     } rows[] = {
-        {"a return is two", 1, {RET(0)}, 2, 1},
-        {"a return of A is one", 2, {LD_NR, RET_A}, 2, 2},
-        {"a test that falls through on no", 4, {LD_NR, TEST_K(JEQ, 1, 0, 5), RET(0), RET(1)}, 6, 3},
-        {"a test that falls through on yes", 4, {LD_NR, TEST_K(JEQ, 0, 1, 5), RET(0), RET(1)}, 6, 3},
-        {"a test that jumps both ways is two", 5, {LD_NR, TEST_K(JGT, 1, 2, 5), RET(0), RET(1), RET(2)}, 9, 3},
-        {"jset cannot be turned round", 4, {LD_NR, TEST_K(JSET, 0, 1, 5), RET(0), RET(1)}, 7, 3},
-        {"jset that falls through on no", 4, {LD_NR, TEST_K(JSET, 1, 0, 5), RET(0), RET(1)}, 6, 3},
-        {"a wide constant is one more", 4, {LD_NR, TEST_K(JEQ, 0, 1, 0x80000000), RET(0), RET(1)}, 7, 3},
-        {"a constant of 31 bits is not", 4, {LD_NR, TEST_K(JEQ, 0, 1, 0x7fffffff), RET(0), RET(1)}, 6, 3},
-        {"a wide mask is not", 3, {LD_NR, {BPF_ALU | BPF_AND | BPF_K, 0, 0, 0x80000000}, RET_A}, 3, 3},
-        {"a jump is one, and paths skip", 4, {LD_NR, {BPF_JMP | BPF_JA, 0, 0, 1}, RET(0), RET(1)}, 6, 3},
-        {"a comparison with X", 4, {LD_NR, {BPF_JMP | BPF_JEQ | BPF_X, 0, 1, 0}, RET(0), RET(1)}, 6, 3},
+        {"a return is two", 1, {RET(0)}, 2, 1, {2, 2}},
+        {"a return of A is one", 2, {LD_NR, RET_A}, 2, 2, {2, 2}},
+        {"a test that falls through on no", 4, {LD_NR, TEST_K(JEQ, 1, 0, 5), RET(0), RET(1)}, 6, 3, {4, 4}},
+        {"a test that falls through on yes", 4, {LD_NR, TEST_K(JEQ, 0, 1, 5), RET(0), RET(1)}, 6, 3, {4, 4}},
+        {"a test that jumps both ways is two", 5, {LD_NR, TEST_K(JGT, 1, 2, 5), RET(0), RET(1), RET(2)}, 9, 3, {5, 4}},
+        {"jset cannot be turned round", 4, {LD_NR, TEST_K(JSET, 0, 1, 1), RET(0), RET(1)}, 7, 3, {4, 5}},
+        {"jset that falls through on no", 4, {LD_NR, TEST_K(JSET, 1, 0, 5), RET(0), RET(1)}, 6, 3, {4, 4}},
+        {"a wide constant is one more", 4, {LD_NR, TEST_K(JEQ, 0, 1, 0x80000000), RET(0), RET(1)}, 7, 3, {5, 5}},
+        {"a constant of 31 bits is not", 4, {LD_NR, TEST_K(JEQ, 0, 1, 0x7fffffff), RET(0), RET(1)}, 6, 3, {4, 4}},
+        {"a wide mask is not", 3, {LD_NR, {BPF_ALU | BPF_AND | BPF_K, 0, 0, 0x80000000}, RET_A}, 3, 3, {3, 3}},
+        {"a jump is one, and paths skip", 4, {LD_NR, {BPF_JMP | BPF_JA, 0, 0, 1}, RET(0), RET(1)}, 6, 3, {4, 4}},
+        {"a comparison with X", 4, {LD_NR, {BPF_JMP | BPF_JEQ | BPF_X, 0, 1, 0}, RET(0), RET(1)}, 6, 3, {4, 4}},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         test_message("%s", rows[i].what);
@@ -51,6 +52,10 @@ TEST(measure, sizes_and_paths)
         CHECK_EQ(stats.bytes, 8 * (uint64_t)rows[i].count);
         CHECK_EQ(stats.ebpf_insns, 3 + rows[i].ebpf);
         CHECK_EQ(stats.max_executed, rows[i].longest);
+        for (uint32_t nr = 5; nr <= 6; nr++) {
+            struct brig_dsl_data data = {.nr = nr};
+            CHECK_EQ(brig_dsl_ebpf_executed(rows[i].insns, rows[i].count, &data), 3 + rows[i].ran[nr - 5]);
+        }
     }
     test_message("%s", "");
 }
