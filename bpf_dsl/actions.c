@@ -10,6 +10,9 @@
 // What `data` of an action is.
 enum data_kind { DATA_NONE, DATA_ERRNO, DATA_NUMBER };
 
+// Who may use a verb: CRASH, REPORT and EMULATE are answers of Brig's own handler, TRAP is for anybody else's.
+enum user { USER_ALL, USER_OURS, USER_IMPORT };
+
 // The kernel cuts larger errnos down silently (kernel/seccomp.c: MAX_ERRNO).
 enum { ERRNO_LIMIT = 4095 };
 
@@ -17,25 +20,26 @@ static const struct verb {
     const char *name;
     uint32_t ret;
     uint8_t data; // enum data_kind
+    uint8_t user; // enum user
 } verbs[] = {
-    [BRIG_DSL_VERB_NONE] = {"none", SECCOMP_RET_KILL_PROCESS, DATA_NONE},
-    [BRIG_DSL_ALLOW] = {"ALLOW", SECCOMP_RET_ALLOW, DATA_NONE},
-    [BRIG_DSL_DENY] = {"DENY", SECCOMP_RET_ERRNO, DATA_ERRNO},
-    [BRIG_DSL_CRASH] = {"CRASH", SECCOMP_RET_TRAP, DATA_NONE},
-    [BRIG_DSL_REPORT] = {"REPORT", SECCOMP_RET_TRAP, DATA_ERRNO},
-    [BRIG_DSL_EMULATE] = {"EMULATE", SECCOMP_RET_TRAP, DATA_NONE},
-    [BRIG_DSL_LOG] = {"LOG", SECCOMP_RET_LOG, DATA_NONE},
-    [BRIG_DSL_KILL_PROCESS] = {"KILL_PROCESS", SECCOMP_RET_KILL_PROCESS, DATA_NONE},
-    [BRIG_DSL_KILL_THREAD] = {"KILL_THREAD", SECCOMP_RET_KILL_THREAD, DATA_NONE},
-    [BRIG_DSL_TRACE] = {"TRACE", SECCOMP_RET_TRACE, DATA_NUMBER},
-    [BRIG_DSL_NOTIFY] = {"NOTIFY", SECCOMP_RET_USER_NOTIF, DATA_NONE},
-    [BRIG_DSL_TRAP] = {"TRAP", SECCOMP_RET_TRAP, DATA_NUMBER},
+    [BRIG_DSL_VERB_NONE] = {"none", SECCOMP_RET_KILL_PROCESS, DATA_NONE, USER_ALL},
+    [BRIG_DSL_ALLOW] = {"ALLOW", SECCOMP_RET_ALLOW, DATA_NONE, USER_ALL},
+    [BRIG_DSL_DENY] = {"DENY", SECCOMP_RET_ERRNO, DATA_ERRNO, USER_ALL},
+    [BRIG_DSL_CRASH] = {"CRASH", SECCOMP_RET_TRAP, DATA_NONE, USER_OURS},
+    [BRIG_DSL_REPORT] = {"REPORT", SECCOMP_RET_TRAP, DATA_ERRNO, USER_OURS},
+    [BRIG_DSL_EMULATE] = {"EMULATE", SECCOMP_RET_TRAP, DATA_NONE, USER_OURS},
+    [BRIG_DSL_LOG] = {"LOG", SECCOMP_RET_LOG, DATA_NONE, USER_ALL},
+    [BRIG_DSL_KILL_PROCESS] = {"KILL_PROCESS", SECCOMP_RET_KILL_PROCESS, DATA_NONE, USER_ALL},
+    [BRIG_DSL_KILL_THREAD] = {"KILL_THREAD", SECCOMP_RET_KILL_THREAD, DATA_NONE, USER_ALL},
+    [BRIG_DSL_TRACE] = {"TRACE", SECCOMP_RET_TRACE, DATA_NUMBER, USER_ALL},
+    [BRIG_DSL_NOTIFY] = {"NOTIFY", SECCOMP_RET_USER_NOTIF, DATA_NONE, USER_ALL},
+    [BRIG_DSL_TRAP] = {"TRAP", SECCOMP_RET_TRAP, DATA_NUMBER, USER_IMPORT},
 };
 _Static_assert(sizeof verbs / sizeof verbs[0] == BRIG_DSL_VERB_COUNT, "one line per verb");
 
 bool dsl_action_traps(const struct brig_dsl_action *action)
 {
-    return verbs[action->verb].ret == SECCOMP_RET_TRAP;
+    return verbs[action->verb].user == USER_OURS;
 }
 
 bool dsl_action_allows(const struct brig_dsl_action *action)
@@ -46,7 +50,8 @@ bool dsl_action_allows(const struct brig_dsl_action *action)
 enum brig_code dsl_check_action(struct dsl_resolver *resolver, const struct brig_dsl_action *action, const char *subject)
 {
     bool is_verb = action->verb > BRIG_DSL_VERB_NONE && (unsigned)action->verb < BRIG_DSL_VERB_COUNT;
-    if (is_verb && !(verbs[action->verb].data == DATA_ERRNO && action->data > ERRNO_LIMIT) &&
+    enum user other = resolver->import ? USER_OURS : USER_IMPORT;
+    if (is_verb && verbs[action->verb].user != other && !(verbs[action->verb].data == DATA_ERRNO && action->data > ERRNO_LIMIT) &&
         (action->verb == BRIG_DSL_EMULATE) == (action->handler != NULL)) {
         return BRIG_OK;
     }

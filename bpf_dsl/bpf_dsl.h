@@ -26,6 +26,7 @@
 // - Calls newer than the policy's baseline kernel that no row names answer ENOSYS; other calls without a row get `fallback`.
 // - Foreign arches and x32 numbers are trapped as CRASH by every program. Two reserved numbers are in every program:
 //   BRIG_DSL_DIE_NR kills the process, BRIG_DSL_PROBE_NR answers BRIG_DSL_PROBE_ERRNO.
+// - The three rules before this one are for policies of Brig's own; struct brig_dsl_import says what holds for others.
 // - Two calls of x86_64, uretprobe and uprobe, never reach a filter (kernel/seccomp.c:seccomp_uprobe_exception, Linux 6.14 and
 //   6.18); they fail wherever the kernel has not put a probe. A program's answer for them is for older kernels.
 // - Every program is checked against the rows before it is returned.
@@ -158,10 +159,16 @@ struct brig_dsl_constant {
 
 // What a policy that was written for another tool says where ours have rules of their own.
 //
-// With it a program says what the rows say and nothing else: no rows of the handler, no reserved numbers, no ENOSYS for calls that
-// are newer than the baseline or unknown (they get the fallback), no clone3 rule. Conditions are on registers, named reg0 to reg5:
-// all 64 bits, unsigned, whatever the call thinks of them (on 32-bit arches the upper halves are 0). CRASH, REPORT and EMULATE may
-// not be used.
+// With it a program says what the rows say and nothing else:
+// - No rows of the handler, no reserved numbers, no clone3 rule, no ENOSYS: calls that no row matches, newer than the baseline or
+//   unknown, get the fallback. The baselines (`kernel`, `libc`) may be left out.
+// - The first row that matches wins, as always: behind an unconditional row of a call no other one is read. No ELSE is asked
+//   for, and a row with a condition that nothing meets (a range that ends before it begins, a value outside its mask) never
+//   matches.
+// - Conditions are on registers, named reg0 to reg5: all 64 bits, unsigned, whatever the call thinks of them, and also where its
+//   real arguments are in memory. The kernel shows the registers of 32-bit arches with upper halves of 0; these are compared as
+//   well. IS_NULL, NOT_NULL and the LOW32_ forms are for arguments, not for registers.
+// - CRASH, REPORT and EMULATE may not be used, and the program has no traps of Brig's: `data` of TRAP is what its handler finds.
 struct brig_dsl_import {
     struct brig_dsl_action foreign; // calls of an arch that the program is not for
     struct brig_dsl_action x32;     // x32 numbers, on x86_64
@@ -218,10 +225,10 @@ struct brig_dsl_profile {
 
 struct brig_dsl_options {
     enum brig_dsl_arch arch;
-    uint16_t kernel;   // overrides the policy's baseline, 0: do not
-    int64_t self_pid;  // value of SELF_PID, or BRIG_DSL_SLOT_UNSET: a row that uses it is then an error
-    int64_t notify_fd; // value of NOTIFY_FD, or BRIG_DSL_SLOT_UNSET: the handler's row for it is then left out
-    bool plain;        // emit the unoptimised program
+    uint16_t kernel;                        // overrides the policy's baseline, 0: do not
+    int64_t self_pid;                       // value of SELF_PID, or BRIG_DSL_SLOT_UNSET: a row that uses it is then an error
+    int64_t notify_fd;                      // value of NOTIFY_FD, or BRIG_DSL_SLOT_UNSET: the handler's row for it is then left out
+    bool plain;                             // emit the unoptimised program
     const struct brig_dsl_profile *profile; // or NULL: all calls and all values that the policy names count alike
 };
 #define BRIG_DSL_OPTIONS_DEFAULT \

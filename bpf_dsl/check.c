@@ -140,8 +140,10 @@ static void read_numbers(struct reader *reader)
             add_number(reader, nr, read_call(reader, call));
         }
     }
-    add_number(reader, BRIG_DSL_DIE_NR, constant(reader, SECCOMP_RET_KILL_PROCESS));
-    add_number(reader, BRIG_DSL_PROBE_NR, constant(reader, SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO));
+    if (input->rules != NULL ? !input->rules->is_import : !input->evaluator->is_bare) {
+        add_number(reader, BRIG_DSL_DIE_NR, constant(reader, SECCOMP_RET_KILL_PROCESS));
+        add_number(reader, BRIG_DSL_PROBE_NR, constant(reader, SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO));
+    }
     add_sparse_calls(reader, BRIG_DSL_PROBE_NR + 1);
     if (input->arch == BRIG_DSL_X86_64) {
         add_numbers(reader, 0x3fffffff, reader->unknown);

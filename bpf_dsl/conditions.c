@@ -3,8 +3,9 @@
 // Takes: a row's conditions, by argument name and as text. Gives: conditions on registers, by number. Guarantees: width and sign
 // are the kernel's (from the tables), never the author's; a value that the argument cannot have is an error, and so is a condition
 // whose meaning is not what it seems: a pointer compared as a number, a union whose selector is not fixed, half a union where all
-// of it was meant. Weakness: any condition on another argument counts as the selector of a union; which one it is, the tables do
-// not say.
+// of it was meant. In an imported policy arguments are registers, named reg0 to reg5, all of which is compared, and a condition
+// that nothing can meet is no mistake. Weakness: any condition on another argument counts as the selector of a union; which one it
+// is, the tables do not say.
 #include <string.h>
 
 #include "bpf_dsl/faults.h"
@@ -71,9 +72,24 @@ static int find_half(const struct dsl_resolver *resolver, const char *name, cons
     return brig_dsl_call_argument_index(resolver->call, resolver->options->arch, text, name_bytes + 3);
 }
 
+// reg0 to reg5 of an imported policy. A 32-bit arch has zeros in the upper halves, so there too all 64 bits are compared.
+static bool find_register(struct dsl_resolver *resolver, const char *name, struct place *ret_place)
+{
+    static const struct brig_dsl_argument any = {.name = "register", .width = BRIG_DSL_WIDTH_64, .kind = BRIG_DSL_KIND_HEX};
+    if (strlen(name) != 4 || strncmp(name, "reg", 3) != 0 || name[3] < '0' || name[3] > '5') {
+        dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_NO_SUCH_ARGUMENT, .subject = name});
+        return false;
+    }
+    *ret_place = (struct place){.argument = &any, .low_register = name[3] - '0', .high_register = -1, .bits = 64};
+    return true;
+}
+
 // Returns: false after a failure.
 static bool find_place(struct dsl_resolver *resolver, const char *name, struct place *ret_place)
 {
+    if (resolver->import) {
+        return find_register(resolver, name, ret_place);
+    }
     enum brig_dsl_arch arch = resolver->options->arch;
     int low = brig_dsl_call_argument_index(resolver->call, arch, name, strlen(name));
     int high = -1;
@@ -223,7 +239,7 @@ static enum brig_code read_values(struct dsl_resolver *resolver, struct dsl_valu
         if (!fit_value(&value, rule, &values[count])) {
             return fail_value(resolver, reader->text, &value, misfit_of(rule));
         }
-        if (is_impossible(rule, values, count)) {
+        if (!resolver->import && is_impossible(rule, values, count)) {
             return fail_value(resolver, reader->text, &value, facts->is_ordered ? DSL_FAULT_EMPTY_RANGE : DSL_FAULT_OUTSIDE_MASK);
         }
         count++;
@@ -332,7 +348,7 @@ enum brig_code dsl_resolve_conditions(struct dsl_resolver *resolver, struct brig
     if (resolver->entry.row->kind == BRIG_DSL_ROW_ELSE) {
         return fail_condition(resolver, DSL_FAULT_ELSE, conditions->argument);
     }
-    if (brig_dsl_call_has_memory_arguments(resolver->call, resolver->options->arch)) {
+    if (!resolver->import && brig_dsl_call_has_memory_arguments(resolver->call, resolver->options->arch)) {
         return fail_argument(resolver, BRIG_MEMORY_ARGUMENTS, brig_dsl_call_name(resolver->call));
     }
     uint32_t count = 0;

@@ -13,14 +13,14 @@ static void put_ret(const struct brig_dsl_sink *sink, uint32_t ret)
     dsl_put(sink, text);
 }
 
-// "cmd:1.32", the register and how much of it counts.
-static void put_register(const struct brig_dsl_rule_condition *condition, enum brig_dsl_call call, enum brig_dsl_arch arch,
-                         struct dsl_buffer *buffer)
+// "cmd:1.32", the register and how much of it counts; in an imported policy "reg1.64".
+static void put_register(const struct brig_dsl_rules *rules, enum brig_dsl_call call,
+                         const struct brig_dsl_rule_condition *condition, struct dsl_buffer *buffer)
 {
     struct brig_dsl_sink sink = dsl_buffer_sink(buffer);
-    const struct brig_dsl_argument *argument = brig_dsl_call_argument(call, arch, condition->argument);
-    dsl_put(&sink, argument ? argument->name : "?");
-    dsl_put(&sink, ":");
+    const struct brig_dsl_argument *argument = brig_dsl_call_argument(call, rules->arch, condition->argument);
+    dsl_put(&sink, rules->is_import ? "reg" : argument ? argument->name : "?");
+    dsl_put(&sink, rules->is_import ? "" : ":");
     dsl_put_decimal(&sink, condition->argument);
     dsl_put(&sink, condition->bits == 32 ? ".32" : ".64");
 }
@@ -33,7 +33,7 @@ static void dump_rule(const struct brig_dsl_rules *rules, const struct brig_dsl_
     for (uint32_t i = 0; i < rule->condition_count; i++) {
         char text[96];
         struct dsl_buffer name = {.text = text, .size_bytes = sizeof text};
-        put_register(&rule->conditions[i], call, rules->arch, &name);
+        put_register(rules, call, &rule->conditions[i], &name);
         dsl_put(sink, i == 0 ? " when " : " and ");
         dsl_put_condition(sink, &rule->conditions[i], text);
     }
@@ -81,18 +81,41 @@ static void dump_default(const struct brig_dsl_sink *sink, const char *what, uin
     dsl_put(sink, "\n");
 }
 
-void dsl_dump_rules(const struct brig_dsl_rules *rules, const struct brig_dsl_sink *sink)
+static void dump_head(const struct brig_dsl_rules *rules, const struct brig_dsl_sink *sink)
 {
     dsl_put(sink, "policy ");
     dsl_put(sink, rules->policy->name);
     dsl_put(sink, " for ");
     dsl_put(sink, brig_dsl_arch_name(rules->arch));
+    if (rules->is_import) {
+        dsl_put(sink, ", imported\n");
+        return;
+    }
     dsl_put(sink, ", Linux ");
     dsl_put_decimal(sink, rules->kernel >> 8);
     dsl_put(sink, ".");
     dsl_put_decimal(sink, rules->kernel & 0xff);
     dsl_put(sink, "\n");
+}
+
+static void dump_defaults(const struct brig_dsl_rules *rules, const struct brig_dsl_sink *sink)
+{
+    if (rules->is_import) {
+        dump_default(sink, "all of them", rules->fallback_ret);
+    } else {
+        dump_default(sink, "up to the baseline", rules->fallback_ret);
+        dump_default(sink, "newer than the baseline, or no call", rules->unknown_ret);
+    }
+    dump_default(sink, "of another arch", rules->foreign_ret);
+    if (rules->arch == BRIG_DSL_X86_64) {
+        dump_default(sink, "of x32", rules->x32_ret);
+    }
+}
+
+void dsl_dump_rules(const struct brig_dsl_rules *rules, const struct brig_dsl_sink *sink)
+{
     uint32_t rowless = 0;
+    dump_head(rules, sink);
     for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT; call++) {
         if (rules->calls[call].rule_count > 0) {
             dump_call(rules, (enum brig_dsl_call)call, sink);
@@ -102,11 +125,8 @@ void dsl_dump_rules(const struct brig_dsl_rules *rules, const struct brig_dsl_si
     }
     dsl_put_decimal(sink, rowless);
     dsl_put(sink, " calls without rows, and numbers that are no call\n");
-    dump_default(sink, "up to the baseline", rules->fallback_ret);
-    dump_default(sink, "newer than the baseline, or no call", rules->unknown_ret);
-    dump_default(sink, "of another arch", rules->foreign_ret);
-    if (rules->arch == BRIG_DSL_X86_64) {
-        dump_default(sink, "of x32", rules->x32_ret);
+    dump_defaults(rules, sink);
+    if (!rules->is_import) {
+        dump_traps(rules, sink);
     }
-    dump_traps(rules, sink);
 }

@@ -110,10 +110,10 @@ uint32_t brig_dsl_evaluate(const struct brig_dsl_rules *rules, const struct brig
     if (rules->arch == BRIG_DSL_X86_64 && data->nr >= X32_FIRST && data->nr <= X32_LAST) {
         return rules->x32_ret;
     }
-    if (data->nr == BRIG_DSL_DIE_NR) {
+    if (data->nr == BRIG_DSL_DIE_NR && !rules->is_import) {
         return SECCOMP_RET_KILL_PROCESS;
     }
-    if (data->nr == BRIG_DSL_PROBE_NR) {
+    if (data->nr == BRIG_DSL_PROBE_NR && !rules->is_import) {
         return SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO;
     }
     enum brig_dsl_call call = brig_dsl_call_by_nr(data->nr, rules->arch);

@@ -193,6 +193,9 @@ static struct brig_dsl_verdict evaluate_rules(const void *context, struct brig_d
 
 struct brig_dsl_evaluator dsl_rules_evaluator(const struct brig_dsl_rules *rules)
 {
-    return (struct brig_dsl_evaluator){
-        .evaluate = evaluate_rules, .context = rules, .foreign_ret = rules->foreign_ret, .x32_ret = rules->x32_ret};
+    return (struct brig_dsl_evaluator){.evaluate = evaluate_rules,
+                                       .context = rules,
+                                       .foreign_ret = rules->foreign_ret,
+                                       .x32_ret = rules->x32_ret,
+                                       .is_bare = rules->is_import};
 }

@@ -3,7 +3,8 @@
 // Takes: rows in the order in which they count (rows.c). Gives: per call of the target the rules that can decide it, ending in the
 // only unconditional one. Guarantees: first match wins, so what stands behind an unconditional rule is dropped unread; that is how
 // an ELSE (or a ROW without conditions) replaces what the base says; calls that the target does not have are skipped; a row whose
-// conditions only this arch hides in memory makes the call answer ENOSYS there.
+// conditions only this arch hides in memory makes the call answer ENOSYS there. An imported policy's list that is open at its end
+// goes on with the fallback.
 //
 // Rules without conditions are made once per row and shared by all calls of its set.
 #include <errno.h>
@@ -105,7 +106,7 @@ static enum brig_code append_no_such_call(struct dsl_resolver *resolver, const c
 static bool is_out_of_sight(const struct dsl_resolver *resolver)
 {
     const struct brig_dsl_condition *conditions = resolver->entry.row->conditions;
-    if (!conditions || conditions->op == BRIG_DSL_END ||
+    if (resolver->import || !conditions || conditions->op == BRIG_DSL_END ||
         !brig_dsl_call_has_memory_arguments(resolver->call, resolver->options->arch)) {
         return false;
     }
@@ -222,13 +223,13 @@ enum brig_code dsl_merge_row(struct dsl_resolver *resolver)
 static enum brig_code end_open_list(struct dsl_resolver *resolver, uint32_t nr)
 {
     const struct dsl_call_list *list = &resolver->lists[resolver->call];
-    if (list->has_own_row) {
+    if (list->has_own_row && !resolver->import) {
         const struct brig_dsl_row *row = list->last->rule->row;
         return dsl_resolve_fail(
             resolver,
             (struct brig_error){.code = BRIG_MISSING_ELSE, .subject = call_name(resolver), .file = row->file, .line = row->line});
     }
-    if (brig_dsl_call_since(resolver->call) > resolver->kernel) {
+    if (brig_dsl_call_since(resolver->call) > resolver->kernel && !resolver->import) {
         return append_no_such_call(resolver, "newer than the baseline");
     }
     dsl_trap_note(resolver, resolver->fallback_trap, nr);
@@ -244,7 +245,7 @@ static enum brig_code end_list(struct dsl_resolver *resolver, uint32_t nr)
     if (list->count > 0) {
         return end_open_list(resolver, nr);
     }
-    if (resolver->call == BRIG_SYS_clone3) {
+    if (resolver->call == BRIG_SYS_clone3 && !resolver->import) {
         return append_no_such_call(resolver,
                                    "its flags are in memory, out of a filter's sight; libc falls back to clone on ENOSYS");
     }

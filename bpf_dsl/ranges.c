@@ -1,8 +1,8 @@
 // ranges: every number from 0 to 2^32-1, once.
 //
 // Takes: an evaluator. Gives: sorted runs of numbers, neighbours with different verdicts; then the decision over them. Requires:
-// the tables. Guarantees: the runs cover everything: calls, numbers between them that are no call, the two reserved numbers, x32
-// numbers on x86_64, and what is above. The evaluator is asked once per call. Weaknesses: none known.
+// the tables. Guarantees: the runs cover everything: calls, numbers between them that are no call, the two reserved numbers where
+// there are any, x32 numbers on x86_64, and what is above. The evaluator is asked once per call. Weaknesses: none known.
 #include "bpf_dsl/ranges.h"
 
 #include <linux/seccomp.h>
@@ -72,8 +72,10 @@ bool dsl_ranges_build(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_
         }
     }
     _Static_assert(BRIG_DSL_DIE_NR < BRIG_DSL_PROBE_NR && BRIG_DSL_DIE_NR >= DSL_DENSE_NRS, "pushed in order");
-    push_one(&list, BRIG_DSL_DIE_NR, brig_dsl_ret(builder, SECCOMP_RET_KILL_PROCESS), unknown);
-    push_one(&list, BRIG_DSL_PROBE_NR, brig_dsl_ret(builder, SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO), unknown);
+    if (!evaluator->is_bare) {
+        push_one(&list, BRIG_DSL_DIE_NR, brig_dsl_ret(builder, SECCOMP_RET_KILL_PROCESS), unknown);
+        push_one(&list, BRIG_DSL_PROBE_NR, brig_dsl_ret(builder, SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO), unknown);
+    }
     uint32_t nr = 0;
     enum brig_dsl_call call;
     for (uint32_t from = BRIG_DSL_PROBE_NR + 1; (call = next_sparse_call(arch, from, &nr)) != BRIG_SYS_NONE; from = nr + 1) {

@@ -44,10 +44,26 @@ static void inherit(struct dsl_resolver *resolver, const struct brig_dsl_policy 
     }
 }
 
+// A policy that was written for another tool stands alone: rows of ours and rows of its kind mean different things.
+static enum brig_code check_import(struct dsl_resolver *resolver, const struct brig_dsl_policy *policy)
+{
+    resolver->import = policy->import;
+    for (const struct brig_dsl_policy *base = policy->base; base; base = base->base) {
+        if (policy->import || base->import) {
+            return dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_BAD_ARGUMENT, .subject = "base"});
+        }
+    }
+    return BRIG_OK;
+}
+
 static enum brig_code start(struct dsl_resolver *resolver, const struct brig_dsl_policy *policy)
 {
     inherit(resolver, policy);
-    if (resolver->kernel == 0) {
+    enum brig_code code = check_import(resolver, policy);
+    if (code != BRIG_OK) {
+        return code;
+    }
+    if (resolver->kernel == 0 && !resolver->import) {
         return dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_BAD_ARGUMENT, .subject = "kernel"});
     }
     resolver->unknown_ret = SECCOMP_RET_ERRNO | ENOSYS;
@@ -168,6 +184,7 @@ enum brig_code brig_dsl_resolve(const struct brig_dsl_policy *policy, const stru
     }
     *ret_rules = (struct brig_dsl_rules){.policy = policy,
                                          .arch = options->arch,
+                                         .is_import = resolver.import != NULL,
                                          .kernel = resolver.kernel,
                                          .calls = calls,
                                          .fallback_ret = resolver.fallback_ret,

@@ -34,6 +34,7 @@ struct dsl_call_list {
 struct dsl_resolver {
     const struct brig_dsl_options *options;
     struct brig_dsl_arena *arena;
+    const struct brig_dsl_import *import; // NULL: one of ours
     uint16_t kernel;
     struct brig_dsl_action fallback;
     uint32_t fallback_ret;
@@ -65,7 +66,7 @@ bool dsl_split_condition(const struct brig_dsl_rule_condition *wide, int low_reg
 // Makes a condition of 16 bits one of 32 that ignores what the kernel ignores. Returns: false when the arena is used up.
 bool dsl_narrow_condition(struct brig_dsl_rule_condition *rule, struct brig_dsl_arena *arena);
 
-// Whether an action ends in the SIGSYS handler.
+// Whether an action ends in Brig's SIGSYS handler, which knows it by an id.
 bool dsl_action_traps(const struct brig_dsl_action *action);
 // Whether an action lets the call through.
 bool dsl_action_allows(const struct brig_dsl_action *action);
@@ -74,7 +75,8 @@ enum brig_code dsl_check_action(struct dsl_resolver *resolver, const struct brig
 // The one place where an action becomes what the kernel sees. `trap_id` counts where the action traps.
 uint32_t dsl_action_ret(const struct brig_dsl_action *action, uint32_t trap_id);
 
-// Allocates traps for `row_count` rows that trap, and gives the ids that are no row's: foreign arch, x32, fallback.
+// Allocates traps for `row_count` rows that trap, and gives the ids that are no row's: foreign arch, x32, fallback. An imported
+// policy has none of these.
 enum brig_code dsl_traps_start(struct dsl_resolver *resolver, uint32_t row_count);
 // Gives the row at work its id.
 uint32_t dsl_trap_for_row(struct dsl_resolver *resolver);

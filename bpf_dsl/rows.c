@@ -1,7 +1,8 @@
 // rows: the order of rows, as a walk.
 //
-// Takes: a policy. Gives: its CALL and ELSE rows, most important first: the handler's own, the policy's, its base's, its base's
-// base's; USE is replaced by the rows of its table. Guarantees: the walk ends, whatever the tables say (BASE_CYCLE).
+// Takes: a policy. Gives: its CALL and ELSE rows, most important first: the handler's own (not in an imported policy), the
+// policy's, its base's, its base's base's; USE is replaced by the rows of its table. Guarantees: the walk ends, whatever the
+// tables say (BASE_CYCLE).
 //
 // A WHY holds up to the next WHY of the same table. A spliced table starts with the reason of the place that uses it, its own
 // reasons end with it.
@@ -71,7 +72,9 @@ void dsl_rows_start(struct dsl_row_cursor *cursor, const struct brig_dsl_policy 
     cursor->policies = 0;
     cursor->depth = 0;
     cursor->error = (struct brig_error){.code = BRIG_OK};
-    open_table(cursor, dsl_handler_rows, NULL);
+    if (!policy->import) {
+        open_table(cursor, dsl_handler_rows, NULL);
+    }
 }
 
 bool dsl_rows_next(struct dsl_row_cursor *cursor, struct dsl_entry *ret_entry)

@@ -42,10 +42,11 @@ struct brig_dsl_call_rules {
 struct brig_dsl_rules {
     const struct brig_dsl_policy *policy;
     enum brig_dsl_arch arch;
-    uint16_t kernel;                         // baseline in force
+    bool is_import;                          // written for another tool: no reserved numbers, and `data` of a TRAP is no id
+    uint16_t kernel;                         // baseline in force; 0: an imported policy has none
     const struct brig_dsl_call_rules *calls; // indexed by enum brig_dsl_call
     uint32_t fallback_ret;                   // calls up to the baseline without rows
-    uint32_t unknown_ret;                    // ENOSYS: newer calls without rows, and numbers that are no call
+    uint32_t unknown_ret;                    // newer calls without rows, and numbers that are no call: ENOSYS, or import's fallback
     uint32_t foreign_ret;                    // another arch
     uint32_t x32_ret;                        // x86_64 with bit 30 (and not bit 31) set
     const struct brig_dsl_trap *traps;
@@ -56,7 +57,8 @@ struct brig_dsl_rules {
 //
 // The order for each call: the handler's own rows (what every policy must allow, see handler_rows.c), then the policy's, then its
 // base's unless an ELSE stopped there. Rows after an unconditional one are dropped, unread. clone3 without a row answers ENOSYS,
-// and so does a call (old mmap of i386) whose first row has conditions that only this arch keeps in memory.
+// and so does a call (old mmap of i386) whose first row has conditions that only this arch keeps in memory. An imported policy's
+// rows are taken as they are: bpf_dsl.h:struct brig_dsl_import says how.
 // Returns: OK; OUT_OF_ARENA; the codes on policies in status.def, with the row's file and line and the span of text at fault.
 // Owns: ret_rules points into `arena` and `policy`.
 // Context: normal, after fork.

@@ -1,6 +1,7 @@
 // traps: the table behind SECCOMP_RET_TRAP's data, and which calls must not end there.
 //
-// Takes: the rows that trap, in the order of merging. Gives: ids from 1 and what each means. Guarantees: equal policies get equal
+// Takes: the rows that trap, in the order of merging. Gives: ids from 1 and what each means; none where the policy was written for
+// another tool, whose handler gets the data that the policy says. Guarantees: equal policies get equal
 // ids; every number that can give an id is noted at it, so that the handler can tell a foreign trap (an inherited filter's id) from
 // ours.
 #include <string.h>
@@ -70,9 +71,30 @@ uint32_t dsl_trap_for_row(struct dsl_resolver *resolver)
     return id;
 }
 
+// Nothing that an imported policy says wants an id.
+static enum brig_code start_without_traps(struct dsl_resolver *resolver)
+{
+    const struct brig_dsl_import *import = resolver->import;
+    bool has_x32 = resolver->options->arch == BRIG_DSL_X86_64;
+    enum brig_code code = dsl_check_action(resolver, &import->foreign, "foreign");
+    if (code == BRIG_OK) {
+        code = dsl_check_action(resolver, &import->x32, "x32");
+    }
+    if (code == BRIG_OK) {
+        resolver->fallback_ret = dsl_action_ret(&resolver->fallback, 0);
+        resolver->unknown_ret = resolver->fallback_ret;
+        resolver->foreign_ret = dsl_action_ret(&import->foreign, 0);
+        resolver->x32_ret = has_x32 ? dsl_action_ret(&import->x32, 0) : resolver->unknown_ret;
+    }
+    return code;
+}
+
 enum brig_code dsl_traps_start(struct dsl_resolver *resolver, uint32_t row_count)
 {
     static const struct brig_dsl_action crash = {.verb = BRIG_DSL_CRASH};
+    if (resolver->import) {
+        return start_without_traps(resolver);
+    }
     resolver->traps = DSL_ARENA_ARRAY(resolver->arena, struct brig_dsl_trap, row_count + DSL_OWN_TRAP_IDS);
     if (!resolver->traps) {
         return dsl_resolve_exhausted(resolver);
