@@ -22,6 +22,12 @@ static bool holds(uint16_t op, uint32_t a, uint32_t k)
     }
 }
 
+bool brig_dsl_has_bitmap(uint32_t nr, enum brig_dsl_arch arch)
+{
+    // arm's private calls are beyond every table.
+    return nr < BRIG_DSL_BITMAP_NUMBERS || (nr < 0x10000 && brig_dsl_call_by_nr(nr, arch) != BRIG_SYS_NONE);
+}
+
 bool brig_dsl_is_cached_allow(const struct sock_filter *insns, size_t insn_count, uint32_t audit_arch, uint32_t nr)
 {
     uint32_t a = 0;

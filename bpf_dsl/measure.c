@@ -96,9 +96,8 @@ struct sums {
 static void add_call(const struct sock_filter *insns, size_t insn_count, const struct brig_dsl_data *data, double weight,
                      struct sums *sums)
 {
-    struct brig_dsl_run run = brig_dsl_interpret(insns, insn_count, data, NULL);
-    sums->executed += weight * run.executed;
-    sums->ebpf += weight * run.ebpf_executed;
+    sums->executed += weight * brig_dsl_interpret(insns, insn_count, data, NULL).executed;
+    sums->ebpf += weight * brig_dsl_ebpf_executed(insns, insn_count, data);
     sums->ran += weight;
 }
 

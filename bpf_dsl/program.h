@@ -19,9 +19,8 @@ BRIG_MUST_CHECK enum brig_code brig_dsl_validate(const struct sock_filter *insns
 
 // What one run did.
 struct brig_dsl_run {
-    uint32_t ret;           // SECCOMP_RET_* | data
-    uint32_t executed;      // instructions, RET included
-    uint32_t ebpf_executed; // instructions of what the kernel converts them to, prologue included
+    uint32_t ret;      // SECCOMP_RET_* | data
+    uint32_t executed; // instructions, RET included
 };
 
 // Runs a program as the kernel does. `insns` must be valid. `trace`, where not NULL, has a byte per instruction, set to 1 for
