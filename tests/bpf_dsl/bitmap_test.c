@@ -82,7 +82,7 @@ TEST(bitmap, holds_every_outright_allow)
 {
     for (uint64_t seed = 1; seed < 40; seed++) {
         struct random random;
-        struct random_shape shape = program_shape(&random, seed);
+        struct random_shape shape = random_shape_of(&random, seed);
         const struct compiled *compiled = program_compile(&random, &shape);
         struct brig_dsl_rules rules = compiled->rules;
         // The generator denies everything; here what its policies say of calls without rules is to allow.

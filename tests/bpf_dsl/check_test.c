@@ -7,6 +7,7 @@
 
 #include "bpf_dsl/check_parts.h"
 #include "tests/bpf_dsl/program_fixture.h"
+#include "tests/bpf_dsl/random_calls.h"
 #include "tests/shim/test.h"
 
 static _Alignas(16) unsigned char memory[4 << 20];
@@ -79,7 +80,7 @@ TEST(check, what_witnesses_find_the_check_finds)
     int accepted = 0;
     for (uint64_t seed = 1; seed <= 60; seed++) {
         struct random random;
-        struct random_shape shape = program_shape(&random, seed);
+        struct random_shape shape = random_shape_of(&random, seed);
         shape.calls = 1 + shape.calls / 3;
         const struct compiled *compiled = program_compile(&random, &shape);
         uint32_t form = seed % 3 == 0;
@@ -124,7 +125,7 @@ TEST(check, what_it_does_not_follow_is_undecided)
 TEST(check, a_full_arena_is_undecided)
 {
     struct random random;
-    struct random_shape shape = program_shape(&random, 5);
+    struct random_shape shape = random_shape_of(&random, 5);
     const struct compiled *compiled = program_compile(&random, &shape);
     const struct dsl_check_input input = {
         .rules = &compiled->rules, .arch = compiled->rules.arch, .insns = compiled->insns[0], .insn_count = compiled->count[0]};

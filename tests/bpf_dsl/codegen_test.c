@@ -161,7 +161,7 @@ TEST(codegen, the_same_bytes_every_time)
     static struct sock_filter before[BPF_MAXINSNS];
     for (uint64_t seed = 1; seed < 20; seed++) {
         struct random random;
-        struct random_shape shape = program_shape(&random, seed);
+        struct random_shape shape = random_shape_of(&random, seed);
         const struct compiled *compiled = program_compile(&random, &shape);
         uint32_t count = compiled->count[0];
         memcpy(before, compiled->insns[0], count * sizeof *before);

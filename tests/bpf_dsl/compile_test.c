@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tests/bpf_dsl/program_fixture.h"
+#include "tests/bpf_dsl/random_calls.h"
 #include "tests/bpf_dsl/sample_policy.h"
 #include "tests/shim/codes.h"
 #include "tests/shim/test.h"

@@ -5,6 +5,7 @@
 
 #include "tests/bpf_dsl/kernel_fixture.h"
 #include "tests/bpf_dsl/program_fixture.h"
+#include "tests/bpf_dsl/random_calls.h"
 #include "tests/shim/test.h"
 
 enum { POLICIES = 40, CALLS = 400 };
@@ -19,9 +20,10 @@ static const struct compiled *compile_policy(struct random *random, uint64_t see
     static struct brig_dsl_call_rules of_calls[BRIG_SYS_COUNT];
     static _Alignas(16) unsigned char memory[4 << 20];
     struct brig_dsl_arena arena;
-    struct random_shape shape = program_shape(random, seed);
+    struct random_shape shape = random_shape_of(random, seed);
     shape.arch = brig_dsl_arch_native();
     shape.returns = 3000;
+    shape.only_errnos = true;
     brig_dsl_arena_init(&arena, memory, sizeof memory);
     struct brig_dsl_rules rules = random_rules(random, &shape, &arena);
     for (int call = 0; call < BRIG_SYS_COUNT; call++) {

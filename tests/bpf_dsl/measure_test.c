@@ -96,7 +96,7 @@ TEST(measure, longest_path_of_compiled_programs)
 {
     for (uint64_t seed = 1; seed < 30; seed++) {
         struct random random;
-        struct random_shape shape = program_shape(&random, seed);
+        struct random_shape shape = random_shape_of(&random, seed);
         shape.most_rules = 2; // few paths
         const struct compiled *compiled = program_compile(&random, &shape);
         uint32_t longest = brig_dsl_measure(compiled->insns[0], compiled->count[0], shape.arch).max_executed;

@@ -11,19 +11,6 @@ static _Alignas(16) unsigned char rules_memory[RULES_BYTES];
 static _Alignas(16) unsigned char form_memory[2][FORM_BYTES];
 static struct compiled compiled;
 
-struct random_shape program_shape(struct random *random, uint64_t seed)
-{
-    *random = (struct random){seed * 0x9e3779b97f4a7c15u + 1};
-    random_next(random);
-    struct random_shape shape = {.arch = (enum brig_dsl_arch)(seed % BRIG_DSL_ARCH_COUNT)};
-    shape.calls = 1 + random_below(random, 24);
-    shape.most_rules = 1 + random_below(random, 7);
-    shape.most_conditions = 1 + random_below(random, 3);
-    shape.most_values = 1 + random_below(random, 12);
-    shape.returns = 1 + random_below(random, 4);
-    return shape;
-}
-
 static void compile_form(int form)
 {
     compiled.options[form] = (struct brig_dsl_options){.arch = compiled.rules.arch, .plain = form == COMPILED_PLAIN};

@@ -19,9 +19,6 @@ struct compiled {
 
 enum { COMPILED_OPTIMISED, COMPILED_PLAIN };
 
-// The policy number `seed`: small ones and big ones of every arch. `random` is left where the policy ended.
-struct random_shape program_shape(struct random *random, uint64_t seed);
-
 // Makes rules and compiles them, in memory that the next call takes again. Returns: the result, with a code for each form.
 const struct compiled *program_compile(struct random *random, const struct random_shape *shape);
 

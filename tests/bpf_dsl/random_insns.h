@@ -4,7 +4,7 @@
 
 #include <linux/filter.h>
 
-#include "tests/bpf_dsl/random_rules.h"
+#include "tests/bpf_dsl/random.h"
 
 // Fills `insns` with a program that is mostly valid: every opcode that seccomp takes, jumps that mostly stay inside, an ending.
 void random_insns(struct random *random, struct sock_filter *insns, uint32_t count);

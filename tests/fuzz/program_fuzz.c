@@ -7,7 +7,7 @@
 
 #include "bpf_dsl/check.h"
 #include "bpf_dsl/program.h"
-#include "tests/bpf_dsl/random_rules.h"
+#include "tests/bpf_dsl/random_calls.h"
 #include "tests/bpf_dsl/sample_policy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);

@@ -57,7 +57,7 @@ TEST(tools, every_policy_is_assembled_again)
 
 TEST(tools, random_programs_are_assembled_again)
 {
-    struct random_source random = {.state = 1};
+    struct random random = {.state = 1};
     struct sock_filter insns[300];
     for (size_t i = 0; i < 3000; i++) {
         size_t insn_count = RANDOM_PROGRAM_LEAST + random_below(&random, i % 10 == 0 ? 290 : 30);

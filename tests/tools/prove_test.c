@@ -105,10 +105,10 @@ TEST(prove, what_a_base_allows_its_heirs_allow)
 }
 
 // Returns: whether some input tells the programs apart: random ones, with numbers near those that the programs compare with.
-static bool differ_somewhere(struct random_source *random, const struct prove_question *question, size_t tries)
+static bool differ_somewhere(struct random *random, const struct prove_question *question, size_t tries)
 {
     for (size_t i = 0; i < tries; i++) {
-        struct brig_dsl_data data = random_data(random);
+        struct brig_dsl_data data = random_input(random);
         const struct prove_program *program = &question->programs[i % 2];
         const struct sock_filter *near = &program->insns[random_below(random, (uint32_t)program->insn_count)];
         data.nr = random_below(random, 3) == 0 ? near->k + random_below(random, 3) - 1 : random_below(random, 470);
@@ -128,7 +128,7 @@ TEST(prove, a_changed_instruction_is_found)
 {
     enum { CHANGES = 150 };
     static struct sock_filter changed[BPF_MAXINSNS];
-    struct random_source random = {.state = 7};
+    struct random random = {.state = 7};
     struct brig_dsl_program program = compile(&brig_policy_renderer, BRIG_DSL_X86_64, false, arenas[0]);
     size_t bytes = program.insn_count * sizeof *program.insns;
     size_t told_apart = 0;
@@ -183,14 +183,14 @@ static size_t pin(const struct brig_dsl_data *data, const struct sock_filter *in
 // Z3 and the interpreter agree on what a program returns for one input: it equals a constant there, and no other one.
 TEST(prove, formulas_say_what_the_interpreter_does)
 {
-    struct random_source random = {.state = 3};
+    struct random random = {.state = 3};
     for (int i = 0; i < 250; i++) {
         struct sock_filter insns[32];
         struct sock_filter pinned[INSNS_MAX];
         struct sock_filter constant[INSNS_MAX];
         struct prove_result result;
         size_t insn_count = RANDOM_PROGRAM_LEAST + random_below(&random, 26);
-        struct brig_dsl_data data = random_data(&random);
+        struct brig_dsl_data data = random_input(&random);
         random_program(&random, insns, insn_count);
         struct prove_program program = {pinned, pin(&data, insns, insn_count, pinned)};
         struct sock_filter ret = BPF_STMT(BPF_RET | BPF_K, run(&program, &data));
@@ -211,7 +211,7 @@ TEST(prove, formulas_say_what_the_interpreter_does)
 // Splitting and bounds change nothing about the answer, for any relation.
 TEST(prove, shortcuts_change_no_answer)
 {
-    struct random_source random = {.state = 11};
+    struct random random = {.state = 11};
     int answers[PROVE_BROKEN + 1] = {0};
     for (int i = 0; i < 250; i++) {
         struct sock_filter insns[2][24];

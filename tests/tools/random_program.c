@@ -39,16 +39,7 @@ static const uint32_t words[] = {
 
 enum { WORD_COUNT = sizeof words / sizeof words[0], OPCODE_COUNT = sizeof opcodes / sizeof opcodes[0], CELLS = 3 };
 
-uint32_t random_below(struct random_source *random, uint32_t limit)
-{
-    // xorshift64*
-    random->state ^= random->state >> 12;
-    random->state ^= random->state << 25;
-    random->state ^= random->state >> 27;
-    return (uint32_t)((random->state * UINT64_C(0x2545f4914f6cdd1d)) >> 32) % limit;
-}
-
-uint32_t random_word(struct random_source *random)
+uint32_t random_word(struct random *random)
 {
     switch (random_below(random, 4)) {
     case 0:
@@ -60,7 +51,7 @@ uint32_t random_word(struct random_source *random)
     }
 }
 
-struct brig_dsl_data random_data(struct random_source *random)
+struct brig_dsl_data random_input(struct random *random)
 {
     struct brig_dsl_data data = {.nr = random_word(random), .audit_arch = random_word(random)};
     data.ip = random_word(random) | (uint64_t)random_word(random) << 32;
@@ -84,7 +75,7 @@ static bool ignores_k(uint16_t code)
     }
 }
 
-static struct sock_filter random_insn(struct random_source *random, size_t left)
+static struct sock_filter random_insn(struct random *random, size_t left)
 {
     struct sock_filter insn = {.code = opcodes[random_below(random, OPCODE_COUNT)], .k = random_word(random)};
     uint16_t op = BPF_OP(insn.code);
@@ -113,7 +104,7 @@ static bool is_valid(const struct sock_filter *insns, size_t insn_count)
     return brig_dsl_validate(insns, insn_count, NULL) == BRIG_OK;
 }
 
-void random_program(struct random_source *random, struct sock_filter *insns, size_t insn_count)
+void random_program(struct random *random, struct sock_filter *insns, size_t insn_count)
 {
     // The cells get values first, so that reading them is allowed everywhere.
     for (uint32_t i = 0; i < CELLS; i++) {
@@ -132,7 +123,7 @@ void random_program(struct random_source *random, struct sock_filter *insns, siz
     }
 }
 
-void random_mutation(struct random_source *random, struct sock_filter *insns, size_t insn_count)
+void random_mutation(struct random *random, struct sock_filter *insns, size_t insn_count)
 {
     struct sock_filter before;
     size_t at;

@@ -2,29 +2,38 @@
 // witnesses, and no program that decides wrongly may ever be returned.
 #include "tests/bpf_dsl/bugs/bugs_list.h" // made by bugs.py
 #include "tests/bpf_dsl/program_fixture.h"
+#include "tests/bpf_dsl/random_calls.h"
 #include "tests/shim/test.h"
 
-enum { POLICIES = 400, TUPLES = 300 };
+enum { POLICIES = 400, TUPLES = 300, MOST_VALUES = 8 };
 
 int dsl_deliberate_bug;
+
+struct comparison {
+    const struct compiled *compiled;
+    int form;
+};
+
+static bool is_decided_alike(void *context, const struct brig_dsl_data *data)
+{
+    const struct comparison *comparison = context;
+    const struct compiled *compiled = comparison->compiled;
+    return brig_dsl_interpret(compiled->insns[comparison->form], compiled->count[comparison->form], data, NULL).ret ==
+           brig_dsl_evaluate(&compiled->rules, data, NULL);
+}
 
 // Whether some call is decided otherwise than the rules say. Returns: true if one was found.
 static bool differs(const struct compiled *compiled, int form, struct random *random)
 {
-    static const uint32_t numbers[] = {0x3fffffff, 0x40000000, 0x7fffffff, 0x80000000, 0xb169, 0xb16a, 0xb16b, 0xf0001, 0xf0002};
-    uint32_t audit_arch = brig_dsl_arch_audit(compiled->rules.arch);
-    for (uint32_t i = 0; i < TUPLES + 500 + COUNT_OF(numbers) + 2; i++) {
+    struct comparison comparison = {compiled, form};
+    const struct random_visitor visitor = {is_decided_alike, &comparison};
+    for (int i = 0; i < TUPLES; i++) {
         struct brig_dsl_data data = random_data(random, &compiled->rules);
-        if (i >= TUPLES) {
-            data.nr = i < TUPLES + 500 ? i - TUPLES : numbers[(i - TUPLES - 500) % COUNT_OF(numbers)];
-            data.audit_arch = i < TUPLES + 500 + COUNT_OF(numbers) ? audit_arch : audit_arch + 1 + (i & 1);
-        }
-        if (brig_dsl_interpret(compiled->insns[form], compiled->count[form], &data, NULL).ret !=
-            brig_dsl_evaluate(&compiled->rules, &data, NULL)) {
+        if (!is_decided_alike(&comparison, &data)) {
             return true;
         }
     }
-    return false;
+    return !random_visit_borders(random, &compiled->rules, MOST_VALUES, &visitor);
 }
 
 // Looks for policies that a mistake spoils, until both have caught it.
@@ -34,7 +43,7 @@ static bool is_caught(int bug)
     bool by_witnesses = false;
     for (uint64_t seed = 1; seed <= POLICIES && !(by_check && by_witnesses); seed++) {
         struct random random;
-        struct random_shape shape = program_shape(&random, seed);
+        struct random_shape shape = random_shape_of(&random, seed);
         dsl_deliberate_bug = bug;
         const struct compiled *compiled = program_compile(&random, &shape);
         dsl_deliberate_bug = 0;
@@ -65,7 +74,7 @@ TEST(bugs, each_is_caught_by_the_check_and_by_the_witnesses)
 TEST(bugs, are_all_off_at_first)
 {
     struct random random;
-    struct random_shape shape = program_shape(&random, 1);
+    struct random_shape shape = random_shape_of(&random, 1);
     const struct compiled *compiled = program_compile(&random, &shape);
     CHECK_EQ(compiled->codes[0], BRIG_OK);
     CHECK(!differs(compiled, 0, &random));

@@ -1,0 +1,27 @@
+#include "tests/bpf_dsl/random.h"
+
+struct random random_of_seed(uint64_t seed)
+{
+    struct random random = {seed * 0x9e3779b97f4a7c15u + 1};
+    random.state = random.state == 0 ? 1 : random.state;
+    random_next(&random);
+    return random;
+}
+
+uint64_t random_next(struct random *random)
+{
+    random->state ^= random->state >> 12;
+    random->state ^= random->state << 25;
+    random->state ^= random->state >> 27;
+    return random->state * 0x2545f4914f6cdd1du;
+}
+
+uint32_t random_below(struct random *random, uint32_t limit)
+{
+    return (uint32_t)((random_next(random) >> 32) * limit >> 32);
+}
+
+bool random_once_in(struct random *random, uint32_t times)
+{
+    return random_below(random, times) == 0;
+}
