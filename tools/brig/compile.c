@@ -10,14 +10,18 @@ static const struct tool_option options[] = {
     TOOL_OPTION_ARCH,
     TOOL_OPTION_OUTPUT,
     TOOL_OPTION_KERNEL,
+    TOOL_OPTION_FROM,
+    TOOL_OPTION_CAP,
     TOOL_OPTION_PLAIN,
     {"format", 0, "FORMAT",
      "raw (8-byte instructions), c (an initializer), text (a listing) or json; without it text, or raw with -o"},
     {"stats", 0, NULL, "print figures about the program instead of the program"},
     TOOL_OPTION_JSON,
+    TOOL_OPTION_PROFILE,
+    TOOL_OPTION_PROFILE_TYPE,
     {NULL, 0, NULL, NULL},
 };
-enum { ARCH, OUTPUT, KERNEL, PLAIN, FORMAT, STATS, JSON };
+enum { ARCH, OUTPUT, KERNEL, FROM, CAP, PLAIN, FORMAT, STATS, JSON, PROFILE };
 
 static void write_raw(FILE *out, const struct tool_subject *subject)
 {
@@ -76,31 +80,76 @@ static const struct {
 };
 enum { FORMAT_COUNT = sizeof formats / sizeof formats[0], FORMAT_RAW = 0, FORMAT_TEXT = 2, FORMAT_JSON = 3 };
 
-static void write_stats(FILE *out, const struct tool_subject *subject, bool as_json)
+// Figures about a program, and who was asked for the costs.
+struct figures {
+    struct brig_dsl_stats stats;
+    struct brig_dsl_cost cost;
+    const struct profile *profile; // empty: cost is that of all calls alike
+};
+
+static struct figures measure(const struct tool_subject *subject, const struct profile *profile)
 {
     const struct brig_dsl_program *program = &subject->program;
-    struct brig_dsl_stats stats = brig_dsl_measure(program->insns, program->insn_count, program->arch);
-    if (as_json) {
-        json_t *json = describe_program(subject);
-        json_object_set_new(json, "insns", json_integer(stats.insns));
-        json_object_set_new(json, "ebpf_insns", json_integer(stats.ebpf_insns));
-        json_object_set_new(json, "bytes", json_integer(stats.bytes));
-        json_object_set_new(json, "cached_allow", json_integer(stats.cached_allow));
-        json_object_set_new(json, "max_executed", json_integer(stats.max_executed));
-        json_object_set_new(json, "expected_executed", json_real(stats.expected_executed));
-        json_object_set_new(json, "compile_us", json_real(subject->compile_us));
-        json_object_set_new(json, "plain", json_boolean(program->is_plain));
-        json_object_set_new(json, "trap_ids", json_integer(program->trap_count == 0 ? 0 : program->trap_count - 1));
-        tool_print_json(out, json);
-        return;
+    struct figures figures = {.profile = profile};
+    figures.stats = brig_dsl_measure(program->insns, program->insn_count, program->arch);
+    figures.cost.expected_executed = figures.stats.expected_executed;
+    figures.cost.expected_ebpf = figures.stats.expected_ebpf;
+    if (tool_profile_calls(profile) != NULL) {
+        figures.cost = brig_dsl_measure_profile(program->insns, program->insn_count, program->arch, tool_profile_calls(profile));
     }
+    return figures;
+}
+
+static json_t *profile_json(const struct figures *figures)
+{
+    const struct profile *profile = figures->profile;
+    if (tool_profile_calls(profile) == NULL) {
+        return json_null();
+    }
+    return json_pack("{s:I, s:I, s:I, s:I, s:f}", "calls", (json_int_t)profile->call_count, "different",
+                     (json_int_t)profile->calls.sample_count, "without_arguments", (json_int_t)profile->vague_count, "absent",
+                     (json_int_t)profile->absent_count, "cached_share", figures->cost.cached_share);
+}
+
+static void write_stats_json(FILE *out, const struct tool_subject *subject, const struct figures *figures)
+{
+    const struct brig_dsl_program *program = &subject->program;
+    const struct brig_dsl_stats *stats = &figures->stats;
+    json_t *json = describe_program(subject);
+    json_object_set_new(json, "insns", json_integer(stats->insns));
+    json_object_set_new(json, "ebpf_insns", json_integer(stats->ebpf_insns));
+    json_object_set_new(json, "bytes", json_integer(stats->bytes));
+    json_object_set_new(json, "cached_allow", json_integer(stats->cached_allow));
+    json_object_set_new(json, "max_executed", json_integer(stats->max_executed));
+    json_object_set_new(json, "expected_executed", json_real(figures->cost.expected_executed));
+    json_object_set_new(json, "expected_ebpf", json_real(figures->cost.expected_ebpf));
+    json_object_set_new(json, "profile", profile_json(figures));
+    json_object_set_new(json, "compile_us", json_real(subject->compile_us));
+    json_object_set_new(json, "plain", json_boolean(program->is_plain));
+    json_object_set_new(json, "trap_ids", json_integer(program->trap_count == 0 ? 0 : program->trap_count - 1));
+    tool_print_json(out, json);
+}
+
+static void write_stats(FILE *out, const struct tool_subject *subject, const struct figures *figures)
+{
+    const struct brig_dsl_program *program = &subject->program;
+    const struct brig_dsl_stats *stats = &figures->stats;
+    bool has_profile = tool_profile_calls(figures->profile) != NULL;
     fprintf(out, "policy             %s\narch               %s\nhash               %016" PRIx64 "\n", subject->name,
             brig_dsl_arch_name(program->arch), program->hash);
-    fprintf(out, "insns              %" PRIu32 " of 4096%s\n", stats.insns, program->is_plain ? "  (plain form)" : "");
-    fprintf(out, "ebpf_insns         %" PRIu32 "\nbytes              %" PRIu32 "\n", stats.ebpf_insns, stats.bytes);
-    fprintf(out, "cached_allow       %" PRIu32 "  calls that the kernel's bitmap answers\n", stats.cached_allow);
-    fprintf(out, "max_executed       %" PRIu32 "  longest path\n", stats.max_executed);
-    fprintf(out, "expected_executed  %.1f  mean over the calls that are not cached, arguments 0\n", stats.expected_executed);
+    fprintf(out, "insns              %" PRIu32 " of 4096%s\n", stats->insns, program->is_plain ? "  (plain form)" : "");
+    fprintf(out, "ebpf_insns         %" PRIu32 "\nbytes              %" PRIu32 "\n", stats->ebpf_insns, stats->bytes);
+    fprintf(out, "cached_allow       %" PRIu32 "  of the numbers 0 to %d: the kernel's bitmap answers\n", stats->cached_allow,
+            BRIG_DSL_BITMAP_NUMBERS - 1);
+    fprintf(out, "max_executed       %" PRIu32 "  longest path\n", stats->max_executed);
+    fprintf(out, "expected_executed  %.2f  mean over %s\n", figures->cost.expected_executed,
+            has_profile ? "the profile's calls that are not cached"
+                        : "all calls that are not cached, alike, arguments 0 (no --profile)");
+    fprintf(out, "expected_ebpf      %.2f  the same after the kernel's conversion\n", figures->cost.expected_ebpf);
+    if (has_profile) {
+        fprintf(out, "cached_share       %.1f %%  of the profile's %" PRIu64 " calls\n", 100 * figures->cost.cached_share,
+                figures->profile->call_count);
+    }
     fprintf(out, "compile_us         %.1f\n", subject->compile_us);
 }
 
@@ -133,12 +182,41 @@ static int find_format(const struct tool_arguments *arguments)
     return -1;
 }
 
+// Writes what was asked for. Returns: the exit status.
+static int write_output(const struct tool_arguments *arguments, int format, const struct tool_subject *subject,
+                        const struct profile *profile)
+{
+    FILE *out = tool_open_output("compile", arguments->values[OUTPUT]);
+    if (out == NULL) {
+        return TOOL_USAGE;
+    }
+    if (arguments->values[STATS] != NULL) {
+        struct figures figures = measure(subject, profile);
+        (format == FORMAT_JSON ? write_stats_json : write_stats)(out, subject, &figures);
+    } else {
+        formats[format].write(out, subject);
+    }
+    return tool_close_output("compile", out, arguments->values[OUTPUT]);
+}
+
+static int compile(const struct tool_arguments *arguments, int format, const struct brig_dsl_options *compile_options,
+                   const struct profile *profile)
+{
+    struct tool_subject subject;
+    int status = tool_load("compile", arguments->operands[0], compile_options, &subject);
+    if (status < 0) {
+        status = write_output(arguments, format, &subject, profile);
+        tool_free_subject(&subject);
+    }
+    return status;
+}
+
 int brig_compile_main(int argc, char **argv);
 int brig_compile_main(int argc, char **argv)
 {
     struct tool_arguments arguments;
     struct brig_dsl_options compile_options;
-    struct tool_subject subject;
+    struct profile profile;
     int status = tool_parse("compile", options, argc, argv, &arguments);
     if (status >= 0) {
         return status;
@@ -157,20 +235,12 @@ int brig_compile_main(int argc, char **argv)
     if (compile_options.plain && tool_is_raw(arguments.operands[0])) {
         return tool_complain("compile", "a raw program has no plain form");
     }
-    status = tool_load("compile", arguments.operands[0], &compile_options, &subject);
+    status = tool_read_profiles("compile", &arguments, PROFILE, &profile);
     if (status >= 0) {
         return status;
     }
-    FILE *out = tool_open_output("compile", arguments.values[OUTPUT]);
-    if (out == NULL) {
-        tool_free_subject(&subject);
-        return TOOL_USAGE;
-    }
-    if (arguments.values[STATS] != NULL) {
-        write_stats(out, &subject, format == FORMAT_JSON);
-    } else {
-        formats[format].write(out, &subject);
-    }
-    tool_free_subject(&subject);
-    return tool_close_output("compile", out, arguments.values[OUTPUT]);
+    compile_options.profile = tool_profile_calls(&profile);
+    status = compile(&arguments, format, &compile_options, &profile);
+    profile_free(&profile);
+    return status;
 }

@@ -7,10 +7,15 @@
 #include "tools/brig/pair.h"
 
 static const struct tool_option options[] = {
-    TOOL_OPTION_ARCH, TOOL_OPTION_KERNEL,    {"timeout", 0, "SECONDS", "give up after SECONDS (120)"},
-    TOOL_OPTION_JSON, {NULL, 0, NULL, NULL},
+    TOOL_OPTION_ARCH,
+    TOOL_OPTION_KERNEL,
+    TOOL_OPTION_FROM,
+    TOOL_OPTION_CAP,
+    {"timeout", 0, "SECONDS", "give up after SECONDS (120)"},
+    TOOL_OPTION_JSON,
+    {NULL, 0, NULL, NULL},
 };
-enum { ARCH, KERNEL, TIMEOUT, JSON };
+enum { ARCH, KERNEL, FROM, CAP, TIMEOUT, JSON };
 
 // Everything that was found, in order of arch, number and direction.
 struct diff {
@@ -262,21 +267,21 @@ int brig_diff_main(int argc, char **argv);
 int brig_diff_main(int argc, char **argv)
 {
     struct tool_arguments arguments;
-    struct brig_dsl_options compile_options;
+    struct tool_request request;
     struct pair pair;
     int status = tool_parse("diff", options, argc, argv, &arguments);
     if (status >= 0) {
         return status;
     }
-    if (arguments.operand_count != 2 || arguments.arch_count != 1) {
-        return tool_complain("diff", "give two policies and at most one --arch; see brig diff --help");
+    if (arguments.operand_count != 2) {
+        return tool_complain("diff", "give two policies; see brig diff --help");
     }
     long timeout_seconds = pair_read_timeout("diff", arguments.values[TIMEOUT]);
-    if (timeout_seconds < 0 || !tool_compile_options("diff", arguments.arches[0], arguments.values[KERNEL], &compile_options)) {
+    if (timeout_seconds < 0 || !tool_make_request("diff", &arguments, &request)) {
         return TOOL_USAGE;
     }
     struct pair_side sides[2] = {{.name = arguments.operands[0]}, {.name = arguments.operands[1]}};
-    status = pair_load("diff", sides, &compile_options, false, &pair);
+    status = pair_load("diff", sides, &request, false, &pair);
     if (status >= 0) {
         return status;
     }

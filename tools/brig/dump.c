@@ -6,13 +6,15 @@
 
 static const struct tool_option dump_options[] = {
     TOOL_OPTION_ARCH,      TOOL_OPTION_OUTPUT,
-    TOOL_OPTION_KERNEL,    {"stage", 0, "STAGE", "rules, expr, ranges, decisions, tree or insns (all, in order)"},
+    TOOL_OPTION_KERNEL,    TOOL_OPTION_FROM,
+    TOOL_OPTION_CAP,       {"stage", 0, "STAGE", "rules, expr, ranges, decisions, tree or insns (all, in order)"},
     {NULL, 0, NULL, NULL},
 };
-enum { ARCH, OUTPUT, KERNEL, STAGE, PLAIN = STAGE };
+enum { ARCH, OUTPUT, KERNEL, FROM, CAP, STAGE, PLAIN = STAGE };
 
 static const struct tool_option disasm_options[] = {
-    TOOL_OPTION_ARCH, TOOL_OPTION_OUTPUT, TOOL_OPTION_KERNEL, TOOL_OPTION_PLAIN, {NULL, 0, NULL, NULL},
+    TOOL_OPTION_ARCH, TOOL_OPTION_OUTPUT, TOOL_OPTION_KERNEL,    TOOL_OPTION_FROM,
+    TOOL_OPTION_CAP,  TOOL_OPTION_PLAIN,  {NULL, 0, NULL, NULL},
 };
 
 // Returns: a stage, BRIG_DSL_STAGE_COUNT for all of them, or -1 after having complained.
@@ -71,6 +73,8 @@ int brig_dump_main(int argc, char **argv);
 int brig_dump_main(int argc, char **argv)
 {
     struct tool_arguments arguments;
+    struct tool_request request;
+    struct tool_subject subject;
     int status = tool_parse("dump", dump_options, argc, argv, &arguments);
     if (status >= 0) {
         return status;
@@ -78,26 +82,31 @@ int brig_dump_main(int argc, char **argv)
     if (arguments.operand_count != 1) {
         return tool_complain("dump", "give one policy; see brig dump --help");
     }
-    if (tool_is_raw(arguments.operands[0])) {
-        return tool_complain("dump", "a raw program has no stages; see brig disasm");
-    }
-    struct brig_dsl_options options; // looked at before the output is opened, and so emptied
-    if (!tool_compile_options("dump", arguments.arches[0], arguments.values[KERNEL], &options)) {
-        return TOOL_USAGE;
-    }
+    // Everything is looked at before the output is opened, and so emptied.
     int stage = find_stage(arguments.values[STAGE]);
-    const struct brig_dsl_policy *policy = stage < 0 ? NULL : tool_find_policy("dump", arguments.operands[0]);
-    FILE *out = policy == NULL ? NULL : tool_open_output("dump", arguments.values[OUTPUT]);
-    if (out == NULL) {
+    if (stage < 0 || !tool_make_request("dump", &arguments, &request)) {
         return TOOL_USAGE;
     }
-    for (int i = 0; i < arguments.arch_count && status < 0; i++) {
-        if (arguments.arch_count > 1) {
-            fprintf(out, "%s## %s\n", i == 0 ? "" : "\n", brig_dsl_arch_name(arguments.arches[i]));
-        }
-        options.arch = arguments.arches[i];
-        status = dump_stages(policy, &options, stage, out);
+    request.rows_only = true;
+    request.refuses_raw = "a raw program has no stages; see brig disasm";
+    status = tool_load("dump", arguments.operands[0], &request, &subject);
+    if (status >= 0) {
+        return status;
     }
+    FILE *out = tool_open_output("dump", arguments.values[OUTPUT]);
+    if (out == NULL) {
+        tool_free_subject(&subject);
+        return TOOL_USAGE;
+    }
+    for (size_t i = 0; i < subject.target_count && status < 0; i++) {
+        const struct brig_dsl_target *target = &subject.targets[i];
+        if (subject.target_count > 1) {
+            fprintf(out, "%s## %s\n", i == 0 ? "" : "\n", brig_dsl_arch_name(target->arch));
+        }
+        request.options.arch = target->arch;
+        status = dump_stages(target->policy, &request.options, stage, out);
+    }
+    tool_free_subject(&subject);
     int close_status = tool_close_output("dump", out, arguments.values[OUTPUT]);
     return status >= 0 ? status : close_status;
 }
@@ -106,23 +115,20 @@ int brig_disasm_main(int argc, char **argv);
 int brig_disasm_main(int argc, char **argv)
 {
     struct tool_arguments arguments;
-    struct brig_dsl_options options;
+    struct tool_request request;
     struct tool_subject subject;
     int status = tool_parse("disasm", disasm_options, argc, argv, &arguments);
     if (status >= 0) {
         return status;
     }
-    if (arguments.operand_count != 1 || arguments.arch_count != 1) {
-        return tool_complain("disasm", "give one policy and at most one --arch; see brig disasm --help");
+    if (arguments.operand_count != 1) {
+        return tool_complain("disasm", "give one policy; see brig disasm --help");
     }
-    if (!tool_compile_options("disasm", arguments.arches[0], arguments.values[KERNEL], &options)) {
+    if (!tool_make_request("disasm", &arguments, &request)) {
         return TOOL_USAGE;
     }
-    options.plain = arguments.values[PLAIN] != NULL;
-    if (options.plain && tool_is_raw(arguments.operands[0])) {
-        return tool_complain("disasm", "a raw program has no plain form");
-    }
-    status = tool_load("disasm", arguments.operands[0], &options, &subject);
+    request.options.plain = arguments.values[PLAIN] != NULL;
+    status = tool_load("disasm", arguments.operands[0], &request, &subject);
     if (status >= 0) {
         return status;
     }

@@ -10,13 +10,15 @@
 static const struct tool_option options[] = {
     TOOL_OPTION_ARCH,
     TOOL_OPTION_KERNEL,
+    TOOL_OPTION_FROM,
+    TOOL_OPTION_CAP,
     {"quiet", 'q', NULL, "print only the verdict"},
     TOOL_OPTION_JSON,
     {"ip", 0, "ADDRESS", "instruction pointer of the call (0)"},
     {"batch", 0, NULL, "read lines `arch nr ip a0 a1 a2 a3 a4 a5` in hex from standard input, print `VERDICT executed` for each"},
     {NULL, 0, NULL, NULL},
 };
-enum { ARCH, KERNEL, QUIET, JSON, IP, BATCH };
+enum { ARCH, KERNEL, FROM, CAP, QUIET, JSON, IP, BATCH };
 
 // A pointer argument given as a string stands for some valid address; filters see no more of it than that it is not NULL.
 #define SOME_POINTER 0x7f0000001000u
@@ -194,7 +196,7 @@ static json_t *verdict_json(const struct tool_subject *subject, const struct bri
     json_t *json = json_pack("{s:s, s:s, s:I, s:I, s:b, s:o}", "schema", "brig-emu-1", "verdict", verdict, "ret",
                              (json_int_t)run.ret, "executed", (json_int_t)run.executed, "cached", (int)cached, "path", path);
     if (subject->policy != NULL) {
-        struct cause cause = find_cause(&subject->rules, data);
+        struct cause cause = find_cause(tool_rules(subject, data->audit_arch), data);
         const struct brig_dsl_row *row = cause.rule == NULL ? NULL : cause.rule->row;
         json_object_set_new(json, "file", row == NULL ? json_null() : json_string(row->file));
         json_object_set_new(json, "line", row == NULL ? json_null() : json_integer(row->line));
@@ -219,7 +221,7 @@ static void print_path(const struct tool_subject *subject, const struct brig_dsl
         fputc('\n', stdout);
         return;
     }
-    struct cause cause = find_cause(&subject->rules, data);
+    struct cause cause = find_cause(tool_rules(subject, data->audit_arch), data);
     print_cause(&cause);
 }
 
@@ -292,7 +294,7 @@ int brig_emu_main(int argc, char **argv);
 int brig_emu_main(int argc, char **argv)
 {
     struct tool_arguments arguments;
-    struct brig_dsl_options compile_options;
+    struct tool_request request;
     struct brig_dsl_data data;
     struct tool_subject subject;
     int status = tool_parse("emu", options, argc, argv, &arguments);
@@ -300,9 +302,8 @@ int brig_emu_main(int argc, char **argv)
         return status;
     }
     bool is_batch = arguments.values[BATCH] != NULL;
-    if (arguments.arch_count != 1 || (is_batch ? arguments.operand_count != 1 : arguments.operand_count < 2)) {
-        return tool_complain("emu",
-                             "give a policy and a call (with --batch: a policy), and at most one --arch; see brig emu --help");
+    if (is_batch ? arguments.operand_count != 1 : arguments.operand_count < 2) {
+        return tool_complain("emu", "give a policy and a call (with --batch: a policy); see brig emu --help");
     }
     if (is_batch && arguments.values[JSON] != NULL) {
         return tool_complain("emu", "--batch has no JSON form");
@@ -313,11 +314,10 @@ int brig_emu_main(int argc, char **argv)
     if (arguments.operand_count > 8) {
         return tool_complain("emu", "a call has at most six arguments");
     }
-    if (!tool_compile_options("emu", arguments.arches[0], arguments.values[KERNEL], &compile_options) ||
-        (!is_batch && !read_data(&arguments, &data))) {
+    if (!tool_make_request("emu", &arguments, &request) || (!is_batch && !read_data(&arguments, &data))) {
         return TOOL_USAGE;
     }
-    status = tool_load("emu", arguments.operands[0], &compile_options, &subject);
+    status = tool_load("emu", arguments.operands[0], &request, &subject);
     if (status >= 0) {
         return status;
     }

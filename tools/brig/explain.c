@@ -7,12 +7,9 @@
 #include "tools/brig/tool.h"
 
 static const struct tool_option options[] = {
-    TOOL_OPTION_ARCH,
-    TOOL_OPTION_KERNEL,
-    TOOL_OPTION_JSON,
-    {NULL, 0, NULL, NULL},
+    TOOL_OPTION_ARCH, TOOL_OPTION_KERNEL, TOOL_OPTION_FROM, TOOL_OPTION_CAP, TOOL_OPTION_JSON, {NULL, 0, NULL, NULL},
 };
-enum { ARCH, KERNEL, JSON };
+enum { ARCH, KERNEL, FROM, CAP, JSON };
 
 // One line of the listing: a rule and the calls that it is the same rule for.
 struct line {
@@ -25,6 +22,8 @@ struct line {
 
 struct listing {
     const struct tool_subject *subject;
+    const struct brig_dsl_policy *policy; // of the target
+    const struct brig_dsl_rules *rules;
     struct line *lines;
     size_t line_count;
 };
@@ -76,7 +75,7 @@ static void add_rule(struct listing *listing, const struct brig_dsl_rule *rule, 
         line->rule = rule;
         line->call_count = 0;
         line->is_otherwise = true;
-        line->rank = rank_row(listing->subject->policy, rule->row);
+        line->rank = rank_row(listing->policy, rule->row);
     }
     line->is_otherwise = line->is_otherwise && !is_first;
     line->calls[line->call_count++] = call;
@@ -92,11 +91,11 @@ static int compare_lines(const void *a, const void *b)
     return left->calls[0] < right->calls[0] ? -1 : left->calls[0] > right->calls[0];
 }
 
-static size_t count_rules(const struct tool_subject *subject)
+static size_t count_rules(const struct brig_dsl_rules *rules)
 {
     size_t count = 0;
     for (int call = 1; call < BRIG_SYS_COUNT; call++) {
-        count += subject->rules.calls[call].rule_count;
+        count += rules->calls[call].rule_count;
     }
     return count;
 }
@@ -104,7 +103,7 @@ static size_t count_rules(const struct tool_subject *subject)
 static void collect(struct listing *listing, const bool *wanted)
 {
     for (int call = 1; call < BRIG_SYS_COUNT; call++) {
-        const struct brig_dsl_call_rules *rules = &listing->subject->rules.calls[call];
+        const struct brig_dsl_call_rules *rules = &listing->rules->calls[call];
         for (uint32_t i = 0; (wanted == NULL || wanted[call]) && i < rules->rule_count; i++) {
             add_rule(listing, rules->rules[i], (enum brig_dsl_call)call, i == 0);
         }
@@ -139,6 +138,9 @@ static struct fixed describe_action(const struct brig_dsl_action *action)
     brig_dsl_describe_action(action, &sink);
     return fixed;
 }
+
+// What policies of ours do with other arches.
+static const struct brig_dsl_action crash = {.verb = BRIG_DSL_CRASH};
 
 // The fallback in force: a policy without one of its own has its base's.
 static struct fixed describe_fallback(const struct brig_dsl_policy *policy)
@@ -219,7 +221,7 @@ static struct columns measure_columns(const struct listing *listing)
     struct columns columns = {.action = (int)strlen("CRASH")};
     for (size_t i = 0; i < listing->line_count; i++) {
         struct fixed action = describe_action(&listing->lines[i].rule->action);
-        char *what = describe_line(&listing->lines[i], listing->subject->rules.arch);
+        char *what = describe_line(&listing->lines[i], listing->rules->arch);
         int what_columns = what == NULL ? 0 : (int)strnlen(what, WHAT_COLUMNS_MAX);
         columns.action = (int)action.used > columns.action ? (int)action.used : columns.action;
         columns.what = what_columns > columns.what ? what_columns : columns.what;
@@ -228,15 +230,43 @@ static struct columns measure_columns(const struct listing *listing)
     return columns;
 }
 
+// What a policy of ours was written for. An imported one knows no baseline.
+static void print_title(const struct listing *listing)
+{
+    const struct brig_dsl_rules *rules = listing->rules;
+    const char *libc = listing->policy->libc;
+    printf("%s (%s", listing->subject->name, brig_dsl_arch_name(rules->arch));
+    if (listing->policy->import == NULL) {
+        printf(", baseline Linux %u.%u%s%s", rules->kernel >> 8, rules->kernel & 0xffu, libc == NULL ? "" : " / ",
+               libc == NULL ? "" : libc);
+    }
+    puts(")");
+}
+
+// What holds for all calls that no row is about.
+static void print_rest(const struct listing *listing, int action_columns)
+{
+    const struct brig_dsl_import *import = listing->policy->import;
+    bool has_x32 = listing->rules->arch == BRIG_DSL_X86_64;
+    if (import == NULL) {
+        printf("  %-*s  any other call newer than the baseline, and numbers that are no call\n", action_columns, "DENY(ENOSYS)");
+    }
+    printf("  %-*s  <fallback>\n", action_columns, describe_fallback(listing->policy).bytes);
+    struct fixed foreign = import == NULL ? describe_action(&crash) : describe_action(&import->foreign);
+    struct fixed x32 = import == NULL || !has_x32 ? foreign : describe_action(&import->x32);
+    if (strcmp(foreign.bytes, x32.bytes) == 0) {
+        printf("other architectures%s: %s\n", has_x32 ? ", x32" : "", foreign.bytes);
+    } else {
+        printf("other architectures: %s; x32: %s\n", foreign.bytes, x32.bytes);
+    }
+}
+
 static void print_text(const struct listing *listing, bool whole_policy)
 {
-    const struct tool_subject *subject = listing->subject;
-    const struct brig_dsl_rules *rules = &subject->rules;
+    const struct brig_dsl_rules *rules = listing->rules;
     struct columns columns = measure_columns(listing);
     const char *said = NULL; // a reason that holds for several rows is said once
-    printf("%s (%s, baseline Linux %u.%u%s%s)\n", subject->name, brig_dsl_arch_name(rules->arch), rules->kernel >> 8,
-           rules->kernel & 0xffu, subject->policy->libc == NULL ? "" : " / ",
-           subject->policy->libc == NULL ? "" : subject->policy->libc);
+    print_title(listing);
     for (size_t i = 0; i < listing->line_count; i++) {
         char *what = describe_line(&listing->lines[i], rules->arch);
         struct fixed action = describe_action(&listing->lines[i].rule->action);
@@ -247,9 +277,7 @@ static void print_text(const struct listing *listing, bool whole_policy)
         free(what);
     }
     if (whole_policy) {
-        printf("  %-*s  any other call newer than the baseline, and numbers that are no call\n", columns.action, "DENY(ENOSYS)");
-        printf("  %-*s  <fallback>\n", columns.action, describe_fallback(subject->policy).bytes);
-        printf("other architectures%s: CRASH\n", rules->arch == BRIG_DSL_X86_64 ? ", x32" : "");
+        print_rest(listing, columns.action);
     }
 }
 
@@ -273,24 +301,28 @@ static json_t *line_json(const struct line *line, enum brig_dsl_arch arch)
 
 static json_t *listing_json(const struct listing *listing)
 {
-    const struct tool_subject *subject = listing->subject;
+    const struct brig_dsl_import *import = listing->policy->import;
     char kernel[16];
-    struct fixed fallback = describe_fallback(subject->policy);
+    struct fixed fallback = describe_fallback(listing->policy);
+    struct fixed foreign = describe_action(import == NULL ? &crash : &import->foreign);
+    struct fixed x32 = describe_action(import == NULL ? &crash : &import->x32);
     json_t *rows = json_array();
-    snprintf(kernel, sizeof kernel, "%u.%u", subject->rules.kernel >> 8, subject->rules.kernel & 0xffu);
+    snprintf(kernel, sizeof kernel, "%u.%u", listing->rules->kernel >> 8, listing->rules->kernel & 0xffu);
     for (size_t i = 0; i < listing->line_count; i++) {
-        json_array_append_new(rows, line_json(&listing->lines[i], subject->rules.arch));
+        json_array_append_new(rows, line_json(&listing->lines[i], listing->rules->arch));
     }
-    return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:o, s:s, s:s, s:s}", "schema", "brig-explain-1", "policy", subject->name, "arch",
-                     brig_dsl_arch_name(subject->rules.arch), "kernel", kernel, "libc", subject->policy->libc, "rows", rows,
-                     "unknown", "DENY(ENOSYS)", "fallback", fallback.bytes, "foreign", "CRASH");
+    return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:o, s:s, s:s, s:s, s:s?}", "schema", "brig-explain-1", "policy",
+                     listing->subject->name, "arch", brig_dsl_arch_name(listing->rules->arch), "kernel",
+                     import == NULL ? kernel : NULL, "libc", listing->policy->libc, "rows", rows, "unknown",
+                     import == NULL ? "DENY(ENOSYS)" : fallback.bytes, "fallback", fallback.bytes, "foreign", foreign.bytes, "x32",
+                     listing->rules->arch == BRIG_DSL_X86_64 ? x32.bytes : NULL);
 }
 
 // Says what happens to a call that no row names, in text or, where `ret_rows` is given, there.
-static void add_unlisted(const struct tool_subject *subject, enum brig_dsl_call call, json_t *ret_rows)
+static void add_unlisted(const struct listing *listing, enum brig_dsl_call call, json_t *ret_rows)
 {
-    bool is_newer = brig_dsl_call_since(call) > subject->rules.kernel;
-    struct fixed fallback = describe_fallback(subject->policy);
+    bool is_newer = listing->policy->import == NULL && brig_dsl_call_since(call) > listing->rules->kernel;
+    struct fixed fallback = describe_fallback(listing->policy);
     const char *action = is_newer ? "DENY(ENOSYS)" : fallback.bytes;
     const char *why = is_newer ? "newer than the baseline" : "the fallback";
     const char *name = brig_dsl_call_name(call);
@@ -302,11 +334,11 @@ static void add_unlisted(const struct tool_subject *subject, enum brig_dsl_call 
                                               "line", "why", why));
 }
 
-static void add_all_unlisted(const struct tool_subject *subject, const bool *wanted, json_t *ret_rows)
+static void add_all_unlisted(const struct listing *listing, const bool *wanted, json_t *ret_rows)
 {
     for (int call = 1; call < BRIG_SYS_COUNT; call++) {
-        if (wanted[call] && subject->rules.calls[call].rule_count == 0) {
-            add_unlisted(subject, (enum brig_dsl_call)call, ret_rows);
+        if (wanted[call] && listing->rules->calls[call].rule_count == 0) {
+            add_unlisted(listing, (enum brig_dsl_call)call, ret_rows);
         }
     }
 }
@@ -345,51 +377,38 @@ static bool mark_calls(const struct tool_arguments *arguments, enum brig_dsl_arc
     return true;
 }
 
-// Explains one target: as text, or as an object at the end of `ret_targets` where that is given.
-static int explain(const struct tool_subject *subject, const struct tool_arguments *arguments, json_t *ret_targets)
+// Explains a target: as text, or as an object at the end of `ret_targets` where that is given.
+static int explain(const struct tool_subject *subject, size_t target, const struct tool_arguments *arguments, json_t *ret_targets)
 {
     bool wanted[BRIG_SYS_COUNT] = {false};
     bool whole_policy = arguments->operand_count == 1;
-    struct listing listing = {.subject = subject};
-    if (!mark_calls(arguments, subject->rules.arch, wanted)) {
+    struct listing listing = {.subject = subject, .policy = subject->targets[target].policy, .rules = &subject->rules[target]};
+    if (!mark_calls(arguments, listing.rules->arch, wanted)) {
         return TOOL_USAGE;
     }
-    listing.lines = calloc(count_rules(subject) + 1, sizeof *listing.lines);
+    listing.lines = calloc(count_rules(listing.rules) + 1, sizeof *listing.lines);
     if (listing.lines == NULL) {
         return tool_complain("explain", "out of memory");
     }
     collect(&listing, whole_policy ? NULL : wanted);
     if (ret_targets != NULL) {
         json_t *json = listing_json(&listing);
-        add_all_unlisted(subject, wanted, json_object_get(json, "rows"));
+        add_all_unlisted(&listing, wanted, json_object_get(json, "rows"));
         json_array_append_new(ret_targets, json);
     } else {
         print_text(&listing, whole_policy);
-        add_all_unlisted(subject, wanted, NULL);
+        add_all_unlisted(&listing, wanted, NULL);
     }
     free(listing.lines);
     return TOOL_OK;
-}
-
-static int explain_arch(const struct tool_arguments *arguments, enum brig_dsl_arch arch, json_t *ret_targets)
-{
-    struct brig_dsl_options compile_options;
-    struct tool_subject subject;
-    if (!tool_compile_options("explain", arch, arguments->values[KERNEL], &compile_options)) {
-        return TOOL_USAGE;
-    }
-    int status = tool_load("explain", arguments->operands[0], &compile_options, &subject);
-    if (status < 0) {
-        status = explain(&subject, arguments, ret_targets);
-        tool_free_subject(&subject);
-    }
-    return status;
 }
 
 int brig_explain_main(int argc, char **argv);
 int brig_explain_main(int argc, char **argv)
 {
     struct tool_arguments arguments;
+    struct tool_request request;
+    struct tool_subject subject;
     int status = tool_parse("explain", options, argc, argv, &arguments);
     if (status >= 0) {
         return status;
@@ -397,19 +416,26 @@ int brig_explain_main(int argc, char **argv)
     if (arguments.operand_count < 1) {
         return tool_complain("explain", "give a policy; see brig explain --help");
     }
-    if (tool_is_raw(arguments.operands[0])) {
-        return tool_complain("explain", "a raw program has no rows to explain; see brig disasm and brig emu");
+    if (!tool_make_request("explain", &arguments, &request)) {
+        return TOOL_USAGE;
+    }
+    request.rows_only = true;
+    request.refuses_raw = "a raw program has no rows to explain; see brig disasm and brig emu";
+    status = tool_load("explain", arguments.operands[0], &request, &subject);
+    if (status >= 0) {
+        return status;
     }
     json_t *targets = arguments.values[JSON] == NULL ? NULL : json_array();
     status = TOOL_OK;
-    for (int i = 0; i < arguments.arch_count && status == TOOL_OK; i++) {
-        status = explain_arch(&arguments, arguments.arches[i], targets);
+    for (size_t i = 0; i < subject.target_count && status == TOOL_OK; i++) {
+        status = explain(&subject, i, &arguments, targets);
     }
     if (targets != NULL && status == TOOL_OK) {
         // One target is an object, several are an array of them.
-        tool_print_json(stdout, json_incref(arguments.arch_count == 1 ? json_array_get(targets, 0) : targets));
+        tool_print_json(stdout, json_incref(subject.target_count == 1 ? json_array_get(targets, 0) : targets));
     }
     json_decref(targets);
+    tool_free_subject(&subject);
     int close_status = tool_close_output("explain", stdout, NULL);
     return status == TOOL_OK ? close_status : status;
 }

@@ -69,7 +69,7 @@ static bool copy_programs(struct pair *pair, bool keeps_ids)
     return true;
 }
 
-int pair_load(const char *verb, const struct pair_side *sides, const struct brig_dsl_options *options, bool keeps_ids,
+int pair_load(const char *verb, const struct pair_side *sides, const struct tool_request *request, bool keeps_ids,
               struct pair *ret_pair)
 {
     *ret_pair = (struct pair){.trap_count = 0};
@@ -77,8 +77,11 @@ int pair_load(const char *verb, const struct pair_side *sides, const struct brig
         return tool_complain(verb, "only one of the two can be standard input");
     }
     for (int side = 0; side < 2; side++) {
-        struct brig_dsl_options own = *options;
-        own.plain = sides[side].is_plain;
+        struct tool_request own = *request;
+        own.options.plain = sides[side].is_plain;
+        if (sides[1].is_plain) { // the other side is the same policy
+            own.refuses_raw = "a raw program has no plain form to be compared with; give two programs";
+        }
         int status = tool_load(verb, sides[side].name, &own, &ret_pair->subjects[side]);
         if (status >= 0) {
             pair_free(ret_pair);

@@ -25,9 +25,9 @@ struct pair_side {
     bool is_plain; // a policy's unoptimised form
 };
 
-// Loads both sides for `options`. Ids of traps are numbers that a policy gives to its rows: those of two policies are compared by
+// Loads both sides for `request`. Ids of traps are numbers that a policy gives to its rows: those of two policies are compared by
 // what they do, unless `keeps_ids`. Returns: -1 to go on, else the exit status to return at once.
-int pair_load(const char *verb, const struct pair_side *sides, const struct brig_dsl_options *options, bool keeps_ids,
+int pair_load(const char *verb, const struct pair_side *sides, const struct tool_request *request, bool keeps_ids,
               struct pair *ret_pair);
 void pair_free(struct pair *pair);
 

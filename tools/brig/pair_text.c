@@ -98,7 +98,7 @@ void pair_row(const struct pair *pair, int side, const struct brig_dsl_data *dat
     if (pair->subjects[side].policy == NULL) {
         return;
     }
-    brig_dsl_evaluate(&pair->subjects[side].rules, data, &rule);
+    brig_dsl_evaluate(tool_rules(&pair->subjects[side], data->audit_arch), data, &rule);
     if (rule != NULL && rule->row != NULL) {
         snprintf(text, text_bytes, "%s:%d", rule->row->file, rule->row->line);
     }

@@ -8,6 +8,8 @@
 static const struct tool_option options[] = {
     TOOL_OPTION_ARCH,
     TOOL_OPTION_KERNEL,
+    TOOL_OPTION_FROM,
+    TOOL_OPTION_CAP,
     {"subset-of", 0, "POLICY", "prove that every call that A allows, POLICY allows too"},
     {"actions-only", 0, NULL, "compare only what the kernel does, not data that it does not look at"},
     {"whole", 0, NULL, "leave everything to Z3, as one formula; slower, and a check of the shortcuts"},
@@ -15,7 +17,7 @@ static const struct tool_option options[] = {
     TOOL_OPTION_JSON,
     {NULL, 0, NULL, NULL},
 };
-enum { ARCH, KERNEL, SUBSET_OF, ACTIONS_ONLY, WHOLE, TIMEOUT, JSON };
+enum { ARCH, KERNEL, FROM, CAP, SUBSET_OF, ACTIONS_ONLY, WHOLE, TIMEOUT, JSON };
 
 // What is asked, in words for each answer.
 struct claim {
@@ -135,10 +137,10 @@ static int prove(const struct pair *pair, const struct tool_arguments *arguments
 static bool read_sides(const struct tool_arguments *arguments, struct pair_side *ret_sides)
 {
     const char *superset = arguments->values[SUBSET_OF];
-    if (arguments->arch_count != 1 || arguments->operand_count < 1 || arguments->operand_count > (superset != NULL ? 1 : 2)) {
+    if (arguments->operand_count < 1 || arguments->operand_count > (superset != NULL ? 1 : 2)) {
         tool_complain("prove",
                       "give two policies, or one and --subset-of=POLICY, or one alone to compare its optimised and its plain "
-                      "program, and at most one --arch; see brig prove --help");
+                      "program; see brig prove --help");
         return false;
     }
     if (superset != NULL && arguments->values[ACTIONS_ONLY] != NULL) {
@@ -148,10 +150,6 @@ static bool read_sides(const struct tool_arguments *arguments, struct pair_side 
     const char *other = superset != NULL ? superset : arguments->operands[arguments->operand_count - 1];
     ret_sides[0] = (struct pair_side){.name = arguments->operands[0]};
     ret_sides[1] = (struct pair_side){.name = other, .is_plain = superset == NULL && arguments->operand_count == 1};
-    if (ret_sides[1].is_plain && tool_is_raw(other)) {
-        tool_complain("prove", "a raw program has no plain form to be compared with; give two programs");
-        return false;
-    }
     return true;
 }
 
@@ -159,7 +157,7 @@ int brig_prove_main(int argc, char **argv);
 int brig_prove_main(int argc, char **argv)
 {
     struct tool_arguments arguments;
-    struct brig_dsl_options compile_options;
+    struct tool_request request;
     struct pair_side sides[2];
     struct pair pair;
     int status = tool_parse("prove", options, argc, argv, &arguments);
@@ -170,11 +168,11 @@ int brig_prove_main(int argc, char **argv)
         return TOOL_USAGE;
     }
     long timeout_seconds = pair_read_timeout("prove", arguments.values[TIMEOUT]);
-    if (timeout_seconds < 0 || !tool_compile_options("prove", arguments.arches[0], arguments.values[KERNEL], &compile_options)) {
+    if (timeout_seconds < 0 || !tool_make_request("prove", &arguments, &request)) {
         return TOOL_USAGE;
     }
     // A policy's two forms have the same ids; different policies number their rows each on their own.
-    status = pair_load("prove", sides, &compile_options, sides[1].is_plain, &pair);
+    status = pair_load("prove", sides, &request, sides[1].is_plain, &pair);
     if (status >= 0) {
         return status;
     }

@@ -1,5 +1,5 @@
-// subject: what POLICY means on the command line. A built-in policy is resolved and compiled, a raw program is read and validated;
-// after that the verbs do not care which it was, except where only rows can answer.
+// subject: what POLICY means on the command line. A built-in policy is taken as it is, a policy of another tool is imported, a raw
+// program is read and validated; after that the verbs do not care which it was, except where only rows can answer.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,69 +8,142 @@
 #include "policies/policies.h"
 #include "tools/brig/tool.h"
 
-const struct brig_dsl_policy *tool_find_policy(const char *verb, const char *name)
+// --- what is meant ----------------------------------------------------------------------------------------------------
+
+typedef bool importer(const struct import_source *source, const struct import_options *options,
+                      struct import_policies *ret_policies, struct import_error *reterr);
+
+// What a file can hold.
+struct format {
+    const char *from;   // as --from says it
+    const char *ending; // of a file that needs no --from
+    importer *import;   // NULL: a raw program
+};
+
+static const struct format formats[] = {
+    {"bpf", ".bpf", NULL},
+};
+enum { FORMAT_COUNT = sizeof formats / sizeof formats[0] };
+#define FORMAT_ENDINGS "FILE.bpf"
+
+static const struct format *const raw_format = &formats[FORMAT_COUNT - 1];
+
+// Returns: NULL after having complained.
+static const struct format *format_of_option(const char *verb, const char *from)
 {
-    const char *names[64] = {NULL};
-    size_t count = 0;
-    for (; brig_policy_all[count] != NULL && count < sizeof names / sizeof names[0]; count++) {
-        names[count] = brig_policy_all[count]->name;
-        if (strcmp(names[count], name) == 0) {
-            return brig_policy_all[count];
+    const char *names[FORMAT_COUNT];
+    for (size_t i = 0; i < FORMAT_COUNT; i++) {
+        names[i] = formats[i].from;
+        if (strcmp(names[i], from) == 0) {
+            return &formats[i];
         }
     }
-    const char *closest = tool_closest(name, names, count);
-    if (closest != NULL) {
-        tool_complain(verb, "there is no policy '%s'; did you mean '%s'?", name, closest);
-        return NULL;
-    }
-    char known[160] = "";
-    for (size_t i = 0, used = 0; i < count && used < sizeof known; i++) {
-        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i == 0 ? "" : ", ", names[i]);
-    }
-    tool_complain(verb, "there is no policy '%s'; built in are %s; a raw program is named FILE.bpf or ./FILE", name, known);
+    const char *closest = tool_closest(from, names, FORMAT_COUNT);
+    tool_complain(verb, "--from=%s is not known%s%s%s", from, closest == NULL ? "; known is bpf" : "; did you mean '",
+                  closest == NULL ? "" : closest, closest == NULL ? "" : "'?");
     return NULL;
 }
 
-bool tool_compile_options(const char *verb, enum brig_dsl_arch arch, const char *kernel, struct brig_dsl_options *ret_options)
+static bool ends_in(const char *text, const char *end)
 {
-    *ret_options = (struct brig_dsl_options){.arch = arch, .self_pid = TOOL_SELF_PID, .notify_fd = TOOL_NOTIFY_FD};
-    if (kernel != NULL && !tool_read_kernel(kernel, &ret_options->kernel)) {
-        tool_complain(verb, "'%s' is not a kernel version from 2.6 to %u.%u; give it as in 6.1", kernel,
-                      brig_dsl_newest_kernel() >> 8, brig_dsl_newest_kernel() & 0xffu);
-        return false;
-    }
-    return true;
+    size_t text_bytes = strlen(text);
+    size_t end_bytes = strlen(end);
+    return text_bytes > end_bytes && strcmp(text + text_bytes - end_bytes, end) == 0;
 }
 
-static double elapsed_us(struct timespec from, struct timespec to)
+// Returns: NULL if the name's ending says nothing.
+static const struct format *format_of_name(const char *name)
 {
-    return (double)(to.tv_sec - from.tv_sec) * 1e6 + (double)(to.tv_nsec - from.tv_nsec) / 1e3;
+    for (size_t i = 0; i < FORMAT_COUNT; i++) {
+        if (ends_in(name, formats[i].ending)) {
+            return &formats[i];
+        }
+    }
+    return NULL;
 }
 
-static int load_policy(const char *verb, const struct brig_dsl_options *options, struct tool_subject *subject)
+// A program has zero bytes in every instruction but a few, and no text has any. Returns: NULL if it may be several things.
+static const struct format *format_of_content(const char *text, size_t text_bytes)
 {
-    struct brig_error error;
-    struct brig_dsl_arena arena;
-    struct timespec start;
-    struct timespec end;
-    unsigned char *memory = malloc(2 * BRIG_DSL_ARENA_BYTES);
-    if (memory == NULL) {
-        return tool_complain(verb, "out of memory");
-    }
-    subject->memory = memory;
-    brig_dsl_arena_init(&arena, memory, BRIG_DSL_ARENA_BYTES);
-    clock_gettime(CLOCK_MONOTONIC, &start);
-    if (brig_dsl_compile(subject->policy, options, &arena, &subject->program, &error) != BRIG_OK) {
-        return tool_fail(verb, &error);
-    }
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    subject->compile_us = elapsed_us(start, end);
-    brig_dsl_arena_init(&arena, memory + BRIG_DSL_ARENA_BYTES, BRIG_DSL_ARENA_BYTES);
-    if (brig_dsl_resolve(subject->policy, options, &arena, &subject->rules, &error) != BRIG_OK) {
-        return tool_fail(verb, &error);
-    }
-    return -1;
+    return memchr(text, '\0', text_bytes) != NULL ? raw_format : NULL;
 }
+
+static const struct brig_dsl_policy *find_built_in(const char *name)
+{
+    for (size_t i = 0; brig_policy_all[i] != NULL; i++) {
+        if (strcmp(brig_policy_all[i]->name, name) == 0) {
+            return brig_policy_all[i];
+        }
+    }
+    return NULL;
+}
+
+static int complain_about_policy(const char *verb, const char *name)
+{
+    const char *names[64] = {NULL};
+    char known[160] = "";
+    size_t count = 0;
+    for (size_t used = 0; brig_policy_all[count] != NULL && count < sizeof names / sizeof names[0] && used < sizeof known;
+         count++) {
+        names[count] = brig_policy_all[count]->name;
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", count == 0 ? "" : ", ", names[count]);
+    }
+    const char *closest = tool_closest(name, names, count);
+    if (closest != NULL) {
+        return tool_complain(verb, "there is no policy '%s'; did you mean '%s'?", name, closest);
+    }
+    return tool_complain(verb, "there is no policy '%s'; built in are %s; a file is named %s, or ./FILE", name, known,
+                         FORMAT_ENDINGS);
+}
+
+// --- reading ----------------------------------------------------------------------------------------------------------
+
+enum { FILE_BYTES_MAX = 16 << 20 };
+
+static int read_stream(FILE *in, char **ret_text, size_t *ret_text_bytes)
+{
+    size_t room = 1 << 16;
+    size_t bytes = 0;
+    char *text = malloc(room);
+    while (text != NULL) {
+        bytes += fread(text + bytes, 1, room - bytes, in);
+        if (bytes < room || room > FILE_BYTES_MAX) {
+            break;
+        }
+        room *= 2;
+        char *larger = realloc(text, room);
+        if (larger == NULL) {
+            free(text);
+        }
+        text = larger;
+    }
+    if (text == NULL) {
+        return ENOMEM;
+    }
+    if (ferror(in) || bytes > FILE_BYTES_MAX) {
+        int code = ferror(in) ? errno : EFBIG;
+        free(text);
+        return code;
+    }
+    *ret_text = text;
+    *ret_text_bytes = bytes;
+    return 0;
+}
+
+// Reads all of a file. Returns: 0, or an errno.
+static int read_file(void *context, const char *path, char **ret_text, size_t *ret_text_bytes)
+{
+    (void)context;
+    FILE *in = fopen(path, "rbe");
+    if (in == NULL) {
+        return errno;
+    }
+    int code = read_stream(in, ret_text, ret_text_bytes);
+    fclose(in);
+    return code;
+}
+
+// --- programs ---------------------------------------------------------------------------------------------------------
 
 // FNV-1a over the instruction bytes, as brig_dsl_program.hash is made.
 static uint64_t hash_insns(const struct sock_filter *insns, size_t insn_count)
@@ -83,27 +156,24 @@ static uint64_t hash_insns(const struct sock_filter *insns, size_t insn_count)
     return hash;
 }
 
-static int load_raw(const char *verb, FILE *in, struct tool_subject *subject)
+static int load_raw(const char *verb, const struct import_source *source, struct tool_subject *subject)
 {
     struct brig_error error;
-    size_t limit = (BPF_MAXINSNS + 1) * sizeof(struct sock_filter);
-    struct sock_filter *insns = malloc(limit);
+    size_t count = source->text_bytes / sizeof(struct sock_filter);
+    if (count > BPF_MAXINSNS) {
+        return tool_complain(verb, "'%s' is too big: a program has at most %d instructions of 8 bytes", subject->name,
+                             BPF_MAXINSNS);
+    }
+    if (count == 0 || source->text_bytes % sizeof(struct sock_filter) != 0) {
+        return tool_complain(verb, "'%s' is not an array of 8-byte instructions: it has %zu bytes", subject->name,
+                             source->text_bytes);
+    }
+    struct sock_filter *insns = malloc(source->text_bytes);
     if (insns == NULL) {
         return tool_complain(verb, "out of memory");
     }
     subject->memory = insns;
-    size_t bytes = fread(insns, 1, limit, in);
-    if (ferror(in)) {
-        return tool_complain(verb, "cannot read '%s': %s", subject->name, strerror(errno));
-    }
-    if (bytes == limit) {
-        return tool_complain(verb, "'%s' is too big: a program has at most %d instructions of 8 bytes", subject->name,
-                             BPF_MAXINSNS);
-    }
-    if (bytes == 0 || bytes % sizeof *insns != 0) {
-        return tool_complain(verb, "'%s' is not an array of 8-byte instructions: it has %zu bytes", subject->name, bytes);
-    }
-    size_t count = bytes / sizeof *insns;
+    memcpy(insns, source->text, source->text_bytes);
     if (brig_dsl_validate(insns, count, &error) != BRIG_OK) {
         return tool_complain(verb, "'%s': the kernel would refuse instruction %lld: %s", subject->name, (long long)error.detail,
                              error.subject);
@@ -115,36 +185,184 @@ static int load_raw(const char *verb, FILE *in, struct tool_subject *subject)
     return -1;
 }
 
-static bool ends_in(const char *text, const char *end)
+static double elapsed_us(struct timespec from, struct timespec to)
 {
-    size_t text_bytes = strlen(text);
-    size_t end_bytes = strlen(end);
-    return text_bytes > end_bytes && strcmp(text + text_bytes - end_bytes, end) == 0;
+    return (double)(to.tv_sec - from.tv_sec) * 1e6 + (double)(to.tv_nsec - from.tv_nsec) / 1e3;
 }
 
-bool tool_is_raw(const char *name)
+static enum brig_code compile(struct tool_subject *subject, const struct brig_dsl_options *options, struct brig_dsl_arena *arena,
+                              struct brig_error *reterr)
 {
-    return strcmp(name, "-") == 0 || strchr(name, '/') != NULL || ends_in(name, ".bpf");
+    struct timespec start;
+    struct timespec end;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    enum brig_code code = brig_dsl_compile(subject->policy, options, arena, &subject->program, reterr);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    subject->compile_us = elapsed_us(start, end);
+    return code;
 }
 
-int tool_load(const char *verb, const char *name, const struct brig_dsl_options *options, struct tool_subject *ret_subject)
+// What a compile of a policy that people write by the thousand lines may take; pages that are not touched cost nothing.
+enum { ARENA_BYTES = 16 << 20 };
+
+static int make_rules(const char *verb, const struct tool_request *request, struct tool_subject *subject)
 {
-    int status;
-    *ret_subject = (struct tool_subject){.name = name};
-    ret_subject->program.arch = options->arch;
-    if (strcmp(name, "-") == 0) {
-        status = load_raw(verb, stdin, ret_subject);
-    } else if (tool_is_raw(name)) {
-        FILE *in = fopen(name, "rbe");
-        if (in == NULL) {
-            return tool_complain(verb, "cannot read '%s': %s", name, strerror(errno));
-        }
-        status = load_raw(verb, in, ret_subject);
-        fclose(in);
-    } else {
-        ret_subject->policy = tool_find_policy(verb, name);
-        status = ret_subject->policy == NULL ? TOOL_USAGE : load_policy(verb, options, ret_subject);
+    struct brig_error error;
+    struct brig_dsl_arena arena;
+    struct brig_dsl_options options = request->options;
+    subject->policy = subject->targets[0].policy;
+    subject->memory = malloc((1 + subject->target_count) * ARENA_BYTES);
+    if (subject->memory == NULL) {
+        return tool_complain(verb, "out of memory");
     }
+    options.arch = subject->targets[0].arch;
+    brig_dsl_arena_init(&arena, subject->memory, ARENA_BYTES);
+    if (!request->rows_only && compile(subject, &options, &arena, &error) != BRIG_OK) {
+        return tool_fail(verb, &error);
+    }
+    for (size_t i = 0; i < subject->target_count; i++) {
+        options.arch = subject->targets[i].arch;
+        brig_dsl_arena_init(&arena, (unsigned char *)subject->memory + (i + 1) * ARENA_BYTES, ARENA_BYTES);
+        if (brig_dsl_resolve(subject->targets[i].policy, &options, &arena, &subject->rules[i], &error) != BRIG_OK) {
+            return tool_fail(verb, &error);
+        }
+    }
+    return -1;
+}
+
+// --- the three kinds --------------------------------------------------------------------------------------------------
+
+static int load_built_in(const char *verb, const struct brig_dsl_policy *policy, const struct tool_request *request,
+                         struct tool_subject *subject)
+{
+    const struct tool_arguments *arguments = request->arguments;
+    if (arguments->arch_count != 1 && !request->rows_only) {
+        return tool_complain(verb, "a built-in policy's program is for one arch; give one --arch");
+    }
+    for (int i = 0; i < arguments->arch_count; i++) {
+        subject->targets[subject->target_count++] = (struct brig_dsl_target){.arch = arguments->arches[i], .policy = policy};
+    }
+    return make_rules(verb, request, subject);
+}
+
+static void print_warnings(const char *verb, const struct import_policies *imported)
+{
+    for (size_t i = 0; i < imported->warning_count; i++) {
+        const struct import_warning *warning = &imported->warnings[i];
+        if (warning->line > 0) {
+            tool_complain(verb, "%s:%d: warning: %s", warning->file, warning->line, warning->text);
+        } else {
+            tool_complain(verb, "%s: warning: %s", warning->file, warning->text);
+        }
+    }
+}
+
+static int load_import(const char *verb, const struct import_source *source, const struct format *format,
+                       const struct tool_request *request, struct tool_subject *subject)
+{
+    const struct tool_arguments *arguments = request->arguments;
+    struct import_reader reader = {.read = read_file};
+    struct import_error error;
+    char text[IMPORT_ERROR_TEXT_BYTES];
+    struct import_options options = {.arches = arguments->has_arch ? arguments->arches : NULL,
+                                     .arch_count = arguments->has_arch ? (size_t)arguments->arch_count : 0,
+                                     .capabilities = arguments->capabilities,
+                                     .capability_count = arguments->capability_count,
+                                     .kernel = request->options.kernel,
+                                     .reader = &reader};
+    if (!format->import(source, &options, &subject->imported, &error)) {
+        return tool_complain(verb, "%s", import_error_format(&error, text, sizeof text));
+    }
+    print_warnings(verb, &subject->imported);
+    subject->target_count = subject->imported.target_count;
+    memcpy(subject->targets, subject->imported.targets, subject->target_count * sizeof subject->targets[0]);
+    return make_rules(verb, request, subject);
+}
+
+// Returns: what to complain where POLICY is a raw program, or NULL.
+static const char *refusal(const struct tool_request *request)
+{
+    return request->refuses_raw == NULL && request->options.plain ? "a raw program has no plain form" : request->refuses_raw;
+}
+
+static int load_text(const char *verb, const struct import_source *source, const struct format *format,
+                     const struct tool_request *request, struct tool_subject *subject)
+{
+    if (format == NULL) {
+        format = format_of_content(source->text, source->text_bytes);
+    }
+    if (format == NULL) {
+        return tool_complain(verb, "cannot tell what '%s' is; name it %s, or say which with --from", subject->name, FORMAT_ENDINGS);
+    }
+    if (format->import != NULL) {
+        return load_import(verb, source, format, request, subject);
+    }
+    return refusal(request) != NULL ? tool_complain(verb, "%s", refusal(request)) : load_raw(verb, source, subject);
+}
+
+static int load_file(const char *verb, const struct format *format, const struct tool_request *request,
+                     struct tool_subject *subject)
+{
+    bool is_stdin = strcmp(subject->name, "-") == 0;
+    struct import_source source = {.name = is_stdin ? "<stdin>" : subject->name};
+    char *text = NULL;
+    if (format == raw_format && refusal(request) != NULL) { // known before the file is looked at
+        return tool_complain(verb, "%s", refusal(request));
+    }
+    int code = is_stdin ? read_stream(stdin, &text, &source.text_bytes) : read_file(NULL, subject->name, &text, &source.text_bytes);
+    if (code == EFBIG) {
+        return tool_complain(verb, "'%s' is too big: the limit is %d MiB", subject->name, FILE_BYTES_MAX >> 20);
+    }
+    if (code != 0) {
+        return tool_complain(verb, "cannot read '%s': %s", subject->name, strerror(code));
+    }
+    source.text = text;
+    int status = load_text(verb, &source, format, request, subject);
+    free(text);
+    return status;
+}
+
+static int load(const char *verb, const struct tool_request *request, struct tool_subject *subject)
+{
+    const char *name = subject->name;
+    const char *from = request->arguments->from;
+    const struct format *said = from == NULL ? NULL : format_of_option(verb, from);
+    if (from != NULL && said == NULL) {
+        return TOOL_USAGE;
+    }
+    if (strcmp(name, "-") == 0) {
+        return load_file(verb, said == NULL ? raw_format : said, request, subject);
+    }
+    const struct format *format = format_of_name(name);
+    const struct brig_dsl_policy *policy = format == NULL ? find_built_in(name) : NULL;
+    if (policy != NULL) {
+        return load_built_in(verb, policy, request, subject);
+    }
+    if (format == NULL && said == NULL && strchr(name, '/') == NULL) {
+        return complain_about_policy(verb, name);
+    }
+    return load_file(verb, format == NULL ? said : format, request, subject);
+}
+
+// --- for the verbs ----------------------------------------------------------------------------------------------------
+
+bool tool_make_request(const char *verb, const struct tool_arguments *arguments, struct tool_request *ret_request)
+{
+    *ret_request = (struct tool_request){
+        .options = {.arch = arguments->arches[0], .self_pid = TOOL_SELF_PID, .notify_fd = TOOL_NOTIFY_FD}, .arguments = arguments};
+    if (arguments->kernel != NULL && !tool_read_kernel(arguments->kernel, &ret_request->options.kernel)) {
+        tool_complain(verb, "'%s' is not a kernel version from 2.6 to %u.%u; give it as in 6.1", arguments->kernel,
+                      brig_dsl_newest_kernel() >> 8, brig_dsl_newest_kernel() & 0xffu);
+        return false;
+    }
+    return true;
+}
+
+int tool_load(const char *verb, const char *name, const struct tool_request *request, struct tool_subject *ret_subject)
+{
+    *ret_subject = (struct tool_subject){.name = name};
+    ret_subject->program.arch = request->options.arch;
+    int status = load(verb, request, ret_subject);
     if (status >= 0) {
         tool_free_subject(ret_subject);
     }
@@ -154,5 +372,16 @@ int tool_load(const char *verb, const char *name, const struct brig_dsl_options 
 void tool_free_subject(struct tool_subject *subject)
 {
     free(subject->memory);
+    import_free(&subject->imported);
     *subject = (struct tool_subject){.name = NULL};
+}
+
+const struct brig_dsl_rules *tool_rules(const struct tool_subject *subject, uint32_t audit_arch)
+{
+    for (size_t i = 0; i < subject->target_count; i++) {
+        if (brig_dsl_arch_audit(subject->targets[i].arch) == audit_arch) {
+            return &subject->rules[i];
+        }
+    }
+    return subject->target_count == 0 ? NULL : &subject->rules[0];
 }

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/import/rows.h"
+
 // --- errors -----------------------------------------------------------------------------------------------------------
 
 // How much of a long complaint is shown: it quotes what was typed, and the end says what to do about it.
@@ -70,45 +72,9 @@ int tool_complain_about_call(const char *verb, const char *name)
                          closest == NULL ? "" : closest, closest == NULL ? "" : "'?");
 }
 
-#define CLOSEST_BYTES_MAX 40
-
-// Levenshtein distance of two short names; one that cannot be in reach for long ones.
-static size_t edit_distance(const char *a, const char *b)
-{
-    size_t row[CLOSEST_BYTES_MAX + 1];
-    size_t a_bytes = strlen(a);
-    size_t b_bytes = strlen(b);
-    if (a_bytes > CLOSEST_BYTES_MAX || b_bytes > CLOSEST_BYTES_MAX) {
-        return SIZE_MAX;
-    }
-    for (size_t j = 0; j <= b_bytes; j++) {
-        row[j] = j;
-    }
-    for (size_t i = 1; i <= a_bytes; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_bytes; j++) {
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            best = row[j] + 1 < best ? row[j] + 1 : best;
-            row[j] = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-        }
-    }
-    return row[b_bytes];
-}
-
 const char *tool_closest(const char *name, const char *const *candidates, size_t candidate_count)
 {
-    const char *closest = NULL;
-    size_t least = strlen(name) / 3 + 2;
-    for (size_t i = 0; i < candidate_count; i++) {
-        size_t distance = edit_distance(name, candidates[i]);
-        if (distance < least) {
-            least = distance;
-            closest = candidates[i];
-        }
-    }
-    return closest;
+    return import_closest(name, candidates, candidate_count);
 }
 
 // --- options ----------------------------------------------------------------------------------------------------------
@@ -204,6 +170,36 @@ static int add_arch(const char *verb, const char *name, struct tool_arguments *a
     return -1;
 }
 
+static int add_capabilities(const char *verb, char *names, struct tool_arguments *arguments)
+{
+    char *rest = NULL;
+    for (char *name = strtok_r(names, ",", &rest); name != NULL; name = strtok_r(NULL, ",", &rest)) {
+        if (arguments->capability_count == TOOL_CAPABILITY_MAX) {
+            return tool_complain(verb, "more than %d capabilities", TOOL_CAPABILITY_MAX);
+        }
+        arguments->capabilities[arguments->capability_count++] = name;
+    }
+    return -1;
+}
+
+// Notes an option that means the same to every verb that has it. Returns: -1 to go on, else the exit status.
+static int note_shared(const char *verb, const char *option, char *value, struct tool_arguments *arguments)
+{
+    if (strcmp(option, "arch") == 0) {
+        arguments->has_arch = true;
+        return add_arch(verb, value, arguments);
+    }
+    if (strcmp(option, "cap") == 0) {
+        return add_capabilities(verb, value, arguments);
+    }
+    if (strcmp(option, "kernel") == 0) {
+        arguments->kernel = value;
+    } else if (strcmp(option, "from") == 0) {
+        arguments->from = value;
+    }
+    return -1;
+}
+
 // A negative number is an operand, not an option: a space before it hides it from getopt, and no reader of numbers minds.
 static void hide_negative_numbers(int argc, char **argv)
 {
@@ -239,11 +235,14 @@ int tool_parse(const char *verb, const struct tool_option *options, int argc, ch
             return complain_about_option(verb, options, argv[optind - 1]);
         }
         ret_arguments->values[index] = optarg == NULL ? "" : optarg;
-        if (strcmp(options[index].name, "arch") == 0) {
-            int status = add_arch(verb, optarg, ret_arguments);
-            if (status >= 0) {
-                return status;
-            }
+        if (ret_arguments->given_count == TOOL_GIVEN_MAX) {
+            return tool_complain(verb, "more than %d options", TOOL_GIVEN_MAX);
+        }
+        ret_arguments->given[ret_arguments->given_count].option = index;
+        ret_arguments->given[ret_arguments->given_count++].value = ret_arguments->values[index];
+        int status = note_shared(verb, options[index].name, optarg, ret_arguments);
+        if (status >= 0) {
+            return status;
         }
     }
     if (ret_arguments->arch_count == 0) {

@@ -8,6 +8,8 @@
 #include <stdio.h>
 
 #include "bpf_dsl/program.h"
+#include "tools/import/import.h"
+#include "tools/profile/profile.h"
 
 // Exit statuses of every verb (but the ones that pass on a program's own).
 enum tool_exit {
@@ -32,8 +34,10 @@ extern const struct tool_verb tool_verbs[];
 
 // --- options ----------------------------------------------------------------------------------------------------------
 
-#define TOOL_OPTION_MAX 16
+#define TOOL_OPTION_MAX 20
 #define TOOL_ARCH_MAX 8
+#define TOOL_GIVEN_MAX 64
+#define TOOL_CAPABILITY_MAX 64
 
 struct tool_option {
     const char *name;  // long form without dashes; NULL closes the table
@@ -47,6 +51,14 @@ struct tool_option {
     { \
         "arch", 'a', "ARCH", "target: x86_64, i386, aarch64, arm or riscv64 (this machine's)" \
     }
+#define TOOL_OPTION_FROM \
+    { \
+        "from", 0, "FORMAT", "what - or a FILE whose name does not say it is: bpf (-: bpf)" \
+    }
+#define TOOL_OPTION_CAP \
+    { \
+        "cap", 0, "CAP,...", "capabilities that an OCI profile's includes and excludes find, as in CAP_SYS_ADMIN (none)" \
+    }
 #define TOOL_OPTION_OUTPUT \
     { \
         "output", 'o', "FILE", "write to FILE instead of standard output" \
@@ -57,7 +69,20 @@ struct tool_option {
     }
 #define TOOL_OPTION_KERNEL \
     { \
-        "kernel", 0, "VERSION", "baseline kernel instead of the policy's, as in 6.1" \
+        "kernel", 0, "VERSION", \
+            "baseline kernel instead of the policy's, and what an OCI profile's minKernel is compared with, as in 6.1" \
+    }
+#define TOOL_OPTION_COLOR \
+    { \
+        "color", 0, "WHEN", "auto, always or never; auto heeds NO_COLOR" \
+    }
+#define TOOL_OPTION_PROFILE \
+    { \
+        "profile", 0, "FILE", "recorded calls, which are to be decided fast; repeatable, adds up" \
+    }
+#define TOOL_OPTION_PROFILE_TYPE \
+    { \
+        "profile-type", 0, "TYPE", "count only rows of this process type" \
     }
 #define TOOL_OPTION_PLAIN \
     { \
@@ -67,8 +92,18 @@ struct tool_option {
 struct tool_arguments {
     const char
         *values[TOOL_OPTION_MAX]; // by index in the option table: the value, "" for an option without value, NULL if not given
+    struct {
+        int option; // index in the option table
+        const char *value;
+    } given[TOOL_GIVEN_MAX]; // every option, in order: for those that may be repeated
+    int given_count;
     enum brig_dsl_arch arches[TOOL_ARCH_MAX]; // every --arch, in order; the native one if none was given
     int arch_count;
+    bool has_arch;                                 // whether --arch was given
+    const char *kernel;                            // of --kernel, or NULL
+    const char *from;                              // of --from, or NULL
+    const char *capabilities[TOOL_CAPABILITY_MAX]; // every --cap, its commas taken apart
+    size_t capability_count;
     char **operands;
     int operand_count;
 };
@@ -109,27 +144,49 @@ void tool_print_json(FILE *out, json_t *json);
 
 // --- policies and programs --------------------------------------------------------------------------------------------
 
-// What POLICY names on the command line: a policy of ours, or a raw program.
-struct tool_subject {
-    const char *name;
-    const struct brig_dsl_policy *policy; // NULL for a raw program
-    struct brig_dsl_rules rules;          // of the policy, for the arch asked for
-    struct brig_dsl_program program;      // compiled, or as read (then without traps)
-    void *memory;                         // all of it
-    double compile_us;                    // 0 for a raw program
+// What a verb wants of the POLICY that its command line names.
+struct tool_request {
+    struct brig_dsl_options options;        // arch: the first one asked for
+    const struct tool_arguments *arguments; // arches, --from and --cap
+    const char *refuses_raw;                // what to complain where POLICY is a raw program, or NULL: it may be one
+    bool rows_only;                         // no program is made; several arches may then be asked for of any policy
 };
 
-// Finds a built-in policy by name, complaining with a suggestion. Returns: NULL if there is none.
-const struct brig_dsl_policy *tool_find_policy(const char *verb, const char *name);
-// Returns: whether POLICY names a raw program rather than a built-in policy: "-", FILE.bpf, or anything with a slash.
-bool tool_is_raw(const char *name);
+// What POLICY names: a policy of ours, one that was imported, or a raw program.
+struct tool_subject {
+    const char *name;
+    const struct brig_dsl_policy *policy; // of the first target; NULL for a raw program
+    struct brig_dsl_target targets[TOOL_ARCH_MAX];
+    struct brig_dsl_rules rules[TOOL_ARCH_MAX]; // of each target
+    size_t target_count;                        // 0 for a raw program
+    struct brig_dsl_program program;            // compiled, or as read (then without traps)
+    struct import_policies imported;
+    void *memory;      // of rules and program
+    double compile_us; // of the compile: rows in, checked program out; what was read and imported before it does not count.
+                       // 0 for a raw program
+};
+
 // Run-time slots of programs that are compiled to be looked at: fixed, so that the same policy always gives the same bytes.
 enum { TOOL_SELF_PID = 4242, TOOL_NOTIFY_FD = 3 };
-// The options of a compile for `arch`, with these slots. Returns: false after having complained.
-bool tool_compile_options(const char *verb, enum brig_dsl_arch arch, const char *kernel, struct brig_dsl_options *ret_options);
-// Loads what `name` says: a built-in policy (compiled) or FILE.bpf, or - for a raw program on standard input (validated).
+// Makes the request of a command line, for its first arch. Returns: false after having complained. `arguments` is kept.
+bool tool_make_request(const char *verb, const struct tool_arguments *arguments, struct tool_request *ret_request);
+// Loads what `name` says: a built-in policy, FILE.json (an OCI profile), FILE.bpf (a raw program, validated), any other file with
+// a slash in its name or of the form that --from says, or - for standard input. Warnings of an import go to standard error.
 // Returns: -1 to go on, else the exit status to return at once. The subject is freed by tool_free_subject.
-int tool_load(const char *verb, const char *name, const struct brig_dsl_options *options, struct tool_subject *ret_subject);
+int tool_load(const char *verb, const char *name, const struct tool_request *request, struct tool_subject *ret_subject);
 void tool_free_subject(struct tool_subject *subject);
+
+// --- recorded calls ---------------------------------------------------------------------------------------------------
+
+// Reads every file given for the option at index `option`, a TOOL_OPTION_PROFILE that TOOL_OPTION_PROFILE_TYPE follows, and says
+// on standard error what of them could not be used in full.
+//
+// Returns: -1 to go on, else the exit status to return at once. Without such an option `ret_profile` is empty: no calls, and
+// tool_profile_calls gives NULL. It is freed by profile_free.
+int tool_read_profiles(const char *verb, const struct tool_arguments *arguments, int option, struct profile *ret_profile);
+// Returns: what a compile takes (struct brig_dsl_options.profile), which lives as long as `profile`; NULL for an empty one.
+const struct brig_dsl_profile *tool_profile_calls(const struct profile *profile);
+// Returns: the rules that decide calls of this arch; NULL for a raw program.
+const struct brig_dsl_rules *tool_rules(const struct tool_subject *subject, uint32_t audit_arch);
 
 #endif
