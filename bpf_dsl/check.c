@@ -1,9 +1,10 @@
 // check: proves that the bytes of a program decide what the rules say, for every arch, number and argument.
 //
-// Takes: a program, and the rules (or the evaluator) that it was made from. Gives: equal, different, or undecided. Guarantees:
-// "equal" is a proof over all inputs: each number that is a call is compared by itself, all numbers that are no call in bulk.
-// Production code: it runs in every compile. Known weaknesses: it trusts the tables (number of each call) and the resolved rules;
-// its budget ends before some programs that test many masks of one word, or whose rules overlap in many arguments at once.
+// Takes: a program, and the rules (or the evaluators) that it was made from, for each of its arches. Gives: equal, different, or
+// undecided. Guarantees: "equal" is a proof over all inputs: each number that is a call is compared by itself, all numbers that
+// are no call in bulk. Production code: it runs in every compile. Known weaknesses: it trusts the tables (number of each call) and
+// the resolved rules; its budget ends before some programs that test many masks of one word, or whose rules overlap in many
+// arguments at once.
 #include "bpf_dsl/check.h"
 
 #include <linux/seccomp.h>
@@ -16,6 +17,7 @@ enum { CHECK_DENSE_NRS = 1024 };
 
 struct reader {
     const struct dsl_check_input *input;
+    const struct dsl_target *target; // at work
     struct brig_dsl_arena *arena;
     struct check_subjects subjects;
     const struct check_subject *unknown;
@@ -44,12 +46,12 @@ static const struct check_subject *constant(struct reader *reader, uint32_t ret)
 // Equal expressions are one node, so an evaluator that says the same again makes no new ones.
 static bool ask_again(struct reader *reader, enum brig_dsl_call call, struct check_subject *subject)
 {
-    const struct brig_dsl_evaluator *evaluator = reader->input->evaluator;
+    enum brig_dsl_arch arch = reader->target->arch;
+    const struct brig_dsl_evaluator *evaluator = &reader->target->evaluator;
     struct brig_dsl_builder *builder = reader->input->builder;
-    struct brig_dsl_verdict verdict =
-        dsl_builder_accept(builder, evaluator->evaluate(evaluator->context, builder, call, reader->input->arch));
+    struct brig_dsl_verdict verdict = dsl_builder_accept(builder, evaluator->evaluate(evaluator->context, builder, call, arch));
     if (builder->nodes.count > reader->node_count) {
-        reader->wavering_nr = reader->is_wavering ? reader->wavering_nr : (uint32_t)brig_dsl_call_nr(call, reader->input->arch);
+        reader->wavering_nr = reader->is_wavering ? reader->wavering_nr : (uint32_t)brig_dsl_call_nr(call, arch);
         reader->is_wavering = true;
         *subject = (struct check_subject){.ret = 0};
         return true;
@@ -60,7 +62,7 @@ static bool ask_again(struct reader *reader, enum brig_dsl_call call, struct che
 // What the rules, or the evaluator, say about `call`; BRIG_SYS_NONE stands for every number that is none.
 static const struct check_subject *read_call(struct reader *reader, enum brig_dsl_call call)
 {
-    const struct brig_dsl_rules *rules = reader->input->rules;
+    const struct brig_dsl_rules *rules = reader->target->rules;
     if (rules != NULL && (call == BRIG_SYS_NONE || rules->calls[call].rule_count == 0)) {
         bool is_new = call == BRIG_SYS_NONE || brig_dsl_call_since(call) > rules->kernel;
         return constant(reader, is_new ? rules->unknown_ret : rules->fallback_ret);
@@ -117,7 +119,7 @@ static void add_sparse_calls(struct reader *reader, uint32_t from)
         enum brig_dsl_call next = BRIG_SYS_NONE;
         uint32_t next_nr = UINT32_MAX;
         for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT; call++) {
-            int32_t nr = brig_dsl_call_nr((enum brig_dsl_call)call, reader->input->arch);
+            int32_t nr = brig_dsl_call_nr((enum brig_dsl_call)call, reader->target->arch);
             if (nr >= 0 && (uint32_t)nr >= from && (uint32_t)nr < next_nr) {
                 next = (enum brig_dsl_call)call;
                 next_nr = (uint32_t)nr;
@@ -133,23 +135,39 @@ static void add_sparse_calls(struct reader *reader, uint32_t from)
 
 static void read_numbers(struct reader *reader)
 {
-    const struct dsl_check_input *input = reader->input;
+    const struct dsl_target *target = reader->target;
+    const struct brig_dsl_rules *rules = target->rules;
     for (uint32_t nr = 0; nr < CHECK_DENSE_NRS; nr++) {
-        enum brig_dsl_call call = brig_dsl_call_by_nr(nr, input->arch);
+        enum brig_dsl_call call = brig_dsl_call_by_nr(nr, target->arch);
         if (call != BRIG_SYS_NONE) {
             add_number(reader, nr, read_call(reader, call));
         }
     }
-    if (input->rules != NULL ? !input->rules->is_import : !input->evaluator->is_bare) {
+    if (rules != NULL ? !rules->is_import : !target->evaluator.is_bare) {
         add_number(reader, BRIG_DSL_DIE_NR, constant(reader, SECCOMP_RET_KILL_PROCESS));
         add_number(reader, BRIG_DSL_PROBE_NR, constant(reader, SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO));
     }
     add_sparse_calls(reader, BRIG_DSL_PROBE_NR + 1);
-    if (input->arch == BRIG_DSL_X86_64) {
+    if (target->arch == BRIG_DSL_X86_64) {
         add_numbers(reader, 0x3fffffff, reader->unknown);
-        add_numbers(reader, 0x7fffffff, constant(reader, input->rules != NULL ? input->rules->x32_ret : input->evaluator->x32_ret));
+        add_numbers(reader, 0x7fffffff, constant(reader, rules != NULL ? rules->x32_ret : target->evaluator.x32_ret));
     }
     add_numbers(reader, UINT32_MAX, reader->unknown);
+}
+
+// Reads what is said about every number of one arch.
+static void read_target(struct reader *reader, const struct dsl_target *target, struct check_target *ret_target)
+{
+    reader->target = target;
+    // Each call gives a run of its own and one after it; then the reserved numbers, x32, and the end.
+    reader->numbers = DSL_ARENA_ARRAY(reader->arena, struct check_numbers, 2 * BRIG_SYS_COUNT + 8);
+    reader->count = 0;
+    reader->unknown = read_call(reader, BRIG_SYS_NONE);
+    if (reader->unknown != NULL) {
+        read_numbers(reader);
+    }
+    *ret_target = (struct check_target){
+        .audit_arch = brig_dsl_arch_audit(target->arch), .numbers = reader->numbers, .number_count = reader->count};
 }
 
 // An evaluator is asked again, so its conditions are read by node. All nodes that there will be are there already.
@@ -169,38 +187,46 @@ static bool start_expressions(struct reader *reader)
     return true;
 }
 
+// Reads all targets. Returns: EQUAL, or what comes of it already.
+static enum dsl_checked read_targets(struct reader *reader, struct check_target *ret_targets, uint32_t *ret_nr)
+{
+    if (reader->input->targets[0].rules == NULL && !start_expressions(reader)) {
+        return DSL_CHECKED_UNDECIDED;
+    }
+    for (uint32_t i = 0; i < reader->input->target_count; i++) {
+        read_target(reader, &reader->input->targets[i], &ret_targets[i]);
+    }
+    if (reader->is_wavering) {
+        *ret_nr = reader->wavering_nr;
+        return DSL_CHECKED_DIFFERENT;
+    }
+    return reader->is_short || reader->arena->exhausted ? DSL_CHECKED_UNDECIDED : DSL_CHECKED_EQUAL;
+}
+
 enum dsl_checked dsl_check(const struct dsl_check_input *input, struct brig_dsl_arena *arena, uint32_t *ret_nr)
 {
     struct reader reader = {.input = input, .arena = arena};
-    // Each call gives a run of its own and one after it; then the reserved numbers, x32, and the end.
-    reader.numbers = DSL_ARENA_ARRAY(arena, struct check_numbers, 2 * BRIG_SYS_COUNT + 8);
-    if (reader.numbers == NULL || (input->rules == NULL && !start_expressions(&reader))) {
-        return DSL_CHECKED_UNDECIDED;
-    }
-    reader.unknown = read_call(&reader, BRIG_SYS_NONE);
-    if (reader.unknown != NULL) {
-        read_numbers(&reader);
-    }
-    if (reader.is_wavering) {
-        *ret_nr = reader.wavering_nr;
-        return DSL_CHECKED_DIFFERENT;
-    }
+    const struct dsl_target *first = &input->targets[0];
     struct dsl_check_walk *walk = DSL_ARENA_NEW(arena, struct dsl_check_walk);
-    if (arena->exhausted || reader.is_short || walk == NULL) {
+    struct check_target *targets = DSL_ARENA_ARRAY(arena, struct check_target, input->target_count);
+    if (walk == NULL || targets == NULL) {
         return DSL_CHECKED_UNDECIDED;
+    }
+    enum dsl_checked checked = read_targets(&reader, targets, ret_nr);
+    if (checked != DSL_CHECKED_EQUAL) {
+        return checked;
     }
     *walk = (struct dsl_check_walk){
         .insns = input->insns,
         .insn_count = input->insn_count,
         .subjects = &reader.subjects,
-        .numbers = reader.numbers,
-        .number_count = reader.count,
-        .audit_arch = brig_dsl_arch_audit(input->arch),
-        .foreign = constant(&reader, input->rules != NULL ? input->rules->foreign_ret : input->evaluator->foreign_ret)};
+        .targets = targets,
+        .target_count = input->target_count,
+        .foreign = constant(&reader, first->rules != NULL ? first->rules->foreign_ret : first->evaluator.foreign_ret)};
     if (walk->foreign == NULL) {
         return DSL_CHECKED_UNDECIDED;
     }
-    enum dsl_checked checked = dsl_check_walk(walk, arena);
+    checked = dsl_check_walk(walk, arena);
     *ret_nr = walk->nr;
     return checked;
 }

@@ -20,12 +20,18 @@ enum dsl_checked {
     DSL_CHECKED_UNDECIDED, // out of budget or arena, or the program does what the walk does not follow
 };
 
-struct dsl_check_input {
-    const struct brig_dsl_rules *rules; // what the program must say; NULL: what `evaluator` says, asked again
-    const struct brig_dsl_evaluator *evaluator;
-    struct brig_dsl_builder *builder; // with `evaluator` only
+// One of the arches of a program, and who decides its calls.
+struct dsl_target {
     enum brig_dsl_arch arch;
-    const struct sock_filter *insns; // valid
+    const struct brig_dsl_rules *rules; // what the program must say; NULL: what `evaluator` says, asked again
+    struct brig_dsl_evaluator evaluator;
+};
+
+struct dsl_check_input {
+    const struct dsl_target *targets; // the first one says what other arches get; all of a kind
+    uint32_t target_count;
+    struct brig_dsl_builder *builder; // without rules only
+    const struct sock_filter *insns;  // valid
     uint32_t insn_count;
 };
 

@@ -168,6 +168,13 @@ struct check_numbers {
     const struct check_subject *subject;
 };
 
+// One of the arches of the program, and what must be said about its numbers.
+struct check_target {
+    uint32_t audit_arch;
+    const struct check_numbers *numbers; // cover 0 .. 2^32-1
+    uint32_t number_count;
+};
+
 // What was found out about the program as text: who is jumped to, what is read.
 struct check_insn {
     uint16_t words; // bit per word that may be loaded from here on
@@ -179,10 +186,9 @@ struct dsl_check_walk {
     const struct sock_filter *insns;
     uint32_t insn_count;
     const struct check_subjects *subjects;
-    const struct check_numbers *numbers; // cover 0 .. 2^32-1
-    uint32_t number_count;
-    uint32_t audit_arch;
-    const struct check_subject *foreign;
+    const struct check_target *targets;
+    uint32_t target_count;
+    const struct check_subject *foreign; // all other arches
     struct check_facts facts;
     uint32_t nr; // where the program differs
 

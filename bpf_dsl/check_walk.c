@@ -311,13 +311,13 @@ static enum dsl_checked go_on_with_numbers(struct dsl_check_walk *walk, const st
 }
 
 // Index of the run that has `nr`.
-static uint32_t find_numbers(const struct dsl_check_walk *walk, uint32_t nr)
+static uint32_t find_numbers(const struct check_target *target, uint32_t nr)
 {
     uint32_t low = 0;
-    uint32_t high = walk->number_count - 1;
+    uint32_t high = target->number_count - 1;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (walk->numbers[middle].last < nr) {
+        if (target->numbers[middle].last < nr) {
             low = middle + 1;
         } else {
             high = middle;
@@ -326,37 +326,58 @@ static uint32_t find_numbers(const struct dsl_check_walk *walk, uint32_t nr)
     return low;
 }
 
-static enum dsl_checked go_on_with_all_numbers(struct dsl_check_walk *walk, const struct path *path)
+static enum dsl_checked go_on_with_all_numbers(struct dsl_check_walk *walk, const struct path *path,
+                                               const struct check_target *target)
 {
     struct check_range range = dsl_check_set_of(&walk->facts, CHECK_NR, ALL).range;
     enum dsl_checked checked = DSL_CHECKED_EQUAL;
-    for (uint32_t i = find_numbers(walk, range.lo);
-         checked == DSL_CHECKED_EQUAL && i < walk->number_count && walk->numbers[i].first <= range.hi; i++) {
+    for (uint32_t i = find_numbers(target, range.lo);
+         checked == DSL_CHECKED_EQUAL && i < target->number_count && target->numbers[i].first <= range.hi; i++) {
         walk->facts.steps++;
-        checked = go_on_with_numbers(walk, path, walk->numbers[i]);
+        checked = go_on_with_numbers(walk, path, target->numbers[i]);
     }
+    return checked;
+}
+
+static enum dsl_checked go_on_with_foreign(struct dsl_check_walk *walk, const struct path *path)
+{
+    struct check_facts *facts = &walk->facts;
+    struct dsl_check_mark mark = dsl_check_mark(facts);
+    struct check_set arch = dsl_check_set_of(facts, CHECK_ARCH, ALL);
+    enum dsl_checked checked = DSL_CHECKED_EQUAL;
+    for (uint32_t i = 0; i < walk->target_count; i++) {
+        arch.range = dsl_check_without(facts, arch.range, walk->targets[i].audit_arch);
+    }
+    struct check_range others = fit(facts, &arch, arch.range);
+    if (others.lo <= others.hi) {
+        learn(facts, CHECK_ARCH, ALL, others);
+        checked = go_on(walk, path, walk->foreign);
+    }
+    dsl_check_rewind(facts, mark);
+    return checked;
+}
+
+static enum dsl_checked go_on_with_target(struct dsl_check_walk *walk, const struct path *path, const struct check_target *target)
+{
+    struct check_facts *facts = &walk->facts;
+    const struct check_range ours = {.lo = target->audit_arch, .hi = target->audit_arch};
+    struct check_set arch = dsl_check_set_of(facts, CHECK_ARCH, ALL);
+    if (!dsl_check_set_meets(facts, &arch, ours.lo, ours.hi)) {
+        return DSL_CHECKED_EQUAL;
+    }
+    struct dsl_check_mark mark = dsl_check_mark(facts);
+    learn(facts, CHECK_ARCH, ALL, ours);
+    enum dsl_checked checked = go_on_with_all_numbers(walk, path, target);
+    dsl_check_rewind(facts, mark);
     return checked;
 }
 
 // The path returns, or loads something other than arch and number: from here on it matters whose call it is.
 static enum dsl_checked go_on_with_all(struct dsl_check_walk *walk, const struct path *path)
 {
-    struct check_facts *facts = &walk->facts;
-    const struct check_range ours = {.lo = walk->audit_arch, .hi = walk->audit_arch};
-    struct check_set arch = dsl_check_set_of(facts, CHECK_ARCH, ALL);
-    bool can_be_ours = dsl_check_set_meets(facts, &arch, ours.lo, ours.hi);
-    struct dsl_check_mark mark = dsl_check_mark(facts);
-    enum dsl_checked checked = DSL_CHECKED_EQUAL;
-    struct check_range others = fit(facts, &arch, dsl_check_without(facts, arch.range, walk->audit_arch));
-    if (others.lo <= others.hi) {
-        learn(facts, CHECK_ARCH, ALL, others);
-        checked = go_on(walk, path, walk->foreign);
-    }
-    dsl_check_rewind(facts, mark);
-    if (checked == DSL_CHECKED_EQUAL && can_be_ours) {
-        learn(facts, CHECK_ARCH, ALL, ours);
-        checked = go_on_with_all_numbers(walk, path);
-        dsl_check_rewind(facts, mark);
+    enum dsl_checked checked = go_on_with_foreign(walk, path);
+    for (uint32_t i = 0; checked == DSL_CHECKED_EQUAL && i < walk->target_count; i++) {
+        checked = go_on_with_target(walk, path, &walk->targets[i]);
     }
     return checked;
 }

@@ -16,7 +16,6 @@
 // place, and is checked as well.
 #include "bpf_dsl/compile.h"
 
-#include "bpf_dsl/check.h"
 #include "bpf_dsl/codegen.h"
 #include "bpf_dsl/describe.h"
 #include "bpf_dsl/plain.h"
@@ -41,9 +40,14 @@ static enum brig_code build_expressions(struct dsl_compilation *compilation)
 {
     struct brig_dsl_arena *arena = compilation->arena;
     compilation->builder = DSL_ARENA_NEW(arena, struct brig_dsl_builder);
-    if (compilation->builder == NULL || !dsl_builder_init(compilation->builder, arena) ||
-        !dsl_ranges_build(&compilation->evaluator, compilation->options->arch, compilation->builder, &compilation->ranges)) {
+    if (compilation->builder == NULL || !dsl_builder_init(compilation->builder, arena)) {
         return out_of_arena(compilation);
+    }
+    for (uint32_t i = 0; i < compilation->target_count; i++) {
+        const struct dsl_target *target = &compilation->targets[i];
+        if (!dsl_ranges_build(&target->evaluator, target->arch, compilation->builder, &compilation->ranges[i])) {
+            return out_of_arena(compilation);
+        }
     }
     if (compilation->builder->nodes.full) {
         return fail(compilation, BRIG_PROGRAM_TOO_BIG, (int64_t)compilation->builder->nodes.count);
@@ -62,6 +66,12 @@ static bool fits(struct dsl_compilation *compilation)
     return false;
 }
 
+// What calls of any other arch get.
+static uint32_t foreign_ret(const struct dsl_compilation *compilation)
+{
+    return compilation->targets[0].evaluator.foreign_ret;
+}
+
 // From expressions to the optimised program. Returns: false when it explodes, does not fit, or the arena is exhausted.
 static bool emit_optimised(struct dsl_compilation *compilation, bool prefer_chains)
 {
@@ -74,7 +84,8 @@ static bool emit_optimised(struct dsl_compilation *compilation, bool prefer_chai
         return false;
     }
     compilation->lowering.prefer_chains = prefer_chains;
-    compilation->root = dsl_ranges_decide(&compilation->ranges, compilation->evaluator.foreign_ret, &compilation->lowering);
+    compilation->root =
+        dsl_ranges_decide(compilation->ranges, compilation->target_count, foreign_ret(compilation), &compilation->lowering);
     if (compilation->lowering.gave_up || arena->exhausted) {
         return false;
     }
@@ -87,16 +98,16 @@ static bool emit_plain(struct dsl_compilation *compilation)
 {
     compilation->is_plain = true;
     return dsl_emitter_init(&compilation->emitter, compilation->arena) &&
-           dsl_plain(&compilation->ranges, compilation->evaluator.foreign_ret, compilation->builder, &compilation->emitter) &&
+           dsl_plain(compilation->ranges, compilation->target_count, foreign_ret(compilation), compilation->builder,
+                     &compilation->emitter) &&
            fits(compilation);
 }
 
 static enum dsl_checked check(struct dsl_compilation *compilation, uint32_t *ret_nr)
 {
-    const struct dsl_check_input input = {.rules = compilation->rules,
-                                          .evaluator = &compilation->evaluator,
+    const struct dsl_check_input input = {.targets = compilation->targets,
+                                          .target_count = compilation->target_count,
                                           .builder = compilation->builder,
-                                          .arch = compilation->options->arch,
                                           .insns = dsl_emitted(&compilation->emitter),
                                           .insn_count = compilation->emitter.head};
     return dsl_check(&input, compilation->arena, ret_nr);
@@ -111,6 +122,12 @@ static enum brig_code compile_plain(struct dsl_compilation *compilation)
     }
     // Undecided is as far as it goes: there is no simpler program to fall back to.
     return check(compilation, &nr) == DSL_CHECKED_DIFFERENT ? fail(compilation, BRIG_BUG_CHECK_FAILED, nr) : BRIG_OK;
+}
+
+void dsl_compile_add_rules(struct dsl_compilation *compilation, const struct brig_dsl_rules *rules)
+{
+    compilation->targets[compilation->target_count++] =
+        (struct dsl_target){.arch = rules->arch, .rules = rules, .evaluator = dsl_rules_evaluator(rules)};
 }
 
 enum brig_code dsl_compile(struct dsl_compilation *compilation)
@@ -152,27 +169,32 @@ static uint64_t hash_insns(const struct sock_filter *insns, uint32_t count)
 
 static struct brig_dsl_program program_of(const struct dsl_compilation *compilation)
 {
+    const struct dsl_target *first = &compilation->targets[0];
     struct brig_dsl_program program = {.insns = dsl_emitted(&compilation->emitter),
                                        .insn_count = compilation->emitter.head,
-                                       .arch = compilation->options->arch,
+                                       .arch = first->arch,
                                        .is_plain = compilation->is_plain};
     program.hash = hash_insns(program.insns, program.insn_count);
-    if (compilation->rules != NULL) {
-        program.traps = compilation->rules->traps;
-        program.trap_count = compilation->rules->trap_count;
-        program.policy = compilation->rules->policy->name;
+    if (first->rules != NULL) {
+        program.traps = first->rules->traps;
+        program.trap_count = first->rules->trap_count;
+        program.policy = first->rules->policy->name;
     }
     return program;
+}
+
+static enum brig_code fail_argument(const char *name, int64_t value, struct brig_error *reterr)
+{
+    return brig_error_set(reterr, (struct brig_error){.code = BRIG_BAD_ARGUMENT, .step = STEP, .subject = name, .detail = value});
 }
 
 enum brig_code brig_dsl_compile_with(const struct brig_dsl_evaluator *evaluator, const struct brig_dsl_options *options,
                                      struct brig_dsl_arena *arena, struct brig_dsl_program *ret_program, struct brig_error *reterr)
 {
-    struct dsl_compilation compilation = {.options = options, .arena = arena, .evaluator = *evaluator};
+    struct dsl_compilation compilation = {
+        .options = options, .arena = arena, .targets = {{.arch = options->arch, .evaluator = *evaluator}}, .target_count = 1};
     if ((unsigned)options->arch >= BRIG_DSL_ARCH_COUNT) {
-        return brig_error_set(
-            reterr,
-            (struct brig_error){.code = BRIG_BAD_ARGUMENT, .step = STEP, .subject = "arch", .detail = (int64_t)options->arch});
+        return fail_argument("arch", (int64_t)options->arch, reterr);
     }
     if (dsl_compile(&compilation) != BRIG_OK) {
         return brig_error_set(reterr, compilation.error);
@@ -181,29 +203,63 @@ enum brig_code brig_dsl_compile_with(const struct brig_dsl_evaluator *evaluator,
     return BRIG_OK;
 }
 
-static enum brig_code compile_policy(const struct brig_dsl_policy *policy, struct brig_dsl_rules *rules,
-                                     struct dsl_compilation *compilation, struct brig_error *reterr)
+// Says what is wrong with a list of targets as a whole.
+static enum brig_code check_targets(const struct brig_dsl_target *targets, size_t count, struct brig_error *reterr)
 {
-    enum brig_code code = brig_dsl_resolve(policy, compilation->options, compilation->arena, rules, reterr);
-    if (code != BRIG_OK) {
-        return code;
+    uint32_t seen = 0;
+    if (count == 0) {
+        return fail_argument("target_count", 0, reterr);
     }
-    compilation->rules = rules;
-    compilation->evaluator = dsl_rules_evaluator(rules);
-    code = dsl_compile(compilation);
-    return code == BRIG_OK ? BRIG_OK : brig_error_set(reterr, compilation->error);
+    for (size_t i = 0; i < count; i++) {
+        unsigned arch = (unsigned)targets[i].arch;
+        if (arch >= BRIG_DSL_ARCH_COUNT || (seen & 1u << arch) != 0) {
+            return fail_argument("arch", (int64_t)arch, reterr);
+        }
+        if (count > 1 && targets[i].policy->import == NULL) {
+            return fail_argument("policy", 0, reterr);
+        }
+        seen |= 1u << arch;
+    }
+    return BRIG_OK;
+}
+
+// Resolves and compiles checked targets. `ret_rules` has room for each and must outlive the compilation.
+static enum brig_code compile_targets(struct dsl_compilation *compilation, const struct brig_dsl_target *targets, size_t count,
+                                      struct brig_dsl_rules *ret_rules, struct brig_error *reterr)
+{
+    struct brig_dsl_options options = *compilation->options;
+    for (size_t i = 0; i < count; i++) {
+        options.arch = targets[i].arch;
+        enum brig_code code = brig_dsl_resolve(targets[i].policy, &options, compilation->arena, &ret_rules[i], reterr);
+        if (code != BRIG_OK) {
+            return code;
+        }
+        dsl_compile_add_rules(compilation, &ret_rules[i]);
+    }
+    return dsl_compile(compilation) == BRIG_OK ? BRIG_OK : brig_error_set(reterr, compilation->error);
+}
+
+enum brig_code brig_dsl_compile_targets(const struct brig_dsl_target *targets, size_t target_count,
+                                        const struct brig_dsl_options *options, struct brig_dsl_arena *arena,
+                                        struct brig_dsl_program *ret_program, struct brig_error *reterr)
+{
+    struct brig_dsl_rules rules[BRIG_DSL_ARCH_COUNT];
+    struct dsl_compilation compilation = {.options = options, .arena = arena};
+    enum brig_code code = check_targets(targets, target_count, reterr);
+    if (code == BRIG_OK) {
+        code = compile_targets(&compilation, targets, target_count, rules, reterr);
+    }
+    if (code == BRIG_OK) {
+        *ret_program = program_of(&compilation);
+    }
+    return code;
 }
 
 enum brig_code brig_dsl_compile(const struct brig_dsl_policy *policy, const struct brig_dsl_options *options,
                                 struct brig_dsl_arena *arena, struct brig_dsl_program *ret_program, struct brig_error *reterr)
 {
-    struct brig_dsl_rules rules;
-    struct dsl_compilation compilation = {.options = options, .arena = arena};
-    enum brig_code code = compile_policy(policy, &rules, &compilation, reterr);
-    if (code == BRIG_OK) {
-        *ret_program = program_of(&compilation);
-    }
-    return code;
+    const struct brig_dsl_target target = {options->arch, policy};
+    return brig_dsl_compile_targets(&target, 1, options, arena, ret_program, reterr);
 }
 
 enum brig_code brig_dsl_dump(const struct brig_dsl_policy *policy, const struct brig_dsl_options *options,
@@ -211,8 +267,9 @@ enum brig_code brig_dsl_dump(const struct brig_dsl_policy *policy, const struct 
                              struct brig_error *reterr)
 {
     struct brig_dsl_rules rules;
+    const struct brig_dsl_target target = {options->arch, policy};
     struct dsl_compilation compilation = {.options = options, .arena = arena};
-    enum brig_code code = compile_policy(policy, &rules, &compilation, reterr);
+    enum brig_code code = compile_targets(&compilation, &target, 1, &rules, reterr);
     if (code != BRIG_OK) {
         return code;
     }

@@ -2,6 +2,7 @@
 #ifndef BRIG_BPF_DSL_COMPILE_H
 #define BRIG_BPF_DSL_COMPILE_H
 
+#include "bpf_dsl/check.h"
 #include "bpf_dsl/emit.h"
 #include "bpf_dsl/ranges.h"
 #include "bpf_dsl/tree.h"
@@ -9,11 +10,11 @@
 struct dsl_compilation {
     const struct brig_dsl_options *options;
     struct brig_dsl_arena *arena;
-    const struct brig_dsl_rules *rules; // NULL for an evaluator that is not rows
-    struct brig_dsl_evaluator evaluator;
+    struct dsl_target targets[BRIG_DSL_ARCH_COUNT]; // without rules: an evaluator that is not rows
+    uint32_t target_count;
 
-    struct brig_dsl_builder *builder; // expressions
-    struct dsl_ranges ranges;
+    struct brig_dsl_builder *builder; // expressions, of all targets
+    struct dsl_ranges ranges[BRIG_DSL_ARCH_COUNT];
     struct dsl_decisions *graph;
     struct dsl_lowering lowering;
     uint32_t root; // decision of the whole program
@@ -25,8 +26,11 @@ struct dsl_compilation {
     struct brig_error error; // once something failed
 };
 
-// Runs every stage after the rules. Returns: OK; OUT_OF_ARENA, BAD_ARGUMENT, PROGRAM_TOO_BIG, BUG_CHECK_FAILED, with
-// compilation->error set.
+// Adds an arch that rules decide; `rules` must outlive the compilation.
+void dsl_compile_add_rules(struct dsl_compilation *compilation, const struct brig_dsl_rules *rules);
+
+// Runs every stage after the rules, for targets that are there. Returns: OK; OUT_OF_ARENA, BAD_ARGUMENT, PROGRAM_TOO_BIG,
+// BUG_CHECK_FAILED, with compilation->error set.
 enum brig_code dsl_compile(struct dsl_compilation *compilation);
 
 // Writes one stage after the rules; the compile must have succeeded.

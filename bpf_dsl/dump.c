@@ -117,7 +117,7 @@ static void dump_expressions(const struct dsl_compilation *compilation, const st
 
 static void dump_ranges(const struct dsl_compilation *compilation, const struct brig_dsl_sink *sink)
 {
-    const struct dsl_ranges *ranges = &compilation->ranges;
+    const struct dsl_ranges *ranges = &compilation->ranges[0]; // dumps are of one arch
     for (uint32_t i = 0; i < ranges->count; i++) {
         uint32_t first = ranges->ranges[i].first;
         uint32_t last = i + 1 < ranges->count ? ranges->ranges[i + 1].first - 1 : UINT32_MAX;

@@ -1,9 +1,9 @@
 // plain: the unoptimised program, for when the optimised one cannot be proven in its budget, and for comparing against.
 //
-// Takes: the ranges of numbers and the expressions behind them. Gives: a binary search over the numbers, and behind it one body per
-// different verdict: rule after rule, condition after condition, value after value, each loading what it tests. Guarantees: shares
-// nothing with decisions, tree and codegen but the emitter; numbers that are allowed outright are reached by comparing the number
-// alone. A body looks like this:
+// Takes: the ranges of numbers of each arch and the expressions behind them. Gives: a binary search over the numbers, and behind
+// it one body per different verdict: rule after rule, condition after condition, value after value, each loading what it tests.
+// Guarantees: shares nothing with decisions, tree and codegen but the emitter; numbers that are allowed outright are reached by
+// comparing the number alone. A body looks like this:
 //
 //     rule 1:  ld  [lo argument 1]          IN(cmd, 5, 7)
 //              jeq #5, condition 2
@@ -133,18 +133,23 @@ static void emit_verdict(struct plain *plain, uint32_t id)
     }
 }
 
-// Emits every verdict that some number gets. Parts have smaller ids: one walk down marks them, one walk up emits them.
-static void emit_verdicts(struct plain *plain, const struct dsl_ranges *ranges, bool *needed)
+static void mark_verdicts(const struct plain *plain, const struct dsl_ranges *ranges, bool *needed)
 {
     for (uint32_t i = 0; i < ranges->count; i++) {
         needed[ranges->ranges[i].verdict.node] = true;
     }
+    // Parts have smaller ids, so one walk down marks them.
     for (uint32_t id = plain->builder->nodes.count; id-- > 0;) {
         const struct dsl_expr *node = dsl_expr_get(plain->builder, id);
         if (needed[id] && node->kind == DSL_EXPR_IF) {
             needed[node->parts[1]] = needed[node->parts[2]] = true;
         }
     }
+}
+
+// Emits every verdict that some number gets, parts first.
+static void emit_verdicts(struct plain *plain, const bool *needed)
+{
     for (uint32_t id = 0; id < plain->builder->nodes.count; id++) {
         if (needed[id]) {
             emit_verdict(plain, id);
@@ -165,7 +170,23 @@ static struct dsl_label search(struct plain *plain, const struct dsl_range *rang
     return test(plain, BPF_JGE, ranges[count / 2].first, &upper, &lower);
 }
 
-bool dsl_plain(const struct dsl_ranges *ranges, uint32_t foreign_ret, const struct brig_dsl_builder *builder,
+// jeq #arch, its numbers; for one arch after the other
+static void emit_arches(struct plain *plain, const struct dsl_ranges *ranges, uint32_t count, uint32_t foreign_ret)
+{
+    struct dsl_label numbers[BRIG_DSL_ARCH_COUNT];
+    for (uint32_t i = 0; i < count; i++) {
+        numbers[i] = search(plain, ranges[i].ranges, ranges[i].count);
+        numbers[i] = load(plain, DSL_WORD_NR, UINT32_MAX, &numbers[i]);
+    }
+    struct dsl_label next = {.is_return = true, .ret = foreign_ret};
+    for (uint32_t i = count; i-- > 0;) {
+        struct dsl_label others = next;
+        next = test(plain, BPF_JEQ, brig_dsl_arch_audit(ranges[i].arch), &numbers[i], &others);
+    }
+    load(plain, DSL_WORD_ARCH, UINT32_MAX, &next);
+}
+
+bool dsl_plain(const struct dsl_ranges *ranges, uint32_t count, uint32_t foreign_ret, const struct brig_dsl_builder *builder,
                struct dsl_emitter *emitter)
 {
     struct plain plain = {.emitter = emitter, .builder = builder};
@@ -175,11 +196,10 @@ bool dsl_plain(const struct dsl_ranges *ranges, uint32_t foreign_ret, const stru
         return false;
     }
     memset(needed, 0, builder->nodes.count * sizeof *needed);
-    emit_verdicts(&plain, ranges, needed);
-    struct dsl_label foreign = {.is_return = true, .ret = foreign_ret};
-    struct dsl_label numbers = search(&plain, ranges->ranges, ranges->count);
-    numbers = load(&plain, DSL_WORD_NR, UINT32_MAX, &numbers);
-    struct dsl_label arch = test(&plain, BPF_JEQ, brig_dsl_arch_audit(ranges->arch), &numbers, &foreign);
-    load(&plain, DSL_WORD_ARCH, UINT32_MAX, &arch);
+    for (uint32_t i = 0; i < count; i++) {
+        mark_verdicts(&plain, &ranges[i], needed);
+    }
+    emit_verdicts(&plain, needed);
+    emit_arches(&plain, ranges, count, foreign_ret);
     return true;
 }

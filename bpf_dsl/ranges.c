@@ -1,8 +1,9 @@
-// ranges: every number from 0 to 2^32-1, once.
+// ranges: every number of an arch from 0 to 2^32-1, once.
 //
-// Takes: an evaluator. Gives: sorted runs of numbers, neighbours with different verdicts; then the decision over them. Requires:
-// the tables. Guarantees: the runs cover everything: calls, numbers between them that are no call, the two reserved numbers where
-// there are any, x32 numbers on x86_64, and what is above. The evaluator is asked once per call. Weaknesses: none known.
+// Takes: an evaluator. Gives: sorted runs of numbers, neighbours with different verdicts; then the decision over those of all
+// arches. Requires: the tables. Guarantees: the runs cover everything: calls, numbers between them that are no call, the two
+// reserved numbers where there are any, x32 numbers on x86_64, and what is above. The evaluator is asked once per call.
+// Weaknesses: none known.
 #include "bpf_dsl/ranges.h"
 
 #include <linux/seccomp.h>
@@ -89,7 +90,7 @@ bool dsl_ranges_build(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_
     return !builder->nodes.arena->exhausted;
 }
 
-uint32_t dsl_ranges_decide(const struct dsl_ranges *ranges, uint32_t foreign_ret, struct dsl_lowering *lowering)
+static uint32_t decide_numbers(const struct dsl_ranges *ranges, struct dsl_lowering *lowering)
 {
     struct dsl_decisions *graph = lowering->graph;
     struct dsl_run *runs = DSL_ARENA_ARRAY(graph->nodes.arena, struct dsl_run, ranges->count);
@@ -99,9 +100,41 @@ uint32_t dsl_ranges_decide(const struct dsl_ranges *ranges, uint32_t foreign_ret
     for (uint32_t i = 0; i < ranges->count; i++) {
         runs[i] = (struct dsl_run){ranges->ranges[i].first, dsl_lower_verdict(lowering, ranges->ranges[i].verdict)};
     }
-    uint32_t ours = dsl_decision_switch(graph, DSL_WORD_NR, UINT32_MAX, runs, ranges->count);
+    return dsl_decision_switch(graph, DSL_WORD_NR, UINT32_MAX, runs, ranges->count);
+}
+
+// Of `count` arches the one with the smallest number at or above `from`. Returns: its index, or `count` if there is none.
+static uint32_t next_arch(const struct dsl_ranges *ranges, uint32_t count, uint32_t from)
+{
+    uint32_t next = count;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t audit_arch = brig_dsl_arch_audit(ranges[i].arch);
+        if (audit_arch >= from && (next == count || audit_arch < brig_dsl_arch_audit(ranges[next].arch))) {
+            next = i;
+        }
+    }
+    return next;
+}
+
+uint32_t dsl_ranges_decide(const struct dsl_ranges *ranges, uint32_t count, uint32_t foreign_ret, struct dsl_lowering *lowering)
+{
+    struct dsl_decisions *graph = lowering->graph;
+    uint32_t ours[BRIG_DSL_ARCH_COUNT];
+    for (uint32_t i = 0; i < count; i++) {
+        ours[i] = decide_numbers(&ranges[i], lowering);
+    }
     uint32_t foreign = dsl_decision_ret(graph, foreign_ret);
-    uint32_t audit_arch = brig_dsl_arch_audit(ranges->arch);
-    const struct dsl_run arches[] = {{0, foreign}, {audit_arch, ours}, {audit_arch + 1, foreign}};
-    return dsl_decision_switch(graph, DSL_WORD_ARCH, UINT32_MAX, arches, 3);
+    struct dsl_run runs[2 * BRIG_DSL_ARCH_COUNT + 1] = {{0, foreign}};
+    uint32_t run_count = 1;
+    uint32_t which;
+    for (uint32_t from = 0; (which = next_arch(ranges, count, from)) < count;) {
+        uint32_t audit_arch = brig_dsl_arch_audit(ranges[which].arch);
+        if (runs[run_count - 1].first == audit_arch) { // nothing was between
+            run_count--;
+        }
+        from = audit_arch + 1;
+        runs[run_count++] = (struct dsl_run){audit_arch, ours[which]};
+        runs[run_count++] = (struct dsl_run){from, foreign};
+    }
+    return dsl_decision_switch(graph, DSL_WORD_ARCH, UINT32_MAX, runs, run_count);
 }

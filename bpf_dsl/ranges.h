@@ -20,8 +20,8 @@ struct dsl_ranges {
 bool dsl_ranges_build(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_arch arch, struct brig_dsl_builder *builder,
                       struct dsl_ranges *ret_ranges);
 
-// Lowers the ranges to one decision for the whole program: arch first, then the number, then arguments. Returns: its node, which
-// means nothing when the arena is exhausted or the lowering gave up.
-uint32_t dsl_ranges_decide(const struct dsl_ranges *ranges, uint32_t foreign_ret, struct dsl_lowering *lowering);
+// Lowers the ranges of `count` different arches to one decision for the whole program: arch first, then the number, then arguments.
+// Returns: its node, which means nothing when the arena is exhausted or the lowering gave up.
+uint32_t dsl_ranges_decide(const struct dsl_ranges *ranges, uint32_t count, uint32_t foreign_ret, struct dsl_lowering *lowering);
 
 #endif

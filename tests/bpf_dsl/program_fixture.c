@@ -15,10 +15,8 @@ static void compile_form(int form)
 {
     compiled.options[form] = (struct brig_dsl_options){.arch = compiled.rules.arch, .plain = form == COMPILED_PLAIN};
     brig_dsl_arena_init(&compiled.arenas[form], form_memory[form], FORM_BYTES);
-    compiled.forms[form] = (struct dsl_compilation){.options = &compiled.options[form],
-                                                    .arena = &compiled.arenas[form],
-                                                    .rules = &compiled.rules,
-                                                    .evaluator = dsl_rules_evaluator(&compiled.rules)};
+    compiled.forms[form] = (struct dsl_compilation){.options = &compiled.options[form], .arena = &compiled.arenas[form]};
+    dsl_compile_add_rules(&compiled.forms[form], &compiled.rules);
     compiled.codes[form] = dsl_compile(&compiled.forms[form]);
     // A program that the check refused is looked at by tests all the same.
     bool has_program = compiled.forms[form].emitter.insns != NULL;
