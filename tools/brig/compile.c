@@ -100,21 +100,21 @@ static struct figures measure(const struct tool_subject *subject, const struct p
     return figures;
 }
 
-static json_t *profile_json(const struct figures *figures)
+static json_t *profile_json(const struct profile *profile)
 {
-    const struct profile *profile = figures->profile;
     if (tool_profile_calls(profile) == NULL) {
         return json_null();
     }
-    return json_pack("{s:I, s:I, s:I, s:I, s:f}", "calls", (json_int_t)profile->call_count, "different",
+    return json_pack("{s:I, s:I, s:I, s:I}", "calls", (json_int_t)profile->call_count, "different",
                      (json_int_t)profile->calls.sample_count, "without_arguments", (json_int_t)profile->vague_count, "absent",
-                     (json_int_t)profile->absent_count, "cached_share", figures->cost.cached_share);
+                     (json_int_t)profile->absent_count);
 }
 
 static void write_stats_json(FILE *out, const struct tool_subject *subject, const struct figures *figures)
 {
     const struct brig_dsl_program *program = &subject->program;
     const struct brig_dsl_stats *stats = &figures->stats;
+    bool has_profile = tool_profile_calls(figures->profile) != NULL;
     json_t *json = describe_program(subject);
     json_object_set_new(json, "insns", json_integer(stats->insns));
     json_object_set_new(json, "ebpf_insns", json_integer(stats->ebpf_insns));
@@ -123,7 +123,8 @@ static void write_stats_json(FILE *out, const struct tool_subject *subject, cons
     json_object_set_new(json, "max_executed", json_integer(stats->max_executed));
     json_object_set_new(json, "expected_executed", json_real(figures->cost.expected_executed));
     json_object_set_new(json, "expected_ebpf", json_real(figures->cost.expected_ebpf));
-    json_object_set_new(json, "profile", profile_json(figures));
+    json_object_set_new(json, "cached_share", has_profile ? json_real(figures->cost.cached_share) : json_null());
+    json_object_set_new(json, "profile", profile_json(figures->profile));
     json_object_set_new(json, "compile_us", json_real(subject->compile_us));
     json_object_set_new(json, "plain", json_boolean(program->is_plain));
     json_object_set_new(json, "trap_ids", json_integer(program->trap_count == 0 ? 0 : program->trap_count - 1));
@@ -199,13 +200,12 @@ static int write_output(const struct tool_arguments *arguments, int format, cons
     return tool_close_output("compile", out, arguments->values[OUTPUT]);
 }
 
-static int compile(const struct tool_arguments *arguments, int format, const struct brig_dsl_options *compile_options,
-                   const struct profile *profile)
+static int compile(const struct tool_request *request, int format, const struct profile *profile)
 {
     struct tool_subject subject;
-    int status = tool_load("compile", arguments->operands[0], compile_options, &subject);
+    int status = tool_load("compile", request->arguments->operands[0], request, &subject);
     if (status < 0) {
-        status = write_output(arguments, format, &subject, profile);
+        status = write_output(request->arguments, format, &subject, profile);
         tool_free_subject(&subject);
     }
     return status;
@@ -215,32 +215,29 @@ int brig_compile_main(int argc, char **argv);
 int brig_compile_main(int argc, char **argv)
 {
     struct tool_arguments arguments;
-    struct brig_dsl_options compile_options;
+    struct tool_request request;
     struct profile profile;
     int status = tool_parse("compile", options, argc, argv, &arguments);
     if (status >= 0) {
         return status;
     }
-    if (arguments.operand_count != 1 || arguments.arch_count != 1) {
-        return tool_complain("compile", "give one policy and at most one --arch; see brig compile --help");
+    if (arguments.operand_count != 1) {
+        return tool_complain("compile", "give one policy; see brig compile --help");
     }
     int format = find_format(&arguments);
     if (format == FORMAT_RAW && arguments.values[OUTPUT] == NULL && arguments.values[STATS] == NULL && isatty(STDOUT_FILENO) != 0) {
         return tool_complain("compile", "a raw program is nothing for a terminal; give --output=FILE");
     }
-    if (format < 0 || !tool_compile_options("compile", arguments.arches[0], arguments.values[KERNEL], &compile_options)) {
+    if (format < 0 || !tool_make_request("compile", &arguments, &request)) {
         return TOOL_USAGE;
-    }
-    compile_options.plain = arguments.values[PLAIN] != NULL;
-    if (compile_options.plain && tool_is_raw(arguments.operands[0])) {
-        return tool_complain("compile", "a raw program has no plain form");
     }
     status = tool_read_profiles("compile", &arguments, PROFILE, &profile);
     if (status >= 0) {
         return status;
     }
-    compile_options.profile = tool_profile_calls(&profile);
-    status = compile(&arguments, format, &compile_options, &profile);
+    request.options.plain = arguments.values[PLAIN] != NULL;
+    request.options.profile = tool_profile_calls(&profile);
+    status = compile(&request, format, &profile);
     profile_free(&profile);
     return status;
 }
