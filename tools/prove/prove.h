@@ -81,6 +81,36 @@ struct prove_result {
 // Answers `question`. Returns: the answer; *ret_result is always written.
 enum prove_answer prove_run(const struct prove_question *question, struct prove_result *ret_result);
 
+// What is asked about a program and the rules that it was made from.
+struct prove_rules_question {
+    struct prove_program program;
+    const struct brig_dsl_rules *rules; // for each arch of the program; the first decides calls of all others
+    size_t rules_count;
+    int64_t timeout_ms; // 0: none
+};
+
+// Says whether the program returns what the rules say, all 32 bits, for every call. Returns: the answer; *ret_result is always
+// written, the witness's second value is the rules'.
+enum prove_answer prove_rules_run(const struct prove_rules_question *question, struct prove_result *ret_result);
+
+// What calls have been seen to do, a byte per instruction; the sides of a jump whose targets are the same count as neither.
+enum { PROVE_TAKEN = 1, PROVE_TAKEN_YES = 2, PROVE_TAKEN_NO = 4 };
+
+struct prove_reached {
+    size_t at;      // FAILS, UNDECIDED, BROKEN: an instruction
+    unsigned side;  // and what of it (PROVE_TAKEN...) no call takes, or is not known to take
+    size_t queries; // that Z3 answered
+};
+
+// Runs a program for one call and adds what it takes to `taken`.
+void prove_reach_run(const struct prove_program *program, const struct brig_dsl_data *data, unsigned char *taken);
+
+// Looks for calls that take what is not in `taken` yet, and adds what they take.
+// Returns: HOLDS if in the end every instruction runs and every test has both its sides; FAILS at the first for which no call can
+// exist.
+enum prove_answer prove_reach(const struct prove_program *program, int64_t timeout_ms, unsigned char *taken,
+                              struct prove_reached *ret_reached);
+
 // Says whether `relation` holds between two returned values.
 bool prove_relation_holds(enum prove_relation relation, uint32_t ret_a, uint32_t ret_b);
 
