@@ -100,8 +100,9 @@ enum brig_dsl_operator {
     BRIG_DSL_ALL_BITS,  // (argument & value) == value
     BRIG_DSL_IS_NULL,   // pointers only
     BRIG_DSL_NOT_NULL,
-    BRIG_DSL_NOT_IN,   // argument is none of the values
-    BRIG_DSL_ANY_BITS, // (argument & value) != 0
+    BRIG_DSL_NOT_IN,     // argument is none of the values
+    BRIG_DSL_ANY_BITS,   // (argument & value) != 0
+    BRIG_DSL_NOT_MASKED, // (argument & first value) is none of the other values
     BRIG_DSL_OPERATOR_COUNT
 };
 

@@ -118,7 +118,7 @@ static void add_upward(struct reading *reading, uint64_t lo, uint64_t hi)
     }
 }
 
-// What is in none of the points. There is room for one span more than points.
+// What (argument & mask) can be and is in none of the points. There is room for one span more than points.
 static void turn_round(struct reading *reading)
 {
     struct check_span *spans = reading->spans;
@@ -132,11 +132,11 @@ static void turn_round(struct reading *reading)
         if (!is_past_end && point > next) {
             spans[reading->count++] = (struct check_span){next, point - 1};
         }
-        is_past_end = point == reading->all;
+        is_past_end = point == reading->mask;
         next = point + 1;
     }
     if (!is_past_end) {
-        spans[reading->count++] = (struct check_span){next, reading->all};
+        spans[reading->count++] = (struct check_span){next, reading->mask};
     }
 }
 
@@ -189,6 +189,11 @@ static void read_operator(struct reading *reading, const struct brig_dsl_rule_co
         if (reading->mask != 0) {
             reading->spans[reading->count++] = (struct check_span){1, reading->mask};
         }
+        break;
+    case BRIG_DSL_NOT_MASKED:
+        reading->mask = values[0] & reading->all;
+        add_points(reading, values + 1, source->value_count - 1);
+        turn_round(reading);
         break;
     case BRIG_DSL_END:
     case BRIG_DSL_OPERATOR_COUNT:

@@ -36,6 +36,7 @@ static const struct operator_facts {
     [BRIG_DSL_NOT_NULL] =  {0, 0, false, false, true},
     [BRIG_DSL_NOT_IN] =    {1, MANY, false, true, false},
     [BRIG_DSL_ANY_BITS] =  {1, 1, false, true, false},
+    [BRIG_DSL_NOT_MASKED] = {2, MANY, false, true, false},
     // clang-format on
 };
 _Static_assert(sizeof operators / sizeof operators[0] == BRIG_DSL_OPERATOR_COUNT, "one line per operator");
@@ -196,13 +197,13 @@ static enum dsl_fault misfit_of(const struct brig_dsl_rule_condition *rule)
     return rule->is_signed ? DSL_FAULT_SIGNED : DSL_FAULT_UNSIGNED;
 }
 
-// A value that no argument can be equal to, because of the values before it: the row would never match, or half of it.
+// A value that no argument can be equal to, because of the values before it: it says nothing, and was meant to.
 static bool is_impossible(const struct brig_dsl_rule_condition *rule, const uint64_t *values, uint32_t index)
 {
     if (index == 0) {
         return false;
     }
-    if (rule->op == BRIG_DSL_MASKED) {
+    if (rule->op == BRIG_DSL_MASKED || rule->op == BRIG_DSL_NOT_MASKED) {
         return (values[index] & ~values[0] & all_bits(rule->bits)) != 0;
     }
     if (rule->op == BRIG_DSL_RANGE) {
@@ -260,13 +261,14 @@ static enum brig_code read_text(struct dsl_resolver *resolver, const struct brig
                                 struct brig_dsl_rule_condition *rule)
 {
     const struct brig_dsl_values *set = condition->op == BRIG_DSL_IN_SET ? condition->set : NULL;
+    bool is_list = condition->op == BRIG_DSL_IN || condition->op == BRIG_DSL_NOT_IN;
     const char *text = set ? set->text : condition->text;
     text = text ? text : "";
     struct dsl_value_reader reader = {.text = text,
                                       .text_bytes = strlen(text),
                                       .arch = resolver->options->arch,
                                       .own = resolver->entry.constants,
-                                      .slots = condition->op == BRIG_DSL_IN ? resolver->options : NULL};
+                                      .slots = is_list ? resolver->options : NULL};
     enum brig_code code = read_values(resolver, &reader, rule);
     if (code != BRIG_OK && set && set->file) {
         resolver->error.file = set->file;

@@ -9,7 +9,7 @@
 #include "bpf_dsl/describe.h"
 #include "bpf_dsl/text.h"
 
-// ARGUMENT + open + values + close; MASKED and RANGE have their first value apart, with `between` behind it.
+// ARGUMENT + open + values + close; RANGE and what masks have their first value apart, with `between` behind it.
 static const struct phrase {
     const char *open;
     const char *between;
@@ -28,6 +28,7 @@ static const struct phrase {
     [BRIG_DSL_NOT_NULL] = {" is not NULL", NULL, ""},
     [BRIG_DSL_NOT_IN] = {" not in {", NULL, "}"},
     [BRIG_DSL_ANY_BITS] = {" has any of {", NULL, "}"},
+    [BRIG_DSL_NOT_MASKED] = {" & ", " not in {", "}"},
 };
 _Static_assert(sizeof phrases / sizeof phrases[0] == BRIG_DSL_OPERATOR_COUNT, "one phrase per operator");
 

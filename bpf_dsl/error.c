@@ -159,7 +159,7 @@ static const char *syntax_reason(const char *text, size_t length, size_t offset)
         return at == '|' ? "for the union of bits write |" : "for the common bits write &";
     }
     if (begins_with(text + offset, length - offset, "SELF_PID") || begins_with(text + offset, length - offset, "NOTIFY_FD")) {
-        return "a run-time value stands alone in IN, not in an expression or a bound";
+        return "a run-time value stands alone in IN or NOT_IN, not in an expression or a bound";
     }
     if (at == ',' || at == ')') {
         return "a value is missing";

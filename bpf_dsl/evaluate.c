@@ -70,6 +70,8 @@ static bool condition_holds(const struct brig_dsl_rule_condition *condition, con
         return !is_one_of(argument, condition, 0);
     case BRIG_DSL_ANY_BITS:
         return (argument & values[0]) != 0;
+    case BRIG_DSL_NOT_MASKED:
+        return !is_one_of(argument & values[0], condition, 1);
     case BRIG_DSL_END:
     case BRIG_DSL_OPERATOR_COUNT:
         break;

@@ -62,6 +62,8 @@ static struct brig_dsl_test lower_condition(struct brig_dsl_builder *builder, co
         return lower_contrary(builder, condition, BRIG_DSL_IN);
     case BRIG_DSL_ANY_BITS:
         return lower_contrary(builder, condition, BRIG_DSL_NO_BITS);
+    case BRIG_DSL_NOT_MASKED:
+        return lower_contrary(builder, condition, BRIG_DSL_MASKED);
     case BRIG_DSL_END:
     case BRIG_DSL_OPERATOR_COUNT:
         break;

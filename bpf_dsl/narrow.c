@@ -30,14 +30,15 @@ static const uint64_t *forbidden_bits(const struct brig_dsl_rule_condition *rule
 
 bool dsl_narrow_condition(struct brig_dsl_rule_condition *rule, struct brig_dsl_arena *arena)
 {
-    bool is_list = rule->op == BRIG_DSL_IN;
+    bool is_list = rule->op == BRIG_DSL_IN || rule->op == BRIG_DSL_NOT_IN;
+    uint8_t masked_op = rule->op == BRIG_DSL_IN ? BRIG_DSL_MASKED : BRIG_DSL_NOT_MASKED;
     if (rule->op == BRIG_DSL_ONLY_BITS) {
         rule->values = forbidden_bits(rule, arena);
         rule->op = BRIG_DSL_NO_BITS;
     } else {
         rule->values = copy_cut(rule, is_list, arena);
         rule->value_count += is_list;
-        rule->op = is_list ? (uint8_t)BRIG_DSL_MASKED : rule->op;
+        rule->op = is_list ? masked_op : rule->op;
     }
     rule->bits = 32;
     return rule->values != NULL;

@@ -4,8 +4,8 @@
 // that a row is, mean the same. Guarantees: exactly the same, or nothing.
 //
 // An AND of two halves can say "the high half is H and the low half is such", so a condition can be split when all its values share
-// their high half; conditions on bits always can. Weakness: IN(offset, 0, U64(0x100000000)) and open bounds are refused with
-// BAD_CONDITION; two rows say the former.
+// their high half; conditions on bits always can, ANY_BITS if it is about one half only. Weakness: IN(offset, 0, U64(0x100000000)),
+// NOT_IN, NOT_MASKED and open bounds are refused with BAD_CONDITION; two rows say the first, and a row before it says the contrary.
 #include "bpf_dsl/resolve.h"
 
 static uint64_t half_of(uint64_t value, bool is_high)
@@ -35,6 +35,8 @@ static bool can_split(const struct brig_dsl_rule_condition *wide)
     case BRIG_DSL_NO_BITS:
     case BRIG_DSL_ALL_BITS:
         return true;
+    case BRIG_DSL_ANY_BITS:
+        return half_of(wide->values[0], false) == 0 || half_of(wide->values[0], true) == 0;
     default:
         return false;
     }
@@ -68,6 +70,10 @@ bool dsl_split_condition(const struct brig_dsl_rule_condition *wide, int low_reg
     }
     if (wide->op == BRIG_DSL_RANGE) {
         ret_halves[1].op = BRIG_DSL_IN;
+    }
+    if (wide->op == BRIG_DSL_ANY_BITS) {
+        // The half that it is not about may be anything.
+        ret_halves[half_of(wide->values[0], true) == 0].op = BRIG_DSL_NO_BITS;
     }
     return true;
 }

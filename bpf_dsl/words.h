@@ -56,6 +56,7 @@
 #define NO_BITS(argument_, ...) BRIG_DSL_CONDITION_(BRIG_DSL_NO_BITS, false, #argument_, #__VA_ARGS__)
 #define ALL_BITS(argument_, ...) BRIG_DSL_CONDITION_(BRIG_DSL_ALL_BITS, false, #argument_, #__VA_ARGS__)
 #define NOT_IN(argument_, ...) BRIG_DSL_CONDITION_(BRIG_DSL_NOT_IN, false, #argument_, #__VA_ARGS__)
+#define NOT_MASKED(argument_, ...) BRIG_DSL_CONDITION_(BRIG_DSL_NOT_MASKED, false, #argument_, #__VA_ARGS__)
 #define ANY_BITS(argument_, ...) BRIG_DSL_CONDITION_(BRIG_DSL_ANY_BITS, false, #argument_, #__VA_ARGS__)
 #define IS_NULL(argument_) {.op = BRIG_DSL_IS_NULL, .argument = #argument_}
 #define NOT_NULL(argument_) {.op = BRIG_DSL_NOT_NULL, .argument = #argument_}
@@ -66,6 +67,7 @@
 #define LOW32_NO_BITS(argument_, ...) BRIG_DSL_CONDITION_(BRIG_DSL_NO_BITS, true, #argument_, #__VA_ARGS__)
 #define LOW32_ALL_BITS(argument_, ...) BRIG_DSL_CONDITION_(BRIG_DSL_ALL_BITS, true, #argument_, #__VA_ARGS__)
 #define LOW32_NOT_IN(argument_, ...) BRIG_DSL_CONDITION_(BRIG_DSL_NOT_IN, true, #argument_, #__VA_ARGS__)
+#define LOW32_NOT_MASKED(argument_, ...) BRIG_DSL_CONDITION_(BRIG_DSL_NOT_MASKED, true, #argument_, #__VA_ARGS__)
 #define LOW32_ANY_BITS(argument_, ...) BRIG_DSL_CONDITION_(BRIG_DSL_ANY_BITS, true, #argument_, #__VA_ARGS__)
 
 // Named lists: `const struct brig_dsl_set brig_policy_fd_io = CALLS(fd_io, "plain I/O", read, write, close);`

@@ -30,6 +30,9 @@ static const struct {
     {ROW(read, ALLOW, IS_NULL(buf)), BRIG_DSL_X86_64, "buf is NULL"},
     {ROW(read, ALLOW, NOT_NULL(buf)), BRIG_DSL_X86_64, "buf is not NULL"},
     {ROW(ioctl, ALLOW, MASKED(cmd, ',' | 0xff, ',')), BRIG_DSL_X86_64, "cmd & ',' | 0xff in {','}"},
+    {ROW(fcntl, ALLOW, NOT_IN(cmd, F_SETFL, F_SETFD)), BRIG_DSL_X86_64, "cmd not in {F_SETFL, F_SETFD}"},
+    {ROW(mmap, ALLOW, ANY_BITS(prot, PROT_EXEC)), BRIG_DSL_X86_64, "prot has any of {PROT_EXEC}"},
+    {ROW(futex, ALLOW, NOT_MASKED(op, 127, FUTEX_WAIT)), BRIG_DSL_X86_64, "op & 127 not in {FUTEX_WAIT}"},
     {ROW(pread64, ALLOW, IN(pos, 0), IN(fd, 1)), BRIG_DSL_I386, "pos in {0} and fd in {1}"}, // two registers, one phrase
 };
 

@@ -40,7 +40,7 @@ static const struct {
     {ROWS(ROW(read, ALLOW, AT_MOST(count, 4 * 1024))), BRIG_DSL_X86_64, "(the operators are | & << + - ~)"},
     {ROWS(ROW(read, ALLOW, AT_MOST(count, 10UL))), BRIG_DSL_X86_64, "(numbers have no suffix here)"},
     {ROWS(ROW(openat, ALLOW, IN(mode, 0888))), BRIG_DSL_X86_64, "(a number that begins with 0 is octal)"},
-    {ROWS(ROW(kill, ALLOW, AT_MOST(pid, SELF_PID))), BRIG_DSL_X86_64, "(a run-time value stands alone in IN, "},
+    {ROWS(ROW(kill, ALLOW, AT_MOST(pid, SELF_PID))), BRIG_DSL_X86_64, "(a run-time value stands alone in IN or NOT_IN, "},
     {ROWS(ROW(openat, ALLOW, IN(flags, 0x100000000))), BRIG_DSL_X86_64, "'0x100000000': this argument has 32 bits here"},
     {ROWS(ROW(openat, ALLOW, AT_MOST(flags, 0xffffffff))), BRIG_DSL_X86_64, "this argument is a signed int"},
     {ROWS(ROW(openat, ALLOW, IN(mode, 0x10000))), BRIG_DSL_X86_64, "the kernel looks at 16 bits of this argument"},

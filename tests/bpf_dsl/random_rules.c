@@ -66,6 +66,7 @@ static void fill_values(const struct maker *maker, struct brig_dsl_rule_conditio
         fill_range(maker, condition, values);
         break;
     case BRIG_DSL_MASKED:
+    case BRIG_DSL_NOT_MASKED:
         fill_masked(maker, values, condition->value_count);
         break;
     case BRIG_DSL_ONLY_BITS:
@@ -86,6 +87,7 @@ static uint32_t count_of(const struct maker *maker, uint8_t op)
     case BRIG_DSL_NOT_IN:
         return 1 + random_below(maker->random, maker->shape->most_values);
     case BRIG_DSL_MASKED:
+    case BRIG_DSL_NOT_MASKED:
         return 2 + random_below(maker->random, maker->shape->most_values);
     case BRIG_DSL_RANGE:
         return 2;
@@ -99,10 +101,11 @@ static uint32_t count_of(const struct maker *maker, uint8_t op)
 
 static struct brig_dsl_rule_condition some_condition(const struct maker *maker, uint32_t index)
 {
-    static const uint8_t operators[] = {BRIG_DSL_IN,      BRIG_DSL_IN,        BRIG_DSL_IN,      BRIG_DSL_IN,      BRIG_DSL_RANGE,
-                                        BRIG_DSL_RANGE,   BRIG_DSL_AT_LEAST,  BRIG_DSL_AT_MOST, BRIG_DSL_MASKED,  BRIG_DSL_MASKED,
-                                        BRIG_DSL_MASKED,  BRIG_DSL_ONLY_BITS, BRIG_DSL_NO_BITS, BRIG_DSL_NO_BITS, BRIG_DSL_ALL_BITS,
-                                        BRIG_DSL_IS_NULL, BRIG_DSL_NOT_NULL,  BRIG_DSL_NOT_IN,  BRIG_DSL_ANY_BITS};
+    static const uint8_t operators[] = {BRIG_DSL_IN,       BRIG_DSL_IN,      BRIG_DSL_IN,       BRIG_DSL_IN,
+                                        BRIG_DSL_RANGE,    BRIG_DSL_RANGE,   BRIG_DSL_AT_LEAST, BRIG_DSL_AT_MOST,
+                                        BRIG_DSL_MASKED,   BRIG_DSL_MASKED,  BRIG_DSL_MASKED,   BRIG_DSL_ONLY_BITS,
+                                        BRIG_DSL_NO_BITS,  BRIG_DSL_NO_BITS, BRIG_DSL_ALL_BITS, BRIG_DSL_IS_NULL,
+                                        BRIG_DSL_NOT_NULL, BRIG_DSL_NOT_IN,  BRIG_DSL_ANY_BITS, BRIG_DSL_NOT_MASKED};
     struct random *random = maker->random;
     bool is_chain = maker->shape->style == RANDOM_ADVERSARIAL && !random_once_in(random, 3);
     struct brig_dsl_rule_condition condition = {
