@@ -1,4 +1,4 @@
-// policies: who may do what. Const data with reasons; nothing here runs.
+// policies: who may do what. Const data with reasons; nothing here runs but look-ups by name.
 //
 //   brig_lock(&brig_policy_renderer, &options, &error);
 //
@@ -47,6 +47,46 @@ const struct brig_dsl_policy *brig_policy_by_name(const char *name);
 // Finds what a program of this very build has to run under to stay alive: NAME, or NAME+debug where the build is instrumented and
 // the policy compiled in. For tests and samples; a program that ships names its policy. Returns: the policy, or NULL. Context: any.
 const struct brig_dsl_policy *brig_policy_for_this_build(const char *name);
+
+// --- promises ---------------------------------------------------------------------------------------------------------
+
+// What a program may promise to need: the names of OpenBSD's pledge(2).
+struct brig_policy_promise {
+    const char *name;
+    const char *why;
+};
+
+// All of them, ends in a NULL name.
+extern const struct brig_policy_promise brig_policy_all_promises[];
+
+#define BRIG_POLICY_PLEDGE_ROWS 64
+#define BRIG_POLICY_PLEDGE_NAME_BYTES 192
+
+// Where a policy of promises is written to. Fields are private.
+struct brig_policy_pledge_memory {
+    struct brig_dsl_policy policy;
+    struct brig_dsl_row rows[BRIG_POLICY_PLEDGE_ROWS];
+    char name[BRIG_POLICY_PLEDGE_NAME_BYTES];
+};
+
+// Makes a policy that allows what the promises say and kills what breaks them: names between spaces, as in "stdio rpath inet".
+//
+//   static struct brig_policy_pledge_memory memory;
+//   code = brig_policy_pledge("stdio rpath", &memory, &policy, &error);
+//   code = brig_lock(policy, &options, &error);
+//
+// Order and repetition mean nothing; "" allows nothing but the end. With `error` what was not promised fails with ENOSYS. Stricter
+// than OpenBSD where a filter cannot see what is asked, and wider where it cannot see which file: policies/README.md. Not base of
+// other policies: its last rows decide every call that it lets through on conditions.
+// Returns: OK; NO_SUCH_PROMISE (subject: the word, in `promises`); BAD_ARGUMENT (promises or memory is NULL).
+// Owns: the policy is in `memory` and lives as long as that; `memory` must not be copied or written to in the meantime.
+// Context: any, after fork.
+// Source: OpenBSD pledge(2).
+BRIG_MUST_CHECK enum brig_code brig_policy_pledge(const char *promises, struct brig_policy_pledge_memory *memory,
+                                                  const struct brig_dsl_policy **ret_policy, struct brig_error *reterr);
+
+// Finds the promise closest to a word that is none, for "did you mean". Returns: its name, or NULL if none is close. Context: any.
+const char *brig_policy_closest_promise(const char *word, size_t word_bytes);
 
 // --- sets -------------------------------------------------------------------------------------------------------------
 // What they are for stands beside them in sets.c, and in `why`.
