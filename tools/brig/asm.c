@@ -6,7 +6,7 @@
 
 #include "tools/brig/tool.h"
 
-static const struct tool_option options[] = {
+const struct tool_option brig_asm_options[] = {
     TOOL_OPTION_ARCH,
     TOOL_OPTION_OUTPUT,
     {"format", 0, "FORMAT", "raw (8-byte instructions) or c (an initializer); raw"},
@@ -107,7 +107,7 @@ int brig_asm_main(int argc, char **argv);
 int brig_asm_main(int argc, char **argv)
 {
     struct tool_arguments arguments;
-    int status = tool_parse("asm", options, argc, argv, &arguments);
+    int status = tool_parse("asm", brig_asm_options, argc, argv, &arguments);
     if (status >= 0) {
         return status;
     }

@@ -6,7 +6,7 @@
 
 #include "tools/brig/tool.h"
 
-static const struct tool_option options[] = {
+const struct tool_option brig_compile_options[] = {
     TOOL_OPTION_ARCH,
     TOOL_OPTION_OUTPUT,
     TOOL_OPTION_KERNEL,
@@ -45,8 +45,7 @@ static void write_c(FILE *out, const struct tool_subject *subject)
 
 static void write_text(FILE *out, const struct tool_subject *subject)
 {
-    struct brig_dsl_sink sink = tool_sink(out);
-    brig_dsl_list(subject->program.insns, subject->program.insn_count, subject->program.arch, &sink);
+    tool_print_listing(out, &subject->program, NULL, false);
 }
 
 static json_t *describe_program(const struct tool_subject *subject)
@@ -217,7 +216,7 @@ int brig_compile_main(int argc, char **argv)
     struct tool_arguments arguments;
     struct tool_request request;
     struct profile profile;
-    int status = tool_parse("compile", options, argc, argv, &arguments);
+    int status = tool_parse("compile", brig_compile_options, argc, argv, &arguments);
     if (status >= 0) {
         return status;
     }

@@ -6,16 +6,17 @@
 
 #include "tools/brig/pair.h"
 
-static const struct tool_option options[] = {
+const struct tool_option brig_diff_options[] = {
     TOOL_OPTION_ARCH,
     TOOL_OPTION_KERNEL,
     TOOL_OPTION_FROM,
     TOOL_OPTION_CAP,
     {"timeout", 0, "SECONDS", "give up after SECONDS (120)"},
     TOOL_OPTION_JSON,
+    TOOL_OPTION_COLOR,
     {NULL, 0, NULL, NULL},
 };
-enum { ARCH, KERNEL, FROM, CAP, TIMEOUT, JSON };
+enum { ARCH, KERNEL, FROM, CAP, TIMEOUT, JSON, COLOR };
 
 // Everything that was found, in order of arch, number and direction.
 struct diff {
@@ -25,6 +26,7 @@ struct diff {
     size_t count;
     size_t capacity;
     bool is_broken; // memory ran out
+    bool is_colored;
 };
 
 static const char *const directions[PROVE_RELATION_COUNT] = {
@@ -158,15 +160,19 @@ static void print_rows(const struct pair *pair, const struct brig_dsl_data *data
     }
 }
 
-static void print_difference(const struct pair *pair, const struct prove_difference *difference)
+static void print_difference(const struct pair *pair, const struct prove_difference *difference, bool is_colored)
 {
+    // What B allows in addition is what somebody has to look at.
+    static const enum tool_color colors[PROVE_RELATION_COUNT] = {
+        [PROVE_SUPERSET] = TOOL_COLOR_KILL, [PROVE_SUBSET] = TOOL_COLOR_ALLOW, [PROVE_SAME_DENIAL] = TOOL_COLOR_DENY};
     char name[64];
     char verdicts[2][64];
     const struct prove_witness *witness = &difference->witness;
     name_domain(&difference->domain, name, sizeof name);
     pair_verdict(pair, witness->rets[0], verdicts[0], sizeof verdicts[0]);
     pair_verdict(pair, witness->rets[1], verdicts[1], sizeof verdicts[1]);
-    printf("  %s %-24s %-14s -> %-14s  ", directions[difference->relation], name, verdicts[0], verdicts[1]);
+    printf("  %s%s %-24s%s %-14s -> %-14s  ", tool_paint(is_colored, colors[difference->relation]),
+           directions[difference->relation], name, tool_paint(is_colored, TOOL_COLOR_END), verdicts[0], verdicts[1]);
     if (difference->is_constant) {
         fputs("always", stdout);
     } else {
@@ -202,7 +208,7 @@ static void print_text(const struct diff *diff, const struct prove_result *resul
         if (last == diff->count || !same_arch(&diff->differences[last], &diff->differences[i])) {
             print_arches(diff, i);
         }
-        print_difference(diff->pair, &diff->differences[i]);
+        print_difference(diff->pair, &diff->differences[i], diff->is_colored);
         last = i;
     }
     if (result->why != NULL) {
@@ -269,7 +275,7 @@ int brig_diff_main(int argc, char **argv)
     struct tool_arguments arguments;
     struct tool_request request;
     struct pair pair;
-    int status = tool_parse("diff", options, argc, argv, &arguments);
+    int status = tool_parse("diff", brig_diff_options, argc, argv, &arguments);
     if (status >= 0) {
         return status;
     }
@@ -277,7 +283,8 @@ int brig_diff_main(int argc, char **argv)
         return tool_complain("diff", "give two policies; see brig diff --help");
     }
     long timeout_seconds = pair_read_timeout("diff", arguments.values[TIMEOUT]);
-    if (timeout_seconds < 0 || !tool_make_request("diff", &arguments, &request)) {
+    if (timeout_seconds < 0 || !tool_check_color("diff", arguments.values[COLOR]) ||
+        !tool_make_request("diff", &arguments, &request)) {
         return TOOL_USAGE;
     }
     struct pair_side sides[2] = {{.name = arguments.operands[0]}, {.name = arguments.operands[1]}};
@@ -285,7 +292,7 @@ int brig_diff_main(int argc, char **argv)
     if (status >= 0) {
         return status;
     }
-    struct diff diff = {.pair = &pair};
+    struct diff diff = {.pair = &pair, .is_colored = tool_wants_color(arguments.values[COLOR])};
     status = find_differences(&diff, timeout_seconds, arguments.values[JSON] != NULL);
     free(diff.differences);
     pair_free(&pair);

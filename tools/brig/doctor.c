@@ -5,9 +5,9 @@
 #include "sandbox/sandbox.h"
 #include "tools/brig/tool.h"
 
-static const struct tool_option options[] = {
+const struct tool_option brig_doctor_options[] = {
     TOOL_OPTION_JSON,
-    {"color", 0, "WHEN", "auto, always or never"},
+    TOOL_OPTION_COLOR,
     {NULL, 0, NULL, NULL},
 };
 enum { JSON, COLOR };
@@ -165,7 +165,7 @@ int brig_doctor_main(int argc, char **argv)
     struct brig_feature features[FEATURE_MAX];
     bool wanted[FEATURE_MAX] = {false}, shown[FEATURE_MAX];
     size_t count = 0;
-    int status = tool_parse("doctor", options, argc, argv, &arguments);
+    int status = tool_parse("doctor", brig_doctor_options, argc, argv, &arguments);
     if (status >= 0) {
         return status;
     }

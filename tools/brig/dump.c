@@ -1,21 +1,16 @@
-// brig dump: one stage of the pipeline as text. brig disasm: the last one, for raw programs too.
+// brig dump: one stage of the pipeline as text.
 #include <stdlib.h>
 #include <string.h>
 
 #include "tools/brig/tool.h"
 
-static const struct tool_option dump_options[] = {
+const struct tool_option brig_dump_options[] = {
     TOOL_OPTION_ARCH,      TOOL_OPTION_OUTPUT,
     TOOL_OPTION_KERNEL,    TOOL_OPTION_FROM,
     TOOL_OPTION_CAP,       {"stage", 0, "STAGE", "rules, expr, ranges, decisions, tree or insns (all, in order)"},
     {NULL, 0, NULL, NULL},
 };
-enum { ARCH, OUTPUT, KERNEL, FROM, CAP, STAGE, PLAIN = STAGE };
-
-static const struct tool_option disasm_options[] = {
-    TOOL_OPTION_ARCH, TOOL_OPTION_OUTPUT, TOOL_OPTION_KERNEL,    TOOL_OPTION_FROM,
-    TOOL_OPTION_CAP,  TOOL_OPTION_PLAIN,  {NULL, 0, NULL, NULL},
-};
+enum { ARCH, OUTPUT, KERNEL, FROM, CAP, STAGE };
 
 // Returns: a stage, BRIG_DSL_STAGE_COUNT for all of them, or -1 after having complained.
 static int find_stage(const char *name)
@@ -75,7 +70,7 @@ int brig_dump_main(int argc, char **argv)
     struct tool_arguments arguments;
     struct tool_request request;
     struct tool_subject subject;
-    int status = tool_parse("dump", dump_options, argc, argv, &arguments);
+    int status = tool_parse("dump", brig_dump_options, argc, argv, &arguments);
     if (status >= 0) {
         return status;
     }
@@ -109,34 +104,4 @@ int brig_dump_main(int argc, char **argv)
     tool_free_subject(&subject);
     int close_status = tool_close_output("dump", out, arguments.values[OUTPUT]);
     return status >= 0 ? status : close_status;
-}
-
-int brig_disasm_main(int argc, char **argv);
-int brig_disasm_main(int argc, char **argv)
-{
-    struct tool_arguments arguments;
-    struct tool_request request;
-    struct tool_subject subject;
-    int status = tool_parse("disasm", disasm_options, argc, argv, &arguments);
-    if (status >= 0) {
-        return status;
-    }
-    if (arguments.operand_count != 1) {
-        return tool_complain("disasm", "give one policy; see brig disasm --help");
-    }
-    if (!tool_make_request("disasm", &arguments, &request)) {
-        return TOOL_USAGE;
-    }
-    request.options.plain = arguments.values[PLAIN] != NULL;
-    status = tool_load("disasm", arguments.operands[0], &request, &subject);
-    if (status >= 0) {
-        return status;
-    }
-    FILE *out = tool_open_output("disasm", arguments.values[OUTPUT]);
-    if (out != NULL) {
-        struct brig_dsl_sink sink = tool_sink(out);
-        brig_dsl_list(subject.program.insns, subject.program.insn_count, subject.program.arch, &sink);
-    }
-    tool_free_subject(&subject);
-    return out == NULL ? TOOL_USAGE : tool_close_output("disasm", out, arguments.values[OUTPUT]);
 }

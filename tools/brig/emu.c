@@ -7,7 +7,7 @@
 
 #include "tools/brig/tool.h"
 
-static const struct tool_option options[] = {
+const struct tool_option brig_emu_options[] = {
     TOOL_OPTION_ARCH,
     TOOL_OPTION_KERNEL,
     TOOL_OPTION_FROM,
@@ -16,9 +16,10 @@ static const struct tool_option options[] = {
     TOOL_OPTION_JSON,
     {"ip", 0, "ADDRESS", "instruction pointer of the call (0)"},
     {"batch", 0, NULL, "read lines `arch nr ip a0 a1 a2 a3 a4 a5` in hex from standard input, print `VERDICT executed` for each"},
+    TOOL_OPTION_COLOR,
     {NULL, 0, NULL, NULL},
 };
-enum { ARCH, KERNEL, FROM, CAP, QUIET, JSON, IP, BATCH };
+enum { ARCH, KERNEL, FROM, CAP, QUIET, JSON, IP, BATCH, COLOR };
 
 // A pointer argument given as a string stands for some valid address; filters see no more of it than that it is not NULL.
 #define SOME_POINTER 0x7f0000001000u
@@ -115,29 +116,6 @@ static bool read_data(const struct tool_arguments *arguments, struct brig_dsl_da
     return arguments->values[IP] == NULL || read_argument(arguments->values[IP], arch, false, &ret_data->ip);
 }
 
-struct marked {
-    const unsigned char *trace;
-    uint32_t insn;
-    bool at_line_start;
-};
-
-// Prefixes each line of the listing with a mark where the run came by.
-static void write_marked(void *context, const char *text, size_t text_bytes)
-{
-    struct marked *marked = context;
-    for (size_t i = 0; i < text_bytes; i++) {
-        if (marked->at_line_start) {
-            fputs(marked->trace[marked->insn] != 0 ? "> " : "  ", stdout);
-            marked->at_line_start = false;
-        }
-        fputc(text[i], stdout);
-        if (text[i] == '\n') {
-            marked->insn++;
-            marked->at_line_start = true;
-        }
-    }
-}
-
 // What stands behind a verdict: an action and its row, or the reason why there is none.
 struct cause {
     const struct brig_dsl_rule *rule; // NULL: no row says anything
@@ -179,13 +157,20 @@ static void print_cause(const struct cause *cause)
     printf("%s%s\n", cause->why == NULL ? "" : ": ", cause->why == NULL ? "" : cause->why);
 }
 
+// Whether the kernel answers without running the program. It keeps bits for numbers that it has.
+static bool is_cached(const struct brig_dsl_program *program, const struct brig_dsl_data *data)
+{
+    enum brig_dsl_arch arch;
+    return brig_dsl_arch_by_audit(data->audit_arch, &arch) && brig_dsl_has_bitmap(data->nr, arch) &&
+           brig_dsl_is_cached_allow(program->insns, program->insn_count, data->audit_arch, data->nr);
+}
+
 static json_t *verdict_json(const struct tool_subject *subject, const struct brig_dsl_data *data)
 {
     unsigned char trace[BPF_MAXINSNS] = {0};
     char verdict[32];
     const struct brig_dsl_program *program = &subject->program;
     struct brig_dsl_run run = brig_dsl_interpret(program->insns, program->insn_count, data, trace);
-    bool cached = brig_dsl_is_cached_allow(program->insns, program->insn_count, data->audit_arch, data->nr);
     json_t *path = json_array();
     for (uint32_t i = 0; i < program->insn_count; i++) {
         if (trace[i] != 0) {
@@ -193,8 +178,10 @@ static json_t *verdict_json(const struct tool_subject *subject, const struct bri
         }
     }
     brig_dsl_ret_text(run.ret, verdict, sizeof verdict);
-    json_t *json = json_pack("{s:s, s:s, s:I, s:I, s:b, s:o}", "schema", "brig-emu-1", "verdict", verdict, "ret",
-                             (json_int_t)run.ret, "executed", (json_int_t)run.executed, "cached", (int)cached, "path", path);
+    json_t *json = json_pack("{s:s, s:s, s:I, s:I, s:I, s:b, s:o}", "schema", "brig-emu-1", "verdict", verdict, "ret",
+                             (json_int_t)run.ret, "executed", (json_int_t)run.executed, "ebpf_executed",
+                             (json_int_t)brig_dsl_ebpf_executed(program->insns, program->insn_count, data), "cached",
+                             (int)is_cached(program, data), "path", path);
     if (subject->policy != NULL) {
         struct cause cause = find_cause(tool_rules(subject, data->audit_arch), data);
         const struct brig_dsl_row *row = cause.rule == NULL ? NULL : cause.rule->row;
@@ -205,18 +192,17 @@ static json_t *verdict_json(const struct tool_subject *subject, const struct bri
     return json;
 }
 
-static void print_path(const struct tool_subject *subject, const struct brig_dsl_data *data)
+static void print_path(const struct tool_subject *subject, const struct brig_dsl_data *data, bool is_colored)
 {
     unsigned char trace[BPF_MAXINSNS] = {0};
     char verdict[32];
     const struct brig_dsl_program *program = &subject->program;
     struct brig_dsl_run run = brig_dsl_interpret(program->insns, program->insn_count, data, trace);
-    bool cached = brig_dsl_is_cached_allow(program->insns, program->insn_count, data->audit_arch, data->nr);
-    struct marked marked = {.trace = trace, .at_line_start = true};
-    struct brig_dsl_sink sink = {.write = write_marked, .context = &marked};
-    brig_dsl_list(program->insns, program->insn_count, program->arch, &sink);
+    tool_print_listing(stdout, program, trace, is_colored);
     brig_dsl_ret_text(run.ret, verdict, sizeof verdict);
-    printf("%s  %" PRIu32 " instructions%s", verdict, run.executed, cached ? ", answered by the kernel's bitmap" : "");
+    printf("%s%s%s  %" PRIu32 " instructions%s", tool_paint(is_colored, tool_color_of_ret(run.ret)), verdict,
+           tool_paint(is_colored, TOOL_COLOR_END), run.executed,
+           is_cached(program, data) ? ", answered by the kernel's bitmap" : "");
     if (subject->policy == NULL) {
         fputc('\n', stdout);
         return;
@@ -236,7 +222,7 @@ static void print_verdict(const struct tool_subject *subject, const struct tool_
         brig_dsl_ret_text(run.ret, verdict, sizeof verdict);
         puts(verdict);
     } else {
-        print_path(subject, data);
+        print_path(subject, data, tool_wants_color(arguments->values[COLOR]));
     }
 }
 
@@ -297,7 +283,7 @@ int brig_emu_main(int argc, char **argv)
     struct tool_request request;
     struct brig_dsl_data data;
     struct tool_subject subject;
-    int status = tool_parse("emu", options, argc, argv, &arguments);
+    int status = tool_parse("emu", brig_emu_options, argc, argv, &arguments);
     if (status >= 0) {
         return status;
     }
@@ -310,6 +296,9 @@ int brig_emu_main(int argc, char **argv)
     }
     if (is_batch && strcmp(arguments.operands[0], "-") == 0) {
         return tool_complain("emu", "standard input cannot be the program and the calls of --batch too");
+    }
+    if (!tool_check_color("emu", arguments.values[COLOR])) {
+        return TOOL_USAGE;
     }
     if (arguments.operand_count > 8) {
         return tool_complain("emu", "a call has at most six arguments");

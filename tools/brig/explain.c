@@ -6,10 +6,11 @@
 
 #include "tools/brig/tool.h"
 
-static const struct tool_option options[] = {
-    TOOL_OPTION_ARCH, TOOL_OPTION_KERNEL, TOOL_OPTION_FROM, TOOL_OPTION_CAP, TOOL_OPTION_JSON, {NULL, 0, NULL, NULL},
+const struct tool_option brig_explain_options[] = {
+    TOOL_OPTION_ARCH, TOOL_OPTION_KERNEL, TOOL_OPTION_FROM,      TOOL_OPTION_CAP,
+    TOOL_OPTION_JSON, TOOL_OPTION_COLOR,  {NULL, 0, NULL, NULL},
 };
-enum { ARCH, KERNEL, FROM, CAP, JSON };
+enum { ARCH, KERNEL, FROM, CAP, JSON, COLOR };
 
 // One line of the listing: a rule and the calls that it is the same rule for.
 struct line {
@@ -24,6 +25,7 @@ struct listing {
     const struct tool_subject *subject;
     const struct brig_dsl_policy *policy; // of the target
     const struct brig_dsl_rules *rules;
+    bool is_colored;
     struct line *lines;
     size_t line_count;
 };
@@ -199,14 +201,35 @@ static size_t line_bytes(const char *what, size_t columns)
     return bytes == 0 ? columns : bytes;
 }
 
+static enum tool_color color_of_action(const struct brig_dsl_action *action)
+{
+    static const enum tool_color colors[BRIG_DSL_VERB_COUNT] = {
+        [BRIG_DSL_ALLOW] = TOOL_COLOR_ALLOW,       [BRIG_DSL_LOG] = TOOL_COLOR_ALLOW,        [BRIG_DSL_DENY] = TOOL_COLOR_DENY,
+        [BRIG_DSL_REPORT] = TOOL_COLOR_TRAP,       [BRIG_DSL_EMULATE] = TOOL_COLOR_TRAP,     [BRIG_DSL_TRACE] = TOOL_COLOR_TRAP,
+        [BRIG_DSL_NOTIFY] = TOOL_COLOR_TRAP,       [BRIG_DSL_TRAP] = TOOL_COLOR_TRAP,        [BRIG_DSL_CRASH] = TOOL_COLOR_KILL,
+        [BRIG_DSL_KILL_PROCESS] = TOOL_COLOR_KILL, [BRIG_DSL_KILL_THREAD] = TOOL_COLOR_KILL,
+    };
+    return colors[action->verb];
+}
+
+// Prints an action, padded to its column.
+static void print_action(const struct brig_dsl_action *action, int columns, bool is_colored)
+{
+    struct fixed text = describe_action(action);
+    printf("  %s%-*s%s", tool_paint(is_colored, color_of_action(action)), columns, text.bytes,
+           tool_paint(is_colored, TOOL_COLOR_END));
+}
+
 // Prints `what` in lines; the row stands on the first, with its reason if that is `why`.
-static void print_wrapped(const struct columns *columns, const char *action, const char *what, const struct brig_dsl_rule *rule,
-                          const char *why)
+static void print_wrapped(const struct columns *columns, const char *what, const struct brig_dsl_rule *rule, const char *why,
+                          bool is_colored)
 {
     size_t bytes = line_bytes(what, (size_t)columns->what);
-    printf("  %-*s  %-*.*s", columns->action, action, columns->what, (int)bytes, what);
+    print_action(&rule->action, columns->action, is_colored);
+    printf("  %-*.*s", columns->what, (int)bytes, what);
     if (rule->row != NULL) {
-        printf("  %s:%d", rule->row->file, rule->row->line);
+        printf("  %s%s:%d%s", tool_paint(is_colored, TOOL_COLOR_FAINT), rule->row->file, rule->row->line,
+               tool_paint(is_colored, TOOL_COLOR_END));
     }
     printf("%s%s\n", why == NULL ? "" : "  ", why == NULL ? "" : why);
     for (what += bytes; *what != '\0'; what += bytes) {
@@ -269,10 +292,9 @@ static void print_text(const struct listing *listing, bool whole_policy)
     print_title(listing);
     for (size_t i = 0; i < listing->line_count; i++) {
         char *what = describe_line(&listing->lines[i], rules->arch);
-        struct fixed action = describe_action(&listing->lines[i].rule->action);
         const char *why = listing->lines[i].rule->why;
-        print_wrapped(&columns, action.bytes, what == NULL ? "(out of memory)" : what, listing->lines[i].rule,
-                      why == said ? NULL : why);
+        print_wrapped(&columns, what == NULL ? "(out of memory)" : what, listing->lines[i].rule, why == said ? NULL : why,
+                      listing->is_colored);
         said = why;
         free(what);
     }
@@ -383,6 +405,7 @@ static int explain(const struct tool_subject *subject, size_t target, const stru
     bool wanted[BRIG_SYS_COUNT] = {false};
     bool whole_policy = arguments->operand_count == 1;
     struct listing listing = {.subject = subject, .policy = subject->targets[target].policy, .rules = &subject->rules[target]};
+    listing.is_colored = tool_wants_color(arguments->values[COLOR]);
     if (!mark_calls(arguments, listing.rules->arch, wanted)) {
         return TOOL_USAGE;
     }
@@ -409,14 +432,14 @@ int brig_explain_main(int argc, char **argv)
     struct tool_arguments arguments;
     struct tool_request request;
     struct tool_subject subject;
-    int status = tool_parse("explain", options, argc, argv, &arguments);
+    int status = tool_parse("explain", brig_explain_options, argc, argv, &arguments);
     if (status >= 0) {
         return status;
     }
     if (arguments.operand_count < 1) {
         return tool_complain("explain", "give a policy; see brig explain --help");
     }
-    if (!tool_make_request("explain", &arguments, &request)) {
+    if (!tool_check_color("explain", arguments.values[COLOR]) || !tool_make_request("explain", &arguments, &request)) {
         return TOOL_USAGE;
     }
     request.rows_only = true;

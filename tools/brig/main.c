@@ -3,15 +3,18 @@
 
 #include "tools/brig/tool.h"
 
-#define VERB(name, arguments, summary, about, examples) int brig_##name##_main(int argc, char **argv);
+#define VERB(name, arguments, summary, about, examples) \
+    int brig_##name##_main(int argc, char **argv); \
+    extern const struct tool_option brig_##name##_options[];
 #include "tools/brig/verbs.def"
 #undef VERB
 
 const struct tool_verb tool_verbs[] = {
-#define VERB(name, arguments, summary, about, examples) {#name, arguments, summary, about, examples, brig_##name##_main},
+#define VERB(name, arguments, summary, about, examples) \
+    {#name, arguments, summary, about, examples, brig_##name##_options, brig_##name##_main},
 #include "tools/brig/verbs.def"
 #undef VERB
-    {NULL, NULL, NULL, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };
 
 static void print_help(FILE *out)
@@ -29,7 +32,7 @@ static void print_help(FILE *out)
 
 static int complain_about_verb(const char *name)
 {
-    const char *names[16] = {NULL};
+    const char *names[32] = {NULL};
     size_t count = 0;
     for (const struct tool_verb *verb = tool_verbs; verb->name != NULL; verb++) {
         names[count++] = verb->name;

@@ -5,7 +5,7 @@
 
 #include "tools/brig/pair.h"
 
-static const struct tool_option options[] = {
+const struct tool_option brig_prove_options[] = {
     TOOL_OPTION_ARCH,
     TOOL_OPTION_KERNEL,
     TOOL_OPTION_FROM,
@@ -160,7 +160,7 @@ int brig_prove_main(int argc, char **argv)
     struct tool_request request;
     struct pair_side sides[2];
     struct pair pair;
-    int status = tool_parse("prove", options, argc, argv, &arguments);
+    int status = tool_parse("prove", brig_prove_options, argc, argv, &arguments);
     if (status >= 0) {
         return status;
     }

@@ -7,11 +7,11 @@
 #include "sandbox/report.h"
 #include "tools/brig/report.h"
 
-static const struct tool_option options[] = {
+const struct tool_option brig_report_options[] = {
     TOOL_OPTION_JSON,
     {"html", 0, "FILE", "write one self-contained page to FILE"},
     {"minidump", 0, "FILE", "write what debuggers read to FILE, from a report that was made with its stack"},
-    {"color", 0, "WHEN", "auto, always or never"},
+    TOOL_OPTION_COLOR,
     {NULL, 0, NULL, NULL},
 };
 enum { JSON, HTML, MINIDUMP, COLOR };
@@ -183,7 +183,7 @@ int brig_report_main(int argc, char **argv)
 {
     struct tool_arguments arguments;
     struct stat about;
-    int status = tool_parse("report", options, argc, argv, &arguments);
+    int status = tool_parse("report", brig_report_options, argc, argv, &arguments);
     if (status >= 0) {
         return status;
     }

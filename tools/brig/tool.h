@@ -20,12 +20,15 @@ enum tool_exit {
     TOOL_LACKS = 4,     // the kernel lacks something that was asked for
 };
 
+struct tool_option;
+
 struct tool_verb {
     const char *name;
     const char *arguments;
     const char *summary;
     const char *about;
     const char *examples;              // lines of the help
+    const struct tool_option *options; // what it parses, closed by a NULL name
     int (*run)(int argc, char **argv); // argv[0] is the verb's name
 };
 
@@ -137,6 +140,13 @@ int tool_close_output(const char *verb, FILE *out, const char *path);
 bool tool_check_color(const char *verb, const char *when);
 // Returns: whether to color standard output: WHEN, then NO_COLOR, then whether it is a terminal.
 bool tool_wants_color(const char *when);
+// Colours by what is meant, not by hue: the same for all verbs.
+enum tool_color { TOOL_COLOR_END, TOOL_COLOR_ALLOW, TOOL_COLOR_DENY, TOOL_COLOR_TRAP, TOOL_COLOR_KILL, TOOL_COLOR_FAINT };
+// Returns: the escape sequence that starts `color`, or ends any; "" unless `is_colored`.
+const char *tool_paint(bool is_colored, enum tool_color color);
+enum tool_color tool_color_of_ret(uint32_t ret);
+// Prints a program, an instruction a line. With a `trace` of brig_dsl_interpret `>` marks what ran.
+void tool_print_listing(FILE *out, const struct brig_dsl_program *program, const unsigned char *trace, bool is_colored);
 // A sink that writes to `out`.
 struct brig_dsl_sink tool_sink(FILE *out);
 // Prints `json` with two-space indentation and a newline, then releases it.
