@@ -4,7 +4,7 @@
 // not answer, the eBPF cost of one call. Guarantees: linear in the program, but for the mean, which runs it once per call.
 // Weaknesses: eBPF sizes are those of the kernel's conversion without constant blinding (net.core.bpf_jit_harden); the mean knows
 // no frequencies. Source: net/core/filter.c:bpf_convert_filter.
-#include "bpf_dsl/program.h"
+#include "bpf_dsl/measure.h"
 
 #include <string.h>
 
@@ -28,6 +28,15 @@ static uint32_t ebpf_size(const struct sock_filter *insn)
         return ebpf_size_of_test(insn);
     }
     return 1;
+}
+
+uint32_t dsl_ebpf_size(const struct sock_filter *insns, size_t insn_count)
+{
+    uint32_t size = DSL_EBPF_PROLOGUE;
+    for (size_t at = 0; at < insn_count; at++) {
+        size += ebpf_size(&insns[at]);
+    }
+    return size;
 }
 
 // What a test costs in one run. The second of two instructions is a jump to where a test that does not hold goes.
@@ -56,7 +65,7 @@ uint32_t brig_dsl_ebpf_executed(const struct sock_filter *insns, size_t insn_cou
 }
 
 // Longest paths from each instruction, from the end. Jumps go forward, so the targets are known.
-static uint32_t longest_path(const struct sock_filter *insns, size_t insn_count)
+uint32_t dsl_longest_path(const struct sock_filter *insns, size_t insn_count)
 {
     uint16_t longest[BPF_MAXINSNS + 1] = {0};
     for (size_t at = insn_count; at-- > 0;) {
@@ -141,12 +150,9 @@ struct brig_dsl_stats brig_dsl_measure(const struct sock_filter *insns, size_t i
 {
     struct brig_dsl_stats stats = {.insns = (uint32_t)insn_count,
                                    .bytes = (uint32_t)(insn_count * sizeof *insns),
-                                   .ebpf_insns = DSL_EBPF_PROLOGUE,
+                                   .ebpf_insns = dsl_ebpf_size(insns, insn_count),
                                    .cached_allow = count_cached(insns, insn_count, arch),
-                                   .max_executed = longest_path(insns, insn_count)};
-    for (size_t at = 0; at < insn_count; at++) {
-        stats.ebpf_insns += ebpf_size(&insns[at]);
-    }
+                                   .max_executed = dsl_longest_path(insns, insn_count)};
     measure_calls(insns, insn_count, arch, &stats);
     return stats;
 }
