@@ -17,10 +17,11 @@ typedef bool importer(const struct import_source *source, const struct import_op
 struct format {
     const char *from;   // as --from says it
     const char *ending; // of a file that needs no --from
-    importer *import;   // NULL: a raw program
+    importer *import;   // NULL: a raw program, or promises
 };
 
 static const struct format formats[] = {
+    {"pledge", ".pledge", NULL},
     {"bpf", ".bpf", NULL},
 };
 enum { FORMAT_COUNT = sizeof formats / sizeof formats[0] };
@@ -39,7 +40,7 @@ static const struct format *format_of_option(const char *verb, const char *from)
         }
     }
     const char *closest = tool_closest(from, names, FORMAT_COUNT);
-    tool_complain(verb, "--from=%s is not known%s%s%s", from, closest == NULL ? "; known is bpf" : "; did you mean '",
+    tool_complain(verb, "--from=%s is not known%s%s%s", from, closest == NULL ? "; known are pledge, bpf" : "; did you mean '",
                   closest == NULL ? "" : closest, closest == NULL ? "" : "'?");
     return NULL;
 }
@@ -92,8 +93,9 @@ static int complain_about_policy(const char *verb, const char *name)
     if (closest != NULL) {
         return tool_complain(verb, "there is no policy '%s'; did you mean '%s'?", name, closest);
     }
-    return tool_complain(verb, "there is no policy '%s'; built in are %s; a file is named %s, or ./FILE", name, known,
-                         FORMAT_ENDINGS);
+    return tool_complain(verb,
+                         "there is no policy '%s'; built in are %s; promises stand behind pledge:; a file is named %s, or ./FILE",
+                         name, known, FORMAT_ENDINGS);
 }
 
 // --- reading ----------------------------------------------------------------------------------------------------------
@@ -245,6 +247,50 @@ static int load_built_in(const char *verb, const struct brig_dsl_policy *policy,
     return make_rules(verb, request, subject);
 }
 
+static int complain_about_promise(const char *verb, const struct brig_error *error)
+{
+    char known[256] = "";
+    const char *closest = brig_policy_closest_promise(error->subject, error->subject_bytes);
+    if (closest != NULL) {
+        return tool_complain(verb, "there is no promise '%.*s'; did you mean '%s'?", (int)error->subject_bytes, error->subject,
+                             closest);
+    }
+    size_t used = 0;
+    for (const struct brig_policy_promise *promise = brig_policy_all_promises; promise->name && used < sizeof known; promise++) {
+        used += (size_t)snprintf(known + used, sizeof known - used, " %s", promise->name);
+    }
+    return tool_complain(verb, "there is no promise '%.*s'; known are%s", (int)error->subject_bytes, error->subject, known);
+}
+
+static int load_promises(const char *verb, const char *promises, const struct tool_request *request, struct tool_subject *subject)
+{
+    const struct brig_dsl_policy *policy;
+    struct brig_error error;
+    subject->pledge = malloc(sizeof *subject->pledge);
+    if (subject->pledge == NULL) {
+        return tool_complain(verb, "out of memory");
+    }
+    if (brig_policy_pledge(promises, subject->pledge, &policy, &error) == BRIG_OK) {
+        return load_built_in(verb, policy, request, subject);
+    }
+    return complain_about_promise(verb, &error);
+}
+
+static int load_promises_text(const char *verb, const struct import_source *source, const struct tool_request *request,
+                              struct tool_subject *subject)
+{
+    char *promises = malloc(source->text_bytes + 1);
+    if (promises == NULL) {
+        return tool_complain(verb, "out of memory");
+    }
+    memcpy(promises, source->text, source->text_bytes);
+    promises[source->text_bytes] = '\0';
+    int status = strlen(promises) < source->text_bytes ? tool_complain(verb, "'%s' is not a text", subject->name)
+                                                       : load_promises(verb, promises, request, subject);
+    free(promises);
+    return status;
+}
+
 static void print_warnings(const char *verb, const struct import_policies *imported)
 {
     for (size_t i = 0; i < imported->warning_count; i++) {
@@ -297,6 +343,9 @@ static int load_text(const char *verb, const struct import_source *source, const
     if (format->import != NULL) {
         return load_import(verb, source, format, request, subject);
     }
+    if (format != raw_format) {
+        return load_promises_text(verb, source, request, subject);
+    }
     return refusal(request) != NULL ? tool_complain(verb, "%s", refusal(request)) : load_raw(verb, source, subject);
 }
 
@@ -332,6 +381,9 @@ static int load(const char *verb, const struct tool_request *request, struct too
     }
     if (strcmp(name, "-") == 0) {
         return load_file(verb, said == NULL ? raw_format : said, request, subject);
+    }
+    if (strncmp(name, "pledge:", strlen("pledge:")) == 0) {
+        return load_promises(verb, name + strlen("pledge:"), request, subject);
     }
     const struct format *format = format_of_name(name);
     const struct brig_dsl_policy *policy = format == NULL ? find_built_in(name) : NULL;
@@ -372,6 +424,7 @@ int tool_load(const char *verb, const char *name, const struct tool_request *req
 void tool_free_subject(struct tool_subject *subject)
 {
     free(subject->memory);
+    free(subject->pledge);
     import_free(&subject->imported);
     *subject = (struct tool_subject){.name = NULL};
 }

@@ -56,7 +56,7 @@ struct tool_option {
     }
 #define TOOL_OPTION_FROM \
     { \
-        "from", 0, "FORMAT", "what - or a FILE whose name does not say it is: bpf (-: bpf)" \
+        "from", 0, "FORMAT", "what - or a FILE whose name does not say it is: pledge, bpf (-: bpf)" \
     }
 #define TOOL_OPTION_CAP \
     { \
@@ -171,7 +171,8 @@ struct tool_subject {
     size_t target_count;                        // 0 for a raw program
     struct brig_dsl_program program;            // compiled, or as read (then without traps)
     struct import_policies imported;
-    void *memory;      // of rules and program
+    struct brig_policy_pledge_memory *pledge; // of a policy of promises
+    void *memory;                             // of rules and program
     double compile_us; // of the compile: rows in, checked program out; what was read and imported before it does not count.
                        // 0 for a raw program
 };
@@ -180,9 +181,9 @@ struct tool_subject {
 enum { TOOL_SELF_PID = 4242, TOOL_NOTIFY_FD = 3 };
 // Makes the request of a command line, for its first arch. Returns: false after having complained. `arguments` is kept.
 bool tool_make_request(const char *verb, const struct tool_arguments *arguments, struct tool_request *ret_request);
-// Loads what `name` says: a built-in policy, FILE.json (an OCI profile), FILE.bpf (a raw program, validated), any other file with
-// a slash in its name or of the form that --from says, or - for standard input. Warnings of an import go to standard error.
-// Returns: -1 to go on, else the exit status to return at once. The subject is freed by tool_free_subject.
+// Loads what `name` says: a built-in policy, pledge:PROMISES, FILE.json (an OCI profile), FILE.bpf (a raw program, validated), any
+// other file with a slash in its name or of the form that --from says, or - for standard input. Warnings of an import go to
+// standard error. Returns: -1 to go on, else the exit status to return at once. The subject is freed by tool_free_subject.
 int tool_load(const char *verb, const char *name, const struct tool_request *request, struct tool_subject *ret_subject);
 void tool_free_subject(struct tool_subject *subject);
 
