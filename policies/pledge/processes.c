@@ -85,16 +85,6 @@ const struct brig_dsl_row policy_pledge_programs[] = {
     WHY("becomes another program, under the same filter"),
     ROW(execve, ALLOW),
     ROW(execveat, ALLOW),
-    WHY("what a program does before main: where its thread data are"),
-    ROW(arch_prctl, ALLOW, IN(option, ARCH_SET_FS, ARCH_GET_FS)),
-    ROW(set_thread_area, ALLOW),
-    ROW(set_tls, ALLOW),
-    ROWS_END,
-};
-
-const struct brig_dsl_row policy_pledge_program_answers[] = {
-    WHY("libc asks what the processor offers against hijacked returns, and goes on without"),
-    ELSE(arch_prctl, DENY(EINVAL)),
     ROWS_END,
 };
 

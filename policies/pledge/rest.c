@@ -62,7 +62,7 @@ static const struct brig_dsl_set rest_scheduling =
           sched_getaffinity, sched_getattr, sched_rr_get_interval, sched_rr_get_interval_time64);
 
 static const struct brig_dsl_set rest_programs =
-    CALLS(pledge_rest_programs, "become another program", execve, execveat, arch_prctl, set_thread_area, set_tls);
+    CALLS(pledge_rest_programs, "become another program", execve, execveat);
 
 static const struct brig_dsl_set rest_code =
     CALLS(pledge_rest_code, "map memory", mmap, mmap2, mprotect, mremap, cacheflush, riscv_flush_icache);
@@ -86,7 +86,8 @@ static const struct brig_dsl_set rest_stdio =
           dup, dup2, dup3, close_range, fallocate, pipe, pipe2, fsync, fdatasync, ftruncate, ftruncate64, umask, epoll_create,
           epoll_create1, epoll_ctl, epoll_wait, epoll_pwait, eventfd, eventfd2, signalfd, signalfd4, timerfd_create, timer_create,
           alarm, getitimer, setitimer, wait4, waitid, waitpid, clock_gettime, clock_gettime64, clock_nanosleep,
-          clock_nanosleep_time64, madvise, futex, futex_time64, rt_sigaction, sigaction);
+          clock_nanosleep_time64, madvise, futex, futex_time64, rt_sigaction, sigaction, arch_prctl,
+          set_thread_area, set_tls);
 
 // clang-format on
 
