@@ -20,6 +20,7 @@
 #include "bpf_dsl/describe.h"
 #include "bpf_dsl/plain.h"
 #include "bpf_dsl/program.h"
+#include "bpf_dsl/stages_visit.h"
 
 #define STEP "compile"
 
@@ -279,4 +280,20 @@ enum brig_code brig_dsl_dump(const struct brig_dsl_policy *policy, const struct 
         dsl_dump_stage(&compilation, stage, sink);
     }
     return BRIG_OK;
+}
+
+enum brig_code brig_dsl_visit(const struct brig_dsl_target *targets, size_t target_count, const struct brig_dsl_options *options,
+                              struct brig_dsl_arena *arena, const struct brig_dsl_visitor *visitor, struct brig_error *reterr)
+{
+    struct brig_dsl_rules rules[BRIG_DSL_ARCH_COUNT];
+    struct dsl_compilation compilation = {.options = options, .arena = arena};
+    enum brig_code code = check_targets(targets, target_count, reterr);
+    if (code == BRIG_OK) {
+        code = compile_targets(&compilation, targets, target_count, rules, reterr);
+    }
+    if (code == BRIG_OK && !dsl_visit_stage(&compilation, visitor)) {
+        out_of_arena(&compilation);
+        return brig_error_set(reterr, compilation.error);
+    }
+    return code;
 }

@@ -1,0 +1,210 @@
+// stages: the stages of a compile as nodes, for tools. See stages.h.
+//
+// Takes: a compilation that succeeded. Gives: one node after the other, each in a form that does not change with the compiler's
+// insides. Guarantees: what is shown of a masked switch are values that exist. Weaknesses: the runs of a node are copied.
+#include "bpf_dsl/stages_visit.h"
+
+static const char *const kind_names[] = {
+    [BRIG_DSL_NODE_FALSE] = "false",   [BRIG_DSL_NODE_TRUE] = "true", [BRIG_DSL_NODE_TEST] = "test",
+    [BRIG_DSL_NODE_NOT] = "not",       [BRIG_DSL_NODE_ALL] = "all",   [BRIG_DSL_NODE_ANY] = "any",
+    [BRIG_DSL_NODE_IF] = "if",         [BRIG_DSL_NODE_RET] = "ret",   [BRIG_DSL_NODE_RANGE] = "range",
+    [BRIG_DSL_NODE_SWITCH] = "switch", [BRIG_DSL_NODE_LOAD] = "load", [BRIG_DSL_NODE_AND] = "and",
+    [BRIG_DSL_NODE_JEQ] = "jeq",       [BRIG_DSL_NODE_JGE] = "jge",   [BRIG_DSL_NODE_JGT] = "jgt",
+    [BRIG_DSL_NODE_JSET] = "jset",
+};
+_Static_assert(sizeof kind_names / sizeof kind_names[0] == BRIG_DSL_NODE_KIND_COUNT, "every kind has a name");
+
+const char *brig_dsl_node_kind_name(enum brig_dsl_node_kind kind)
+{
+    return (unsigned)kind < BRIG_DSL_NODE_KIND_COUNT ? kind_names[kind] : NULL;
+}
+
+static struct brig_dsl_word word_of(uint32_t word)
+{
+    static const enum brig_dsl_word_kind kinds[DSL_WORD_ARGUMENTS] = {
+        [DSL_WORD_NR] = BRIG_DSL_WORD_NR,
+        [DSL_WORD_ARCH] = BRIG_DSL_WORD_ARCH,
+        [DSL_WORD_IP_LO] = BRIG_DSL_WORD_IP,
+        [DSL_WORD_IP_HI] = BRIG_DSL_WORD_IP,
+    };
+    struct brig_dsl_word ret = {.kind = BRIG_DSL_WORD_TERM, .bits = 32};
+    if (word >= DSL_WORD_COUNT) {
+        ret.index = (uint8_t)(word - DSL_WORD_COUNT);
+        return ret;
+    }
+    bool is_argument = word >= DSL_WORD_ARGUMENTS;
+    ret.kind = is_argument ? BRIG_DSL_WORD_ARGUMENT : kinds[word];
+    ret.index = (uint8_t)(is_argument ? (word - DSL_WORD_ARGUMENTS) / 2 : 0);
+    ret.shift = word >= DSL_WORD_IP_LO && word % 2 != 0 ? 32 : 0;
+    return ret;
+}
+
+// --- expr -------------------------------------------------------------------------------------------------------------
+
+static struct brig_dsl_node expression_node(const struct dsl_expr *expr, uint32_t id, struct brig_dsl_node_run *runs)
+{
+    static const enum brig_dsl_node_kind kinds[] = {
+        [DSL_EXPR_FALSE] = BRIG_DSL_NODE_FALSE, [DSL_EXPR_TRUE] = BRIG_DSL_NODE_TRUE, [DSL_EXPR_ARGUMENT] = BRIG_DSL_NODE_TEST,
+        [DSL_EXPR_NOT] = BRIG_DSL_NODE_NOT,     [DSL_EXPR_ALL] = BRIG_DSL_NODE_ALL,   [DSL_EXPR_ANY] = BRIG_DSL_NODE_ANY,
+        [DSL_EXPR_RET] = BRIG_DSL_NODE_RET,     [DSL_EXPR_IF] = BRIG_DSL_NODE_IF,
+    };
+    struct brig_dsl_node node = {.id = id, .kind = kinds[expr->kind]};
+    if (expr->kind == DSL_EXPR_ARGUMENT) {
+        node.word = (struct brig_dsl_word){.kind = BRIG_DSL_WORD_ARGUMENT, .index = expr->argument, .bits = expr->bits};
+        node.mask = expr->mask;
+        node.run_count = expr->count;
+        node.runs = runs;
+        for (uint32_t i = 0; i < expr->count; i++) {
+            runs[i] = (struct brig_dsl_node_run){.first = expr->runs[i].first, .last = expr->runs[i].last};
+        }
+    } else if (expr->kind == DSL_EXPR_RET) {
+        node.value = (uint32_t)expr->mask;
+    } else {
+        node.part_count = expr->kind == DSL_EXPR_IF ? 3 : expr->kind == DSL_EXPR_NOT ? 1 : expr->count;
+        node.part_count = expr->kind <= DSL_EXPR_TRUE ? 0 : node.part_count;
+        node.parts = expr->parts;
+    }
+    return node;
+}
+
+static bool visit_expressions(const struct dsl_compilation *compilation, const struct brig_dsl_visitor *visitor)
+{
+    const struct brig_dsl_builder *builder = compilation->builder;
+    uint32_t most = 0;
+    for (uint32_t id = 0; id < builder->nodes.count; id++) {
+        const struct dsl_expr *expr = dsl_expr_get(builder, id);
+        most = expr->count > most ? expr->count : most;
+    }
+    struct brig_dsl_node_run *runs = DSL_ARENA_ARRAY(compilation->arena, struct brig_dsl_node_run, most);
+    for (uint32_t id = 0; runs != NULL && id < builder->nodes.count; id++) {
+        struct brig_dsl_node node = expression_node(dsl_expr_get(builder, id), id, runs);
+        visitor->visit(visitor->context, &node);
+    }
+    return runs != NULL;
+}
+
+// --- ranges -----------------------------------------------------------------------------------------------------------
+
+static void visit_ranges(const struct dsl_ranges *ranges, const struct brig_dsl_visitor *visitor)
+{
+    for (uint32_t i = 0; i < ranges->count; i++) {
+        struct brig_dsl_node_run run = {.first = ranges->ranges[i].first, .target = ranges->ranges[i].verdict.node};
+        run.last = i + 1 < ranges->count ? ranges->ranges[i + 1].first - 1 : UINT32_MAX;
+        struct brig_dsl_node node = {.id = i,
+                                     .kind = BRIG_DSL_NODE_RANGE,
+                                     .word = {.kind = BRIG_DSL_WORD_NR, .bits = 32},
+                                     .mask = UINT32_MAX,
+                                     .run_count = 1,
+                                     .runs = &run};
+        visitor->visit(visitor->context, &node);
+    }
+}
+
+// --- decisions --------------------------------------------------------------------------------------------------------
+
+static struct brig_dsl_node switch_node(const struct dsl_decision *decision, uint32_t id, struct brig_dsl_node_run *runs)
+{
+    struct brig_dsl_node node = {
+        .id = id, .kind = BRIG_DSL_NODE_SWITCH, .word = word_of(decision->word), .mask = decision->mask, .runs = runs};
+    for (uint32_t i = 0; i < decision->run_count; i++) {
+        uint32_t first;
+        uint32_t next;
+        uint32_t last = dsl_run_last(decision, i);
+        if (!dsl_next_in_mask(decision->mask, decision->runs[i].first, &first) || first > last) {
+            continue;
+        }
+        bool is_single = first == UINT32_MAX || !dsl_next_in_mask(decision->mask, first + 1, &next) || next > last;
+        runs[node.run_count++] =
+            (struct brig_dsl_node_run){.first = first, .last = is_single ? first : last, .target = decision->runs[i].child};
+    }
+    return node;
+}
+
+bool dsl_visit_decisions(const struct dsl_decisions *graph, uint32_t root, struct brig_dsl_arena *arena,
+                         const struct brig_dsl_visitor *visitor)
+{
+    uint32_t most = 0;
+    const unsigned char *marks = dsl_decisions_mark(graph, root);
+    for (uint32_t id = 0; marks != NULL && id <= root; id++) {
+        uint32_t count = dsl_decision_get(graph, id)->run_count;
+        most = marks[id] != 0 && count > most ? count : most;
+    }
+    struct brig_dsl_node_run *runs = marks == NULL ? NULL : DSL_ARENA_ARRAY(arena, struct brig_dsl_node_run, most);
+    for (uint32_t id = root + 1; runs != NULL && id-- > 0;) {
+        const struct dsl_decision *decision = dsl_decision_get(graph, id);
+        struct brig_dsl_node node = {.id = id, .kind = BRIG_DSL_NODE_RET, .value = decision->mask};
+        if (decision->kind == DSL_DECISION_SWITCH) {
+            node = switch_node(decision, id, runs);
+        }
+        if (marks[id] != 0) {
+            visitor->visit(visitor->context, &node);
+        }
+    }
+    return runs != NULL;
+}
+
+// --- tree -------------------------------------------------------------------------------------------------------------
+
+static enum brig_dsl_node_kind kind_of_step(enum dsl_step_kind kind)
+{
+    switch (kind) {
+    case DSL_STEP_RET:
+        return BRIG_DSL_NODE_RET;
+    case DSL_STEP_LOAD:
+        return BRIG_DSL_NODE_LOAD;
+    case DSL_STEP_AND:
+        return BRIG_DSL_NODE_AND;
+    case DSL_STEP_JEQ:
+        return BRIG_DSL_NODE_JEQ;
+    case DSL_STEP_JGE:
+        return BRIG_DSL_NODE_JGE;
+    case DSL_STEP_JGT:
+        return BRIG_DSL_NODE_JGT;
+    case DSL_STEP_JSET:
+        return BRIG_DSL_NODE_JSET;
+    }
+    return BRIG_DSL_NODE_RET;
+}
+
+static bool visit_tree(const struct dsl_tree *tree, const struct brig_dsl_visitor *visitor)
+{
+    const unsigned char *marks = dsl_tree_mark(tree);
+    for (uint32_t id = tree->root + 1; marks != NULL && id-- > 0;) {
+        const struct dsl_step *step = dsl_step_get(tree, id);
+        const uint32_t parts[] = {step->yes, step->no};
+        struct brig_dsl_node node = {.id = id, .kind = kind_of_step((enum dsl_step_kind)step->kind), .value = step->k};
+        if (node.kind != BRIG_DSL_NODE_RET) {
+            node.word = word_of(step->word);
+            node.part_count = dsl_step_is_test(step) ? 2 : 1;
+            node.parts = parts;
+        }
+        if (marks[id] != 0) {
+            visitor->visit(visitor->context, &node);
+        }
+    }
+    return marks != NULL;
+}
+
+// --- the entry --------------------------------------------------------------------------------------------------------
+
+bool dsl_visit_stage(const struct dsl_compilation *compilation, const struct brig_dsl_visitor *visitor)
+{
+    switch (visitor->stage) {
+    case BRIG_DSL_STAGE_EXPR:
+        return visit_expressions(compilation, visitor);
+    case BRIG_DSL_STAGE_RANGES:
+        for (uint32_t i = 0; i < compilation->target_count; i++) {
+            visit_ranges(&compilation->ranges[i], visitor);
+        }
+        return true;
+    case BRIG_DSL_STAGE_DECISIONS:
+        return compilation->is_plain || dsl_visit_decisions(compilation->graph, compilation->root, compilation->arena, visitor);
+    case BRIG_DSL_STAGE_TREE:
+        return compilation->is_plain || visit_tree(compilation->tree, visitor);
+    case BRIG_DSL_STAGE_RULES:
+    case BRIG_DSL_STAGE_INSNS:
+    case BRIG_DSL_STAGE_COUNT:
+        break;
+    }
+    return true;
+}
