@@ -89,6 +89,9 @@ static Z3_ast condition_ast(const struct prove_solver *solver, const struct brig
     case BRIG_DSL_MASKED:
         return one_of(&operand, Z3_mk_bvand(solver->z3, operand.ast, number(&operand, values[0])), values + 1,
                       condition->value_count - 1);
+    case BRIG_DSL_NOT_MASKED:
+        return Z3_mk_not(solver->z3, one_of(&operand, Z3_mk_bvand(solver->z3, operand.ast, number(&operand, values[0])), values + 1,
+                                            condition->value_count - 1));
     case BRIG_DSL_ONLY_BITS:
         return masked_is(&operand, ~values[0], 0);
     case BRIG_DSL_NO_BITS:
