@@ -42,6 +42,7 @@
 #define BRIG_DSL_ACTION_KILL_THREAD {.verb = BRIG_DSL_KILL_THREAD}
 #define BRIG_DSL_ACTION_TRACE(data_) {.verb = BRIG_DSL_TRACE, .data = data_}
 #define BRIG_DSL_ACTION_NOTIFY {.verb = BRIG_DSL_NOTIFY}
+#define BRIG_DSL_ACTION_TRAP(data_) {.verb = BRIG_DSL_TRAP, .data = data_}
 // A policy's action for known calls without a row: `FALLBACK(CRASH)` in its initializer.
 #define FALLBACK(action_) .fallback = BRIG_DSL_ACTION_##action_
 

@@ -17,6 +17,9 @@ static void compile_form(int form)
     brig_dsl_arena_init(&compiled.arenas[form], form_memory[form], FORM_BYTES);
     compiled.forms[form] = (struct dsl_compilation){.options = &compiled.options[form], .arena = &compiled.arenas[form]};
     dsl_compile_add_rules(&compiled.forms[form], &compiled.rules);
+    for (uint32_t i = 0; i < compiled.other_count; i++) {
+        dsl_compile_add_rules(&compiled.forms[form], &compiled.others[i]);
+    }
     compiled.codes[form] = dsl_compile(&compiled.forms[form]);
     // A program that the check refused is looked at by tests all the same.
     bool has_program = compiled.forms[form].emitter.insns != NULL;
@@ -24,12 +27,18 @@ static void compile_form(int form)
     compiled.count[form] = compiled.insns[form] != NULL ? compiled.forms[form].emitter.head : 0;
 }
 
-const struct compiled *program_compile_rules(const struct brig_dsl_rules *rules)
+static const struct compiled *compile_both(void)
 {
-    compiled.rules = *rules;
     compile_form(COMPILED_OPTIMISED);
     compile_form(COMPILED_PLAIN);
     return &compiled;
+}
+
+const struct compiled *program_compile_rules(const struct brig_dsl_rules *rules)
+{
+    compiled.rules = *rules;
+    compiled.other_count = 0;
+    return compile_both();
 }
 
 const struct compiled *program_compile(struct random *random, const struct random_shape *shape)
@@ -37,6 +46,36 @@ const struct compiled *program_compile(struct random *random, const struct rando
     brig_dsl_arena_init(&compiled.arenas[2], rules_memory, RULES_BYTES);
     struct brig_dsl_rules rules = random_rules(random, shape, &compiled.arenas[2]);
     return program_compile_rules(&rules);
+}
+
+const struct compiled *program_compile_arches(struct random *random, const struct random_shape *shape, uint32_t count)
+{
+    struct random_shape next = *shape;
+    bool are_alike = random_once_in(random, 2);
+    brig_dsl_arena_init(&compiled.arenas[2], rules_memory, RULES_BYTES);
+    compiled.other_count = count - 1;
+    for (uint32_t i = 0; i < count; i++) {
+        struct random same = *random;
+        next.arch = (enum brig_dsl_arch)((shape->arch + i) % BRIG_DSL_ARCH_COUNT);
+        struct brig_dsl_rules *rules = i == 0 ? &compiled.rules : &compiled.others[i - 1];
+        *rules = random_rules(are_alike ? &same : random, &next, &compiled.arenas[2]);
+    }
+    return compile_both();
+}
+
+const struct brig_dsl_rules *program_rules_of(const struct compiled *of, uint32_t index)
+{
+    index %= of->other_count + 1;
+    return index == 0 ? &of->rules : &of->others[index - 1];
+}
+
+uint32_t program_expected(const struct compiled *of, const struct brig_dsl_data *data)
+{
+    const struct brig_dsl_rules *rules = &of->rules;
+    for (uint32_t i = 0; i < of->other_count; i++) {
+        rules = brig_dsl_arch_audit(of->others[i].arch) == data->audit_arch ? &of->others[i] : rules;
+    }
+    return brig_dsl_evaluate(rules, data, NULL);
 }
 
 struct brig_dsl_rules program_rules(enum brig_dsl_call call, const struct brig_dsl_rule *const *rules, uint32_t count)

@@ -9,6 +9,8 @@
 // One policy of the generator, compiled both ways.
 struct compiled {
     struct brig_dsl_rules rules;
+    struct brig_dsl_rules others[BRIG_DSL_ARCH_COUNT - 1]; // of more arches that the program is for
+    uint32_t other_count;
     struct brig_dsl_options options[2];
     struct brig_dsl_arena arenas[3];
     struct dsl_compilation forms[2]; // optimised, plain
@@ -21,6 +23,15 @@ enum { COMPILED_OPTIMISED, COMPILED_PLAIN };
 
 // Makes rules and compiles them, in memory that the next call takes again. Returns: the result, with a code for each form.
 const struct compiled *program_compile(struct random *random, const struct random_shape *shape);
+
+// The same for `count` arches, from the shape's on, in one program. Their rules are alike, or have nothing to do with each other.
+const struct compiled *program_compile_arches(struct random *random, const struct random_shape *shape, uint32_t count);
+
+// The rules of arch number `index` of a program, round and round.
+const struct brig_dsl_rules *program_rules_of(const struct compiled *compiled, uint32_t index);
+
+// What the rules say that a program was made from; those of the first arch where the call is of none.
+uint32_t program_expected(const struct compiled *compiled, const struct brig_dsl_data *data);
 
 // The same for rules that are there; changed copies of the last call's are good.
 const struct compiled *program_compile_rules(const struct brig_dsl_rules *rules);

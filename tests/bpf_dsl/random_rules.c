@@ -219,6 +219,7 @@ struct brig_dsl_rules random_rules(struct random *random, const struct random_sh
     }
     return (struct brig_dsl_rules){.policy = &policy,
                                    .arch = shape->arch,
+                                   .is_import = random_once_in(random, 4),
                                    .kernel = BRIG_DSL_KERNEL(5, 10),
                                    .calls = calls,
                                    .fallback_ret = SECCOMP_RET_ERRNO | 1,

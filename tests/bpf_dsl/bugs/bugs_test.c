@@ -19,7 +19,7 @@ static bool is_decided_alike(void *context, const struct brig_dsl_data *data)
     const struct comparison *comparison = context;
     const struct compiled *compiled = comparison->compiled;
     return brig_dsl_interpret(compiled->insns[comparison->form], compiled->count[comparison->form], data, NULL).ret ==
-           brig_dsl_evaluate(&compiled->rules, data, NULL);
+           program_expected(compiled, data);
 }
 
 // Whether some call is decided otherwise than the rules say. Returns: true if one was found.
@@ -28,12 +28,17 @@ static bool differs(const struct compiled *compiled, int form, struct random *ra
     struct comparison comparison = {compiled, form};
     const struct random_visitor visitor = {is_decided_alike, &comparison};
     for (int i = 0; i < TUPLES; i++) {
-        struct brig_dsl_data data = random_data(random, &compiled->rules);
+        struct brig_dsl_data data = random_data(random, program_rules_of(compiled, (uint32_t)i));
         if (!is_decided_alike(&comparison, &data)) {
             return true;
         }
     }
-    return !random_visit_borders(random, &compiled->rules, MOST_VALUES, &visitor);
+    for (uint32_t i = 0; i <= compiled->other_count; i++) {
+        if (!random_visit_borders(random, program_rules_of(compiled, i), MOST_VALUES, &visitor)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // Looks for policies that a mistake spoils, until both have caught it.
@@ -45,7 +50,7 @@ static bool is_caught(int bug)
         struct random random;
         struct random_shape shape = random_shape_of(&random, seed);
         dsl_deliberate_bug = bug;
-        const struct compiled *compiled = program_compile(&random, &shape);
+        const struct compiled *compiled = program_compile_arches(&random, &shape, seed % 3 == 0 ? 2 + seed % 4 : 1);
         dsl_deliberate_bug = 0;
         for (int form = 0; form < 2; form++) {
             bool refused = compiled->codes[form] == BRIG_BUG_CHECK_FAILED;
