@@ -1,9 +1,10 @@
 // bench: measures Brig on this machine, and prints a table. Figures are minima and medians over interleaved rounds; what lasts is
-// the ratios.
+// the ratios. The group `compiler` has arguments and a table of its own (compiler/).
 #include <stdio.h>
 #include <string.h>
 
 #include "tools/benchmarks/bench.h"
+#include "tools/benchmarks/compiler/compiler.h"
 
 static const struct {
     const char *name;
@@ -18,10 +19,11 @@ enum { GROUP_COUNT = sizeof groups / sizeof groups[0] };
 
 static int print_usage(FILE *out, int status)
 {
-    fputs("usage: tools/bench [GROUP...]\n\n", out);
+    fputs("usage: tools/bench [GROUP...]\n       tools/bench compiler [DIR] [--profile FILE] [--json FILE]\n\n", out);
     for (int i = 0; i < GROUP_COUNT; i++) {
         fprintf(out, "  %-8s %s\n", groups[i].name, groups[i].what);
     }
+    fputs("  compiler policies through Brig and libseccomp: size, cost, compile time, nanoseconds per call\n", out);
     return status;
 }
 
@@ -48,6 +50,9 @@ static bool is_group(const char *name)
 int main(int argc, char **argv)
 {
     static struct bench_table table;
+    if (argc > 1 && strcmp(argv[1], "compiler") == 0) {
+        return bench_compiler_main(argc - 1, argv + 1);
+    }
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             return print_usage(stdout, 0);
@@ -63,5 +68,6 @@ int main(int argc, char **argv)
         }
     }
     bench_print(&table);
-    return table.has_failed ? 1 : 0;
+    const int status = argc == 1 ? bench_compiler_main(argc, argv) : 0;
+    return table.has_failed ? 1 : status;
 }

@@ -1,0 +1,209 @@
+// aims: what all comparisons of a run come to, beside what they should.
+//
+// Takes: comparisons. Gives: lines with a value and a limit. Ratios are Brig's figure over the better one of libseccomp's two (for
+// raw programs: over the program's own), and means of ratios are geometric. Costs are those under the profile where it has calls
+// for them. Weakness: libseccomp is one compiler; that Brig is ahead of it says nothing of others.
+#include <math.h>
+#include <string.h>
+
+#include "tools/benchmarks/compiler/compiler.h"
+
+static void add_aim(struct bench_aims *aims, const char *what, double value, double limit)
+{
+    if (aims->count < BENCH_AIMS_MAX) {
+        struct bench_aim *aim = &aims->aims[aims->count++];
+        snprintf(aim->what, sizeof aim->what, "%s", what);
+        aim->value = value;
+        aim->limit = limit;
+    }
+}
+
+// --- figures by name --------------------------------------------------------------------------------------------------
+
+// Returns: 0 where there is none.
+typedef double figure(const struct bench_result *result);
+
+static double size(const struct bench_result *result)
+{
+    return result->figures.ebpf_insns;
+}
+
+static double arguments_cost(const struct bench_result *result)
+{
+    const struct bench_figures *figures = &result->figures;
+    return figures->recorded_arguments.count > 0 ? figures->recorded_arguments.cost : figures->arguments.cost;
+}
+
+static double denied_cost(const struct bench_result *result)
+{
+    const struct bench_figures *figures = &result->figures;
+    return figures->recorded_denied.count > 0 ? figures->recorded_denied.cost : figures->denied.cost;
+}
+
+static double recorded_cost(const struct bench_result *result)
+{
+    return result->figures.recorded.cost;
+}
+
+static double compile_time(const struct bench_result *result)
+{
+    return result->compile_us.least;
+}
+
+// Returns: Brig's figure over the best other one; 0: there are not both.
+static double ratio_of(const struct bench_comparison *comparison, figure *get)
+{
+    double best = 0;
+    for (int i = 0; i < BENCH_COMPILER_COUNT; i++) {
+        const struct bench_result *result = &comparison->results[i];
+        const double value = i != BENCH_BRIG && bench_is_peer(result) ? get(result) : 0;
+        best = value > 0 && (best <= 0 || value < best) ? value : best;
+    }
+    const struct bench_result *ours = &comparison->results[BENCH_BRIG];
+    return best > 0 && bench_is_peer(ours) ? get(ours) / best : 0;
+}
+
+// --- over all comparisons ---------------------------------------------------------------------------------------------
+
+struct summary {
+    double mean; // geometric
+    double worst;
+    const char *worst_name;
+    size_t count;
+};
+
+static struct summary summarize(const struct bench_comparison *comparisons, size_t count, bool is_raw, figure *get)
+{
+    struct summary summary = {.worst_name = ""};
+    double logarithms = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double ratio = ratio_of(&comparisons[i], get);
+        if (ratio <= 0 || (comparisons[i].subject->policy == NULL) != is_raw) {
+            continue;
+        }
+        logarithms += log(ratio);
+        summary.count++;
+        if (ratio > summary.worst) {
+            summary.worst = ratio;
+            summary.worst_name = comparisons[i].subject->name;
+        }
+    }
+    summary.mean = summary.count ? exp(logarithms / (double)summary.count) : 0;
+    return summary;
+}
+
+static void add_mean(struct bench_aims *aims, const char *what, const struct summary *summary, double limit)
+{
+    char text[BENCH_TEXT_BYTES];
+    if (summary->count) {
+        snprintf(text, sizeof text, "%s, mean of %zu", what, summary->count);
+        add_aim(aims, text, summary->mean, limit);
+    }
+}
+
+static void add_worst(struct bench_aims *aims, const char *what, const struct summary *summary, double limit)
+{
+    char text[BENCH_TEXT_BYTES];
+    if (summary->count) {
+        snprintf(text, sizeof text, "%s, worst (%s)", what, summary->worst_name);
+        add_aim(aims, text, summary->worst, limit);
+    }
+}
+
+// --- aims of their own ------------------------------------------------------------------------------------------------
+
+static const struct bench_comparison *find(const struct bench_comparison *comparisons, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(comparisons[i].subject->name, name) == 0 && bench_is_peer(&comparisons[i].results[BENCH_BRIG])) {
+            return &comparisons[i];
+        }
+    }
+    return NULL;
+}
+
+static void add_synthetic(struct bench_aims *aims, const struct bench_comparison *comparisons, size_t count)
+{
+    const struct bench_comparison *container = find(comparisons, count, bench_container_name);
+    const struct bench_comparison *values = find(comparisons, count, bench_values_name);
+    const struct bench_comparison *dense = find(comparisons, count, bench_dense_name);
+    if (container && bench_is_peer(&container->results[BENCH_LIBSECCOMP_1])) {
+        const double theirs = compile_time(&container->results[BENCH_LIBSECCOMP_1]);
+        add_aim(aims, "container: compile time over libseccomp's default", compile_time(&container->results[BENCH_BRIG]) / theirs,
+                1.0 / 15);
+    }
+    if (values) {
+        add_aim(aims, "1000 values: compile time in ms", compile_time(&values->results[BENCH_BRIG]) / 1e3, 1);
+    }
+    if (dense) {
+        add_aim(aims, "dense: compile time in ms", compile_time(&dense->results[BENCH_BRIG]) / 1e3, 5);
+        add_aim(aims, "dense: instructions", dense->results[BENCH_BRIG].figures.insns, BPF_MAXINSNS);
+    }
+}
+
+static bool is_slower(struct bench_time ours, struct bench_time again, struct bench_time theirs)
+{
+    const double least = fmin(ours.least, again.least);
+    const double noise = fmax(fabs(ours.least - again.least), 0.03 * theirs.least);
+    return theirs.least > 0 && least > theirs.least + noise;
+}
+
+// Whether the same calls take longer than under any other program, beyond what the same program differs by.
+static bool has_slower_calls(const struct bench_comparison *comparison)
+{
+    const struct bench_result *ours = &comparison->results[BENCH_BRIG];
+    for (int i = 0; i < BENCH_COMPILER_COUNT; i++) {
+        const struct bench_result *theirs = &comparison->results[i];
+        if (i != BENCH_BRIG && bench_is_peer(theirs) &&
+            (is_slower(ours->arguments_ns, comparison->arguments_again_ns, theirs->arguments_ns) ||
+             is_slower(ours->denied_ns, comparison->denied_again_ns, theirs->denied_ns))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_counts(struct bench_aims *aims, const struct bench_comparison *comparisons, size_t count)
+{
+    double slower = 0, lost = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct bench_result *results = comparisons[i].results;
+        slower += has_slower_calls(&comparisons[i]);
+        for (int j = 0; j < BENCH_COMPILER_COUNT; j++) {
+            lost += bench_is_peer(&results[BENCH_BRIG]) && bench_is_peer(&results[j]) &&
+                    results[j].figures.cached > results[BENCH_BRIG].figures.cached;
+        }
+    }
+    add_aim(aims, "policies whose calls take longer than another's, beyond noise", slower, 0);
+    add_aim(aims, "programs of others whose bitmap answers more", lost, 0);
+}
+
+// --- entry ------------------------------------------------------------------------------------------------------------
+
+void bench_aims_make(const struct bench_comparison *comparisons, size_t count, struct bench_aims *ret_aims)
+{
+    static const struct {
+        const char *what;
+        figure *get;
+        double mean_limit, worst_limit;
+    } rows[] = {
+        {"size over the smaller program of libseccomp", size, 0.75, BENCH_NO_LIMIT},
+        {"cost of calls decided by arguments", arguments_cost, 0.85, BENCH_NO_LIMIT},
+        {"cost of calls denied outright", denied_cost, BENCH_NO_LIMIT, 1.15},
+        {"cost of recorded calls", recorded_cost, BENCH_NO_LIMIT, BENCH_NO_LIMIT},
+        {"compile time over the faster level of libseccomp", compile_time, BENCH_NO_LIMIT, 1},
+    };
+    ret_aims->count = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct summary summary = summarize(comparisons, count, false, rows[i].get);
+        add_mean(ret_aims, rows[i].what, &summary, rows[i].mean_limit);
+        add_worst(ret_aims, rows[i].what, &summary, rows[i].worst_limit);
+    }
+    const struct summary raw_size = summarize(comparisons, count, true, size);
+    const struct summary raw_cost = summarize(comparisons, count, true, recorded_cost);
+    add_mean(ret_aims, "raw programs: size over what it was", &raw_size, 0.6);
+    add_worst(ret_aims, "raw programs: size over what it was", &raw_size, 1);
+    add_mean(ret_aims, "raw programs: cost of recorded calls over what it was", &raw_cost, BENCH_NO_LIMIT);
+    add_synthetic(ret_aims, comparisons, count);
+    add_counts(ret_aims, comparisons, count);
+}

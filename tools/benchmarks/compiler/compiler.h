@@ -1,0 +1,225 @@
+// compiler: Brig's compiler beside libseccomp's, policy by policy. What the files of this folder share.
+//
+//   corpus.c        the policies: what Brig ships, synthetic.c's, and the files of a directory
+//   synthetic.c     policies that are made up: many values, many calls, a container's profile
+//   inputs.c        which calls a policy decides by arguments, and the inputs that all programs of it are run with
+//   figures.c       sizes, paths and costs of a program
+//   peer.h, peer_conditions.c, peer_rules.c    a policy's rules as libseccomp takes them
+//   peer.c          libseccomp's program of such rules
+//   race.c          how long compilers take, in turns
+//   hot_calls.c     how long calls take under their programs, in turns
+//   table.c json.c  the same results for people and for programs
+//   compiler.c      the whole
+//
+// Rules that hold throughout:
+// - Everything is for the arch that this runs on. Whatever is compared with a figure has seen the same inputs.
+// - Only what cannot be measured is missing, and then a text says why.
+#ifndef BRIG_TOOLS_BENCHMARKS_COMPILER_COMPILER_H
+#define BRIG_TOOLS_BENCHMARKS_COMPILER_COMPILER_H
+
+#include <stdio.h>
+
+#include "bpf_dsl/program.h"
+#include "tools/benchmarks/bench.h"
+#include "tools/import/import.h"
+
+// --- programs and policies --------------------------------------------------------------------------------------------
+
+struct bench_code {
+    struct sock_filter insns[BPF_MAXINSNS];
+    size_t count; // 0: there is none
+};
+
+enum { BENCH_TEXT_BYTES = 160 };
+
+typedef bool bench_importer(const struct import_source *source, const struct import_options *options,
+                            struct import_policies *ret_policies, struct import_error *reterr);
+
+// One thing to compile. A raw program has no policy.
+struct bench_subject {
+    char name[BENCH_NAME_BYTES];
+    const char *kind; // "built-in", "synthetic", "oci", "minijail", "raw"
+    const struct brig_dsl_policy *policy;
+    bench_importer *import; // of a file that is a policy
+    char *path;             // of a file
+    char *text;
+    size_t text_bytes;
+    struct import_policies imported;
+};
+
+struct bench_corpus {
+    struct bench_subject *subjects;
+    size_t count;
+};
+
+// Adds the policies that this build of Brig has, and the made-up ones. Returns: false if memory ran out.
+bool bench_corpus_add_own(struct bench_corpus *corpus);
+// Adds the .json, .policy and .bpf files of a directory, sorted by name; a file that cannot be read is an error in `table`.
+void bench_corpus_add_directory(struct bench_corpus *corpus, const char *path, struct bench_table *table);
+void bench_corpus_free(struct bench_corpus *corpus);
+
+// Imports a file's text, from memory. Returns: false after having written `reterr`. Owns: ret_policies is freed by import_free.
+bool bench_import(const struct bench_subject *subject, struct import_policies *ret_policies, struct import_error *reterr);
+
+// The made-up policies, closed by NULL. Returns: NULL if memory ran out.
+const struct brig_dsl_policy *const *bench_synthetic_policies(void);
+extern const char bench_container_name[]; // of the one in the shape of a container's profile
+extern const char bench_values_name[];    // a thousand values of one argument
+extern const char bench_dense_name[];     // hundreds of calls, most decided by arguments
+
+// --- inputs -----------------------------------------------------------------------------------------------------------
+
+struct bench_random {
+    uint64_t state;
+};
+// Returns: the next of a fixed sequence.
+uint64_t bench_random_next(struct bench_random *random);
+
+enum bench_decider {
+    BENCH_BY_BITMAP,    // allowed outright: the program does not run
+    BENCH_BY_ARGUMENTS, // the program reads more than arch and number
+    BENCH_BY_NUMBER,    // the rest: refused outright, or allowed with something besides
+};
+
+enum { BENCH_INPUTS_PER_CALL = 512 };
+
+// One number, and inputs for it.
+struct bench_call {
+    uint32_t nr;
+    enum bench_decider decider;
+    struct brig_dsl_data *inputs;
+    size_t input_count; // BENCH_INPUTS_PER_CALL where arguments decide, else 1
+};
+
+// What was recorded of a call that is not answered by the bitmap.
+struct bench_recorded {
+    struct brig_dsl_data data;
+    enum bench_decider decider;
+    double weight; // calls seen
+};
+
+// All that a policy's programs are run with.
+struct bench_inputs {
+    struct bench_call *calls; // numbers from 0 up
+    size_t call_count;
+    struct bench_recorded *recorded; // without a profile: none
+    size_t recorded_count;
+    double cached_weight; // calls seen that the bitmap answers
+};
+
+// Makes the inputs of a policy whose plainest program is `reference`. Returns: false if memory ran out.
+bool bench_inputs_make(const struct bench_code *reference, const struct brig_dsl_profile *profile, struct bench_inputs *ret_inputs);
+void bench_inputs_free(struct bench_inputs *inputs);
+
+// --- figures ----------------------------------------------------------------------------------------------------------
+
+struct bench_mean {
+    double cost;  // mean of executed eBPF instructions, prologue included
+    double count; // of calls that it is a mean of; 0: there is none
+};
+
+struct bench_figures {
+    uint32_t insns;
+    uint32_t ebpf_insns;
+    uint32_t cached;  // numbers that the kernel's bitmap answers
+    uint32_t longest; // classic instructions
+    struct bench_mean arguments;
+    struct bench_mean denied;
+    struct bench_mean recorded_arguments; // the same two under a profile
+    struct bench_mean recorded_denied;
+    struct bench_mean recorded; // all that a program was run for
+};
+
+struct bench_figures bench_figures_of(const struct bench_code *code, const struct bench_inputs *inputs);
+
+struct bench_time {
+    double least; // 0: not measured
+    double median;
+};
+
+enum bench_compiler { BENCH_BRIG, BENCH_LIBSECCOMP_1, BENCH_LIBSECCOMP_2, BENCH_INPUT, BENCH_COMPILER_COUNT };
+const char *bench_compiler_name(enum bench_compiler compiler);
+
+// What one compiler makes of one policy.
+struct bench_result {
+    bool is_wanted; // the compiler is one for subjects of this kind
+    struct bench_code code;
+    char why_not[BENCH_TEXT_BYTES]; // no program, or not a peer
+    struct bench_figures figures;
+    struct bench_time compile_us;
+    struct bench_time parse_us;     // Brig, files only
+    struct bench_time arguments_ns; // per call under the program, the kernel's own work included
+    struct bench_time denied_ns;
+};
+
+struct bench_comparison {
+    const struct bench_subject *subject;
+    struct bench_result results[BENCH_COMPILER_COUNT];
+    // The same program of Brig's in another process, for what differences mean nothing.
+    struct bench_time arguments_again_ns, denied_again_ns;
+    size_t hot_calls; // different ones that arguments_ns is a mean of
+};
+
+// Returns: whether there is a program that decides the same.
+static inline bool bench_is_peer(const struct bench_result *result)
+{
+    return result->is_wanted && result->code.count != 0 && result->why_not[0] == '\0';
+}
+
+// --- the other compiler -----------------------------------------------------------------------------------------------
+
+struct peer_rules; // peer.h
+
+// Finds libseccomp's programs of a policy that decide as `ours` does. Returns: the rules that they came from, to compile them
+// again; freed by peer_rules_free; NULL if memory ran out.
+struct peer_rules *peer_make(const struct brig_dsl_rules *rules, const struct bench_code *ours, const struct bench_inputs *inputs,
+                             struct bench_result results[BENCH_COMPILER_COUNT]);
+void peer_rules_free(struct peer_rules *rules);
+// Builds the filter and exports it, everything included. Returns: false with a reason of at most BENCH_TEXT_BYTES.
+bool peer_compile(const struct peer_rules *rules, uint32_t level, struct bench_code *ret_code, char *ret_why_not);
+
+// --- measuring --------------------------------------------------------------------------------------------------------
+
+struct race {
+    const struct bench_subject *subject;
+    const struct brig_dsl_options *options;
+    const struct peer_rules *peer_rules;
+};
+
+// Compiles in turns with everyone who has a program, and writes the times.
+void bench_race(const struct race *race, struct bench_result results[BENCH_COMPILER_COUNT], struct bench_table *table);
+
+// Runs harmless calls under every program, in turns, and writes the times.
+void bench_hot_calls(const struct bench_inputs *inputs, struct bench_comparison *comparison, struct bench_table *table);
+
+// Makes Brig's program of a subject. Returns: false with the reason in result->why_not.
+bool bench_brig_compile(const struct bench_subject *subject, const struct brig_dsl_options *options, struct bench_result *result);
+
+// --- what comes out ---------------------------------------------------------------------------------------------------
+
+// One line of the summary: a figure and what it should be.
+struct bench_aim {
+    char what[BENCH_TEXT_BYTES];
+    double value;
+    double limit; // at most this, or BENCH_NO_LIMIT
+};
+
+enum { BENCH_AIMS_MAX = 24 };
+#define BENCH_NO_LIMIT (-1.0)
+
+struct bench_aims {
+    struct bench_aim aims[BENCH_AIMS_MAX];
+    size_t count;
+};
+
+void bench_aims_make(const struct bench_comparison *comparisons, size_t count, struct bench_aims *ret_aims);
+
+void bench_print_comparison(FILE *out, const struct bench_comparison *comparison);
+void bench_print_aims(FILE *out, const struct bench_aims *aims);
+// Returns: false if it could not be written.
+bool bench_write_json(FILE *out, const struct bench_comparison *comparisons, size_t count, const struct bench_aims *aims);
+
+// tools/bench compiler [DIR] [--profile FILE] [--json FILE]. Returns: the exit status.
+int bench_compiler_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,83 @@
+// json: the comparison for programs. Schema brig-bench-compiler-1: what could not be measured is null, times have minimum and
+// median.
+#include <jansson.h>
+#include <sys/utsname.h>
+
+#include "tools/benchmarks/compiler/compiler.h"
+
+static json_t *mean_json(const struct bench_mean *mean)
+{
+    return mean->count > 0 ? json_pack("{s:f, s:f}", "cost", mean->cost, "calls", mean->count) : json_null();
+}
+
+static json_t *time_json(const struct bench_time *time)
+{
+    return time->least > 0 ? json_pack("{s:f, s:f}", "min", time->least, "median", time->median) : json_null();
+}
+
+static json_t *result_json(enum bench_compiler compiler, const struct bench_result *result)
+{
+    const struct bench_figures *figures = &result->figures;
+    json_t *json = json_pack("{s:s}", "compiler", bench_compiler_name(compiler));
+    if (!bench_is_peer(result)) {
+        json_object_set_new(json, "why_not", json_string(result->why_not));
+        return json;
+    }
+    json_object_set_new(json, "insns", json_integer(figures->insns));
+    json_object_set_new(json, "ebpf_insns", json_integer(figures->ebpf_insns));
+    json_object_set_new(json, "cached_allow", json_integer(figures->cached));
+    json_object_set_new(json, "max_executed", json_integer(figures->longest));
+    json_object_set_new(json, "by_arguments_ebpf", mean_json(&figures->arguments));
+    json_object_set_new(json, "denied_ebpf", mean_json(&figures->denied));
+    json_object_set_new(json, "recorded_by_arguments_ebpf", mean_json(&figures->recorded_arguments));
+    json_object_set_new(json, "recorded_denied_ebpf", mean_json(&figures->recorded_denied));
+    json_object_set_new(json, "recorded_ebpf", mean_json(&figures->recorded));
+    json_object_set_new(json, "compile_us", time_json(&result->compile_us));
+    json_object_set_new(json, "parse_us", time_json(&result->parse_us));
+    json_object_set_new(json, "by_arguments_ns", time_json(&result->arguments_ns));
+    json_object_set_new(json, "denied_ns", time_json(&result->denied_ns));
+    return json;
+}
+
+static json_t *comparison_json(const struct bench_comparison *comparison)
+{
+    json_t *results = json_array();
+    for (int i = 0; i < BENCH_COMPILER_COUNT; i++) {
+        if (comparison->results[i].is_wanted) {
+            json_array_append_new(results, result_json((enum bench_compiler)i, &comparison->results[i]));
+        }
+    }
+    return json_pack("{s:s, s:s, s:I, s:o, s:o, s:o}", "name", comparison->subject->name, "kind", comparison->subject->kind,
+                     "hot_calls", (json_int_t)comparison->hot_calls, "again_by_arguments_ns",
+                     time_json(&comparison->arguments_again_ns), "again_denied_ns", time_json(&comparison->denied_again_ns),
+                     "results", results);
+}
+
+static json_t *aims_json(const struct bench_aims *aims)
+{
+    json_t *json = json_array();
+    for (size_t i = 0; i < aims->count; i++) {
+        const struct bench_aim *aim = &aims->aims[i];
+        json_t *limit = aim->limit >= 0 ? json_real(aim->limit) : json_null();
+        json_t *is_met = aim->limit >= 0 ? json_boolean(aim->value <= aim->limit) : json_null();
+        json_array_append_new(
+            json, json_pack("{s:s, s:f, s:o, s:o}", "what", aim->what, "value", aim->value, "at_most", limit, "met", is_met));
+    }
+    return json;
+}
+
+bool bench_write_json(FILE *out, const struct bench_comparison *comparisons, size_t count, const struct bench_aims *aims)
+{
+    struct utsname system;
+    json_t *policies = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(policies, comparison_json(&comparisons[i]));
+    }
+    uname(&system);
+    json_t *json = json_pack("{s:s, s:s, s:s, s:o, s:o}", "schema", "brig-bench-compiler-1", "arch",
+                             brig_dsl_arch_name(brig_dsl_arch_native()), "kernel", system.release, "policies", policies, "aims",
+                             aims_json(aims));
+    const bool is_written = json && json_dumpf(json, out, JSON_INDENT(2)) == 0 && fputc('\n', out) != EOF;
+    json_decref(json);
+    return is_written;
+}
