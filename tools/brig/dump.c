@@ -1,16 +1,17 @@
-// brig dump: one stage of the pipeline as text.
+// brig dump: stages of the pipeline as text, or as JSON (dump_json.c).
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/brig/tool.h"
+#include "tools/brig/dump.h"
 
 const struct tool_option brig_dump_options[] = {
-    TOOL_OPTION_ARCH,      TOOL_OPTION_OUTPUT,
-    TOOL_OPTION_KERNEL,    TOOL_OPTION_FROM,
-    TOOL_OPTION_CAP,       {"stage", 0, "STAGE", "rules, expr, ranges, decisions, tree or insns (all, in order)"},
-    {NULL, 0, NULL, NULL},
+    TOOL_OPTION_ARCH,         TOOL_OPTION_OUTPUT,
+    TOOL_OPTION_KERNEL,       TOOL_OPTION_FROM,
+    TOOL_OPTION_CAP,          {"stage", 0, "STAGE", "rules, expr, ranges, decisions, tree or insns (all, in order)"},
+    TOOL_OPTION_JSON,         TOOL_OPTION_PROFILE,
+    TOOL_OPTION_PROFILE_TYPE, {NULL, 0, NULL, NULL},
 };
-enum { ARCH, OUTPUT, KERNEL, FROM, CAP, STAGE };
+enum { ARCH, OUTPUT, KERNEL, FROM, CAP, STAGE, JSON, PROFILE };
 
 // Returns: a stage, BRIG_DSL_STAGE_COUNT for all of them, or -1 after having complained.
 static int find_stage(const char *name)
@@ -30,38 +31,74 @@ static int find_stage(const char *name)
     return -1;
 }
 
-static int dump_stage(const struct brig_dsl_policy *policy, const struct brig_dsl_options *options, enum brig_dsl_stage stage,
-                      FILE *out)
+static int dump_stage(const struct dump *dump, enum brig_dsl_stage stage, FILE *out)
 {
     struct brig_error error;
     struct brig_dsl_arena arena;
     struct brig_dsl_sink sink = tool_sink(out);
-    void *memory = malloc(BRIG_DSL_ARENA_BYTES);
+    void *memory = malloc(TOOL_ARENA_BYTES);
     if (memory == NULL) {
         return tool_complain("dump", "out of memory");
     }
-    brig_dsl_arena_init(&arena, memory, BRIG_DSL_ARENA_BYTES);
-    enum brig_code code = brig_dsl_dump(policy, options, stage, &arena, &sink, &error);
+    brig_dsl_arena_init(&arena, memory, TOOL_ARENA_BYTES);
+    enum brig_code code = brig_dsl_dump(dump->target->policy, dump->options, stage, &arena, &sink, &error);
     int status = code == BRIG_OK ? -1 : tool_fail("dump", &error);
     free(memory);
     return status;
 }
 
-static int dump_stages(const struct brig_dsl_policy *policy, const struct brig_dsl_options *options, int wanted, FILE *out)
+static int dump_text(const struct dump *dump, FILE *out)
 {
-    for (int stage = 0; stage < BRIG_DSL_STAGE_COUNT; stage++) {
-        if (wanted != stage && wanted != BRIG_DSL_STAGE_COUNT) {
-            continue;
-        }
-        if (wanted == BRIG_DSL_STAGE_COUNT) {
+    bool wants_all = dump->stage == BRIG_DSL_STAGE_COUNT;
+    int status = -1;
+    for (int stage = 0; stage < BRIG_DSL_STAGE_COUNT && status < 0; stage++) {
+        if (wants_all) {
             fprintf(out, "%s# %s\n", stage == 0 ? "" : "\n", brig_dsl_stage_name((enum brig_dsl_stage)stage));
         }
-        int status = dump_stage(policy, options, (enum brig_dsl_stage)stage, out);
-        if (status >= 0) {
-            return status;
+        if (wants_all || dump->stage == stage) {
+            status = dump_stage(dump, (enum brig_dsl_stage)stage, out);
         }
     }
-    return -1;
+    return status;
+}
+
+// Dumps every target: as text, or as objects in `ret_targets` where that is given. Returns: -1, or an exit status.
+static int dump_targets(const struct tool_subject *subject, struct brig_dsl_options *options, int stage, FILE *out,
+                        json_t *ret_targets)
+{
+    int status = -1;
+    for (size_t i = 0; i < subject->target_count && status < 0; i++) {
+        struct dump dump = {.target = &subject->targets[i], .rules = &subject->rules[i], .options = options, .stage = stage};
+        options->arch = dump.target->arch;
+        if (ret_targets != NULL) {
+            status = dump_add_json(&dump, ret_targets);
+            continue;
+        }
+        if (subject->target_count > 1) {
+            fprintf(out, "%s## %s\n", i == 0 ? "" : "\n", brig_dsl_arch_name(dump.target->arch));
+        }
+        status = dump_text(&dump, out);
+    }
+    return status;
+}
+
+static int write_output(const struct tool_subject *subject, struct tool_request *request, int stage)
+{
+    const struct tool_arguments *arguments = request->arguments;
+    json_t *targets = arguments->values[JSON] == NULL ? NULL : json_array();
+    FILE *out = tool_open_output("dump", arguments->values[OUTPUT]);
+    if (out == NULL) {
+        json_decref(targets);
+        return TOOL_USAGE;
+    }
+    int status = dump_targets(subject, &request->options, stage, out, targets);
+    if (targets != NULL && status < 0) {
+        // One target is an object, several are an array of them.
+        tool_print_json(out, json_incref(subject->target_count == 1 ? json_array_get(targets, 0) : targets));
+    }
+    json_decref(targets);
+    int close_status = tool_close_output("dump", out, arguments->values[OUTPUT]);
+    return status >= 0 ? status : close_status;
 }
 
 int brig_dump_main(int argc, char **argv);
@@ -70,6 +107,7 @@ int brig_dump_main(int argc, char **argv)
     struct tool_arguments arguments;
     struct tool_request request;
     struct tool_subject subject;
+    struct profile profile;
     int status = tool_parse("dump", brig_dump_options, argc, argv, &arguments);
     if (status >= 0) {
         return status;
@@ -84,24 +122,16 @@ int brig_dump_main(int argc, char **argv)
     }
     request.rows_only = true;
     request.refuses_raw = "a raw program has no stages; see brig disasm";
-    status = tool_load("dump", arguments.operands[0], &request, &subject);
+    status = tool_read_profiles("dump", &arguments, PROFILE, &profile);
     if (status >= 0) {
         return status;
     }
-    FILE *out = tool_open_output("dump", arguments.values[OUTPUT]);
-    if (out == NULL) {
+    request.options.profile = tool_profile_calls(&profile);
+    status = tool_load("dump", arguments.operands[0], &request, &subject);
+    if (status < 0) {
+        status = write_output(&subject, &request, stage);
         tool_free_subject(&subject);
-        return TOOL_USAGE;
     }
-    for (size_t i = 0; i < subject.target_count && status < 0; i++) {
-        const struct brig_dsl_target *target = &subject.targets[i];
-        if (subject.target_count > 1) {
-            fprintf(out, "%s## %s\n", i == 0 ? "" : "\n", brig_dsl_arch_name(target->arch));
-        }
-        request.options.arch = target->arch;
-        status = dump_stages(target->policy, &request.options, stage, out);
-    }
-    tool_free_subject(&subject);
-    int close_status = tool_close_output("dump", out, arguments.values[OUTPUT]);
-    return status >= 0 ? status : close_status;
+    profile_free(&profile);
+    return status;
 }

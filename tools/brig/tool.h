@@ -177,6 +177,8 @@ struct tool_subject {
                        // 0 for a raw program
 };
 
+// Memory of one compile: more than the library asks of its users, because imported policies may be of any size.
+enum { TOOL_ARENA_BYTES = 16 << 20 };
 // Run-time slots of programs that are compiled to be looked at: fixed, so that the same policy always gives the same bytes.
 enum { TOOL_SELF_PID = 4242, TOOL_NOTIFY_FD = 3 };
 // Makes the request of a command line, for its first arch. Returns: false after having complained. `arguments` is kept.
