@@ -54,7 +54,7 @@ static uint64_t meet(struct random *random, const struct brig_dsl_rule_condition
         return values[0] | any;
     case BRIG_DSL_IS_NULL:
         return 0;
-    default:
+    default: // what a random number meets more often than not
         return random_number(random);
     }
 }

@@ -1,0 +1,215 @@
+// random_meaning: what the author of a random policy meant, computed from that and from what a kernel does with a call. Knows
+// nothing of rules; of resolve's work it takes over nothing but the tables.
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/bpf_dsl/random_policy.h"
+
+// --- arguments --------------------------------------------------------------------------------------------------------
+
+static uint64_t cut(uint64_t number, uint8_t bits)
+{
+    return number & UINT64_MAX >> (64 - bits);
+}
+
+// The argument as the code of the call sees it.
+static uint64_t argument_of(const struct meant_condition *meant, enum brig_dsl_call call, enum brig_dsl_arch arch,
+                            const struct brig_dsl_data *data)
+{
+    char half[64];
+    const char *name = meant->argument;
+    if (strncmp(name, "reg", 3) == 0 && name[3] >= '0' && name[3] <= '5' && name[4] == '\0') {
+        return data->args[name[3] - '0'];
+    }
+    int index = brig_dsl_call_argument_index(call, arch, name, strlen(name));
+    if (index >= 0) {
+        return cut(data->args[index], meant->bits);
+    }
+    int length = snprintf(half, sizeof half, "%s_lo", name);
+    uint64_t low = (uint32_t)data->args[brig_dsl_call_argument_index(call, arch, half, (size_t)length)];
+    snprintf(half, sizeof half, "%s_hi", name);
+    return low | data->args[brig_dsl_call_argument_index(call, arch, half, (size_t)length)] << 32;
+}
+
+static bool is_among(uint64_t number, const struct meant_condition *meant, uint32_t first)
+{
+    for (uint32_t i = first; i < meant->count; i++) {
+        if (meant->values[i] == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_at_most(uint64_t a, uint64_t b, const struct meant_condition *meant)
+{
+    bool a_is_negative = meant->is_signed && (a >> (meant->bits - 1) & 1) != 0;
+    bool b_is_negative = meant->is_signed && (b >> (meant->bits - 1) & 1) != 0;
+    return a_is_negative == b_is_negative ? a <= b : a_is_negative;
+}
+
+static bool is_met(const struct meant_condition *meant, uint64_t argument)
+{
+    const uint64_t *values = meant->values;
+    switch (meant->op) {
+    case BRIG_DSL_IN:
+    case BRIG_DSL_IN_SET:
+        return is_among(argument, meant, 0);
+    case BRIG_DSL_NOT_IN:
+        return !is_among(argument, meant, 0);
+    case BRIG_DSL_RANGE:
+        return is_at_most(values[0], argument, meant) && is_at_most(argument, values[1], meant);
+    case BRIG_DSL_AT_LEAST:
+        return is_at_most(values[0], argument, meant);
+    case BRIG_DSL_AT_MOST:
+        return is_at_most(argument, values[0], meant);
+    case BRIG_DSL_MASKED:
+        return is_among(argument & values[0], meant, 1);
+    case BRIG_DSL_NOT_MASKED:
+        return !is_among(argument & values[0], meant, 1);
+    case BRIG_DSL_ONLY_BITS:
+        return (argument | values[0]) == values[0];
+    case BRIG_DSL_NO_BITS:
+        return (argument & values[0]) == 0;
+    case BRIG_DSL_ALL_BITS:
+        return (argument | values[0]) == argument;
+    case BRIG_DSL_ANY_BITS:
+        return (argument & values[0]) != 0;
+    case BRIG_DSL_IS_NULL:
+        return argument == 0;
+    default:
+        return argument != 0; // NOT_NULL
+    }
+}
+
+// --- rows -------------------------------------------------------------------------------------------------------------
+
+static bool is_about(const struct meant_row *row, enum brig_dsl_call call)
+{
+    for (uint32_t i = 0; i < row->call_count; i++) {
+        if (row->calls[i] == call) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct meant_row *deciding_row(const struct random_policy *random, enum brig_dsl_call call,
+                                            const struct brig_dsl_data *data)
+{
+    for (uint32_t i = 0; i < random->row_count; i++) {
+        const struct meant_row *row = &random->rows[i];
+        bool decides = is_about(row, call);
+        for (uint32_t c = 0; decides && c < row->condition_count; c++) {
+            decides = is_met(&row->conditions[c], argument_of(&row->conditions[c], call, random->options.arch, data));
+        }
+        if (decides) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+// Whether the rows of @handler let a call through, whatever the policy says.
+static bool is_handlers(const struct random_policy *random, enum brig_dsl_call call, const struct brig_dsl_data *data)
+{
+    switch (call) {
+    case BRIG_SYS_rt_sigreturn:
+    case BRIG_SYS_sigreturn:
+    case BRIG_SYS_restart_syscall:
+    case BRIG_SYS_exit_group:
+    case BRIG_SYS_gettid:
+        return true;
+    case BRIG_SYS_futex:
+        return (uint32_t)data->args[1] == 0; // FUTEX_WAIT
+    case BRIG_SYS_write:
+        return random->options.notify_fd != BRIG_DSL_SLOT_UNSET && (uint32_t)data->args[0] == (uint32_t)random->options.notify_fd;
+    default:
+        return false;
+    }
+}
+
+// Whether `ret` is what an action of the row, or of none, has to become.
+static bool is_ret_of(const struct brig_dsl_action *action, const struct brig_dsl_row *row, enum brig_dsl_origin origin,
+                      const struct brig_dsl_rules *rules, uint32_t ret)
+{
+    uint32_t data = ret & SECCOMP_RET_DATA;
+    switch (action->verb) {
+    case BRIG_DSL_ALLOW:
+        return ret == SECCOMP_RET_ALLOW;
+    case BRIG_DSL_DENY:
+        return ret == (SECCOMP_RET_ERRNO | action->data);
+    case BRIG_DSL_LOG:
+        return ret == SECCOMP_RET_LOG;
+    case BRIG_DSL_KILL_PROCESS:
+        return ret == SECCOMP_RET_KILL_PROCESS;
+    case BRIG_DSL_KILL_THREAD:
+        return ret == SECCOMP_RET_KILL_THREAD;
+    case BRIG_DSL_TRACE:
+        return ret == (SECCOMP_RET_TRACE | action->data);
+    case BRIG_DSL_NOTIFY:
+        return ret == SECCOMP_RET_USER_NOTIF;
+    case BRIG_DSL_TRAP:
+        return ret == (SECCOMP_RET_TRAP | action->data);
+    default: // CRASH, REPORT, EMULATE
+        return (ret & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRAP && data > 0 && data < rules->trap_count &&
+               rules->traps[data].row == row && rules->traps[data].origin == origin &&
+               rules->traps[data].action.verb == action->verb;
+    }
+}
+
+// --- the whole --------------------------------------------------------------------------------------------------------
+
+static const char *dispute_special(const struct random_policy *random, const struct brig_dsl_rules *rules,
+                                   const struct brig_dsl_data *data, uint32_t ret)
+{
+    static const struct brig_dsl_action crash = {.verb = BRIG_DSL_CRASH};
+    const struct brig_dsl_import *import = random->policy.import;
+    if (data->audit_arch != brig_dsl_arch_audit(random->options.arch)) {
+        const struct brig_dsl_action *action = import != NULL ? &import->foreign : &crash;
+        return is_ret_of(action, NULL, BRIG_DSL_ORIGIN_FOREIGN_ARCH, rules, ret) ? NULL : "another arch";
+    }
+    const struct brig_dsl_action *x32 = import != NULL ? &import->x32 : &crash;
+    return is_ret_of(x32, NULL, BRIG_DSL_ORIGIN_X32, rules, ret) ? NULL : "an x32 number";
+}
+
+static const char *dispute_rowless(const struct random_policy *random, const struct brig_dsl_rules *rules, enum brig_dsl_call call,
+                                   uint32_t ret)
+{
+    bool is_unknown = random->policy.import == NULL &&
+                      (call == BRIG_SYS_NONE || call == BRIG_SYS_clone3 || brig_dsl_call_since(call) > BRIG_DSL_KERNEL(5, 10));
+    if (is_unknown) {
+        return ret == (SECCOMP_RET_ERRNO | ENOSYS) ? NULL : "a call that the policy does not know";
+    }
+    return is_ret_of(&random->policy.fallback, NULL, BRIG_DSL_ORIGIN_FALLBACK, rules, ret) ? NULL : "a call without a row";
+}
+
+const char *random_policy_dispute(const struct random_policy *random, const struct brig_dsl_rules *rules,
+                                  const struct brig_dsl_data *data)
+{
+    enum brig_dsl_arch arch = random->options.arch;
+    bool is_x32 = arch == BRIG_DSL_X86_64 && (data->nr & 0xc0000000u) == 0x40000000u;
+    const struct brig_dsl_rule *rule;
+    uint32_t ret = brig_dsl_evaluate(rules, data, &rule);
+    if (data->audit_arch != brig_dsl_arch_audit(arch) || is_x32) {
+        return dispute_special(random, rules, data, ret);
+    }
+    if (random->policy.import == NULL && (data->nr == BRIG_DSL_DIE_NR || data->nr == BRIG_DSL_PROBE_NR)) {
+        bool dies = data->nr == BRIG_DSL_DIE_NR;
+        return ret == (dies ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO) ? NULL : "a reserved number";
+    }
+    enum brig_dsl_call call = brig_dsl_call_by_nr(data->nr, arch);
+    if (random->policy.import == NULL && is_handlers(random, call, data)) {
+        return ret == SECCOMP_RET_ALLOW ? NULL : "a row of the handler";
+    }
+    const struct meant_row *row = deciding_row(random, call, data);
+    if (row == NULL) {
+        return dispute_rowless(random, rules, call, ret);
+    }
+    if (rule == NULL || rule->row != row->row) {
+        return "another row decides";
+    }
+    return is_ret_of(&row->row->action, row->row, BRIG_DSL_ORIGIN_ROW, rules, ret) ? NULL : "the row has another action";
+}
