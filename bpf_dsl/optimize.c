@@ -1,0 +1,213 @@
+// optimize: a raw program through the compiler's second half.
+//
+// Takes: a valid program. Gives: one that returns the same and is not bigger. The stages:
+//
+//     insns        anyone's
+//     decisions    what it decides, in its own order           dsl_decompile       decompile.c, symbolic.c
+//     decisions    arch, number, arguments, nothing twice      dsl_specialise      specialise.c, regions.c, reorder.c
+//     tree         as in a compile                             dsl_tree_build      tree.c
+//     insns        as in a compile                             dsl_codegen         codegen.c
+//     checked      the new bytes return what the old ones do   dsl_check_programs  check_programs.c
+//
+// Guarantees: what comes out is never bigger than what came in, in instructions and in the kernel's, and is answered by the bitmap
+// wherever the input was; where no form is that good, the input itself comes out, without what nothing reaches. Weaknesses: a
+// program that returns a computed value of many bits is only cleaned.
+#include "bpf_dsl/optimize.h"
+
+#include <string.h>
+
+#include "bpf_dsl/check_programs.h"
+#include "bpf_dsl/codegen.h"
+#include "bpf_dsl/decompile.h"
+#include "bpf_dsl/measure.h"
+#include "bpf_dsl/optimize_parts.h"
+#include "bpf_dsl/specialise.h"
+
+#define STEP "optimize"
+
+// --- cleaning ---------------------------------------------------------------------------------------------------------
+
+// Marks what can be reached, without looking at what is tested.
+static void reach(const struct dsl_code *code, unsigned char *reached)
+{
+    memset(reached, 0, code->count);
+    reached[0] = 1;
+    for (uint32_t at = 0; at < code->count; at++) {
+        const struct sock_filter *insn = &code->insns[at];
+        if (!reached[at] || BPF_CLASS(insn->code) == BPF_RET) {
+            continue;
+        }
+        if (BPF_CLASS(insn->code) != BPF_JMP) {
+            reached[at + 1] = 1;
+        } else if (BPF_OP(insn->code) == BPF_JA) {
+            reached[at + 1 + insn->k] = 1;
+        } else {
+            reached[at + 1 + insn->jt] = 1;
+            reached[at + 1 + insn->jf] = 1;
+        }
+    }
+}
+
+// Writes what can be reached. Whatever is left out lies between, so jumps only become shorter.
+static struct dsl_code clean(const struct dsl_code *code, struct brig_dsl_arena *arena)
+{
+    unsigned char reached[BPF_MAXINSNS];
+    uint32_t place[BPF_MAXINSNS];
+    uint32_t count = 0;
+    struct sock_filter *insns = DSL_ARENA_ARRAY(arena, struct sock_filter, code->count);
+    reach(code, reached);
+    for (uint32_t at = 0; at < code->count; at++) {
+        place[at] = count;
+        count += reached[at];
+    }
+    for (uint32_t at = 0; at < code->count && insns != NULL; at++) {
+        struct sock_filter insn = code->insns[at];
+        if (!reached[at]) {
+            continue;
+        }
+        if (insn.code == (BPF_JMP | BPF_JA)) {
+            insn.k = place[at + 1 + insn.k] - place[at] - 1;
+        } else if (BPF_CLASS(insn.code) == BPF_JMP) {
+            insn.jt = (uint8_t)(place[at + 1 + insn.jt] - place[at] - 1);
+            insn.jf = (uint8_t)(place[at + 1 + insn.jf] - place[at] - 1);
+        }
+        insns[place[at]] = insn;
+    }
+    return (struct dsl_code){insns, count};
+}
+
+// --- what must not get worse ------------------------------------------------------------------------------------------
+
+// The arches whose calls are looked at: all of ours, and whatever the program compares with.
+enum { OPTIMIZE_ARCHES = 64 };
+
+static uint32_t list_arches(const struct dsl_code *code, uint32_t *arches)
+{
+    uint32_t count = 0;
+    for (int arch = 0; arch < BRIG_DSL_ARCH_COUNT; arch++) {
+        arches[count++] = brig_dsl_arch_audit((enum brig_dsl_arch)arch);
+    }
+    for (uint32_t at = 0; at < code->count; at++) {
+        const struct sock_filter *insn = &code->insns[at];
+        bool is_known = insn->code != (BPF_JMP | BPF_JEQ | BPF_K) || insn->k < BRIG_DSL_BITMAP_NUMBERS;
+        for (uint32_t i = 0; i < count; i++) {
+            is_known |= arches[i] == insn->k;
+        }
+        // The high bit of an arch says 64 bits, the next one little endian: one of them is set for every arch that has a bitmap.
+        if (!is_known && (insn->k & 0xc0000000u) != 0 && count < OPTIMIZE_ARCHES) {
+            arches[count++] = insn->k;
+        }
+    }
+    return count;
+}
+
+static bool is_cached(const struct dsl_code *code, uint32_t arch, uint32_t nr)
+{
+    return brig_dsl_is_cached_allow(code->insns, code->count, arch, nr);
+}
+
+bool dsl_keeps_bitmap(const struct dsl_code *before, uint32_t before_count, const struct dsl_code *after)
+{
+    uint32_t arches[OPTIMIZE_ARCHES];
+    uint32_t count = list_arches(before, arches);
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t nr = 0; nr < BRIG_DSL_BITMAP_NUMBERS; nr++) {
+            uint32_t cached = 0;
+            while (cached < before_count && is_cached(&before[cached], arches[i], nr)) {
+                cached++;
+            }
+            if (cached == before_count && !is_cached(after, arches[i], nr)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+// Whether `after` may take the place of `before`: in nothing worse, and in something better.
+static bool is_better(const struct dsl_code *before, const struct dsl_code *after)
+{
+    uint32_t ebpf_before = dsl_ebpf_size(before->insns, before->count);
+    uint32_t ebpf_after = dsl_ebpf_size(after->insns, after->count);
+    if (after->count > before->count || ebpf_after > ebpf_before) {
+        return false;
+    }
+    bool is_smaller = after->count < before->count || ebpf_after < ebpf_before;
+    bool is_faster = dsl_longest_path(after->insns, after->count) < dsl_longest_path(before->insns, before->count);
+    return (is_smaller || is_faster) && dsl_keeps_bitmap(before, 1, after);
+}
+
+// --- forms ------------------------------------------------------------------------------------------------------------
+
+bool dsl_emit_decision(struct dsl_decisions *graph, uint32_t root, const struct brig_dsl_options *options,
+                       struct dsl_code *ret_code)
+{
+    struct brig_dsl_arena *arena = graph->nodes.arena;
+    struct dsl_tree *tree = DSL_ARENA_NEW(arena, struct dsl_tree);
+    struct dsl_emitter emitter;
+    (void)options;
+    if (tree == NULL || !dsl_tree_build(graph, root, &dsl_weights_even, tree) || !dsl_emitter_init(&emitter, arena) ||
+        !dsl_codegen(tree, &emitter) || dsl_emitted(&emitter) == NULL) {
+        return false;
+    }
+    *ret_code = (struct dsl_code){dsl_emitted(&emitter), emitter.head};
+    return true;
+}
+
+// The best form that may take the input's place. Returns: false where there is none.
+static bool find_better(const struct dsl_code *input, const struct brig_dsl_options *options, struct brig_dsl_arena *arena,
+                        struct dsl_code *ret_code)
+{
+    struct dsl_decisions *graph = DSL_ARENA_NEW(arena, struct dsl_decisions);
+    if (graph == NULL || !dsl_decisions_init(graph, arena, 2 * input->count)) {
+        return false;
+    }
+    uint32_t raw = dsl_decompile(graph, input);
+    if (raw == DSL_DECISION_NO) {
+        return false;
+    }
+    uint32_t roots[] = {dsl_specialise(graph, raw), raw};
+    for (size_t i = 0; i < sizeof roots / sizeof roots[0]; i++) {
+        if (roots[i] != DSL_DECISION_NO && dsl_emit_decision(graph, roots[i], options, ret_code) && is_better(input, ret_code)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// --- entry ------------------------------------------------------------------------------------------------------------
+
+static enum brig_code fail(struct brig_error *reterr, enum brig_code code, int64_t detail)
+{
+    return brig_error_set(reterr, (struct brig_error){.code = code, .step = STEP, .detail = detail});
+}
+
+enum brig_code brig_dsl_optimize(const struct brig_dsl_filter *filter, const struct brig_dsl_options *options,
+                                 struct brig_dsl_arena *arena, struct brig_dsl_optimized *ret_optimized, struct brig_error *reterr)
+{
+    enum brig_code code = brig_dsl_validate(filter->insns, filter->insn_count, reterr);
+    if (code != BRIG_OK) {
+        return code;
+    }
+    const struct dsl_code given = {filter->insns, (uint32_t)filter->insn_count};
+    struct dsl_code input = clean(&given, arena);
+    if (input.insns == NULL) {
+        return fail(reterr, BRIG_OUT_OF_ARENA, (int64_t)arena->size_bytes);
+    }
+    struct dsl_code better;
+    struct brig_dsl_optimized optimized = {.insns = input.insns, .insn_count = input.count, .is_input = true, .is_checked = true};
+    if (find_better(&input, options, arena, &better)) {
+        uint32_t nr;
+        enum dsl_checked checked = dsl_check_programs(&input, 1, &better, arena, &nr);
+        if (checked == DSL_CHECKED_DIFFERENT) {
+            return fail(reterr, BRIG_BUG_CHECK_FAILED, nr);
+        }
+        optimized = (struct brig_dsl_optimized){
+            .insns = better.insns, .insn_count = better.count, .is_checked = checked == DSL_CHECKED_EQUAL};
+    }
+    if (arena->exhausted) {
+        return fail(reterr, BRIG_OUT_OF_ARENA, (int64_t)arena->size_bytes);
+    }
+    *ret_optimized = optimized;
+    return BRIG_OK;
+}
