@@ -65,9 +65,9 @@ struct brig_lock_options {
 //
 // Call once, when all that needs more than the policy is done. Threads may run; each gets the filter. Other processes do not, also
 // those that share this memory (vfork, clone with CLONE_VM): there must be none.
-// Returns: OK; BAD_ARGUMENT; every code of brig_dsl_compile and brig_trap_arm, and of brig_install; ALREADY_LOCKED (by an earlier
-// brig_lock, also of a parent). On failure no filter is on; no_new_privs and the SIGSYS handler may stay. A filter that is on and
-// does not answer as it must ends the process.
+// Returns: OK; BAD_ARGUMENT, also for an imported policy; every code of brig_dsl_compile and brig_trap_arm, and of brig_install;
+// ALREADY_LOCKED (by an earlier brig_lock, also of a parent). On failure no filter is on; no_new_privs and the SIGSYS handler may
+// stay. A filter that is on and does not answer as it must ends the process.
 // Owns: nothing; `policy`'s data must live as long as the process. A subject made at run time lives until this thread's next call.
 // Context: normal, after fork.
 // Source: seccomp(2) SECCOMP_SET_MODE_FILTER with SECCOMP_FILTER_FLAG_TSYNC (3.17).
@@ -77,10 +77,10 @@ BRIG_MUST_CHECK enum brig_code brig_lock(const struct brig_dsl_policy *policy, c
 // The last step of brig_lock alone: installs a compiled program on all threads (no_new_privs must be set) and proves it by the
 // probe number, and by /proc for as many threads as the program lets be asked. A proof that fails ends the process.
 //
-// Returns: OK; BAD_ARGUMENT (a program with NOTIFY actions; flags other than LOG, SPEC_ALLOW and TSYNC); KERNEL_LACKS (subject: the
-// action or flag); KERNEL_REFUSED; TSYNC_REFUSED (detail: the thread in the way; subject: its name and why). On failure no filter
-// is on. Owns: a subject made at run time lives until this thread's next call. Context: normal, after fork. Source: seccomp(2),
-// kernel/seccomp.c:seccomp_can_sync_threads.
+// Returns: OK; BAD_ARGUMENT (a program with NOTIFY actions, or without the probe number; flags other than LOG, SPEC_ALLOW and
+// TSYNC); KERNEL_LACKS (subject: the action or flag); KERNEL_REFUSED; TSYNC_REFUSED (detail: the thread in the way; subject: its
+// name and why). On failure no filter is on. Owns: a subject made at run time lives until this thread's next call. Context:
+// normal, after fork. Source: seccomp(2), kernel/seccomp.c:seccomp_can_sync_threads.
 BRIG_MUST_CHECK enum brig_code brig_install(const struct brig_dsl_program *program, uint32_t filter_flags,
                                             struct brig_error *reterr);
 

@@ -43,6 +43,8 @@ static enum brig_code check_spec(const struct brig_worker_spec *spec, struct bri
         return bad_argument(reterr, "name", 0);
     if (!spec->policy)
         return bad_argument(reterr, "policy", 0);
+    if (spec->policy->import)
+        return bad_argument(reterr, "policy.import", 0);
     if (!spec->entry)
         return bad_argument(reterr, "entry", 0);
     if (spec->keep_count > BRIG_KEEP_MAX || (spec->keep_count && !spec->keep))

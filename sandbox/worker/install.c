@@ -73,6 +73,17 @@ static enum brig_code check_actions(const struct brig_dsl_program *program, stru
     return BRIG_OK;
 }
 
+// The proof asks for the probe number. A program that does not answer it, such as an imported policy's, would pass for one that is
+// not on, and end the process.
+static enum brig_code check_probe(const struct brig_dsl_program *program, struct brig_error *reterr)
+{
+    const struct brig_dsl_data probe = {.nr = BRIG_DSL_PROBE_NR, .audit_arch = brig_dsl_arch_audit(brig_dsl_arch_native())};
+    if (brig_dsl_interpret(program->insns, program->insn_count, &probe, NULL).ret == (SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO))
+        return BRIG_OK;
+    struct brig_error error = {.code = BRIG_BAD_ARGUMENT, .step = step_install, .subject = "a program without the probe number"};
+    return brig_error_set(reterr, error);
+}
+
 // The kernel looks at the flags before the program: EFAULT for no program says that it knows them.
 static enum brig_code check_flags(uint32_t flags, struct brig_error *reterr)
 {
@@ -173,6 +184,8 @@ enum brig_code brig_install(const struct brig_dsl_program *program, uint32_t fil
         return brig_error_set(reterr, error);
     }
     enum brig_code code = check_actions(program, reterr);
+    if (code == BRIG_OK)
+        code = check_probe(program, reterr);
     if (code == BRIG_OK)
         code = check_flags(flags, reterr);
     if (code != BRIG_OK)

@@ -19,6 +19,8 @@ static enum brig_code check_arguments(const struct brig_dsl_policy *policy, cons
     struct brig_error error = {.code = BRIG_BAD_ARGUMENT, .step = "lock"};
     if (!policy)
         error.subject = "policy";
+    else if (policy->import)
+        error.subject = "policy.import";
     else if (!options || !options->memory)
         error.subject = "memory";
     else if (options->slots && options->notify_fd < 0)

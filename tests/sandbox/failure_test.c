@@ -213,6 +213,20 @@ SANDBOX_TEST(sandbox, a_bad_policy_is_told_with_its_row, .expect_exit = 0)
     fixture_close(&fixture);
 }
 
+static const struct brig_dsl_import import = {.foreign = BRIG_DSL_ACTION_KILL_PROCESS, .x32 = BRIG_DSL_ACTION_KILL_PROCESS};
+static const struct brig_dsl_policy imported_policy = {.name = "imported", FALLBACK(ALLOW), .import = &import};
+
+SANDBOX_TEST(sandbox, an_imported_policy_is_refused, .expect_exit = 0)
+{
+    struct fixture fixture;
+    struct brig_error error;
+    REQUIRE(fixture_open(&fixture));
+    const struct brig_worker_spec spec = {.name = "x", .policy = &imported_policy, .entry = fixture_entry_return};
+    expect_failure(&fixture, &spec, BRIG_BAD_ARGUMENT, &error);
+    CHECK_STR_EQ(error.subject, "policy.import");
+    fixture_close(&fixture);
+}
+
 SANDBOX_TEST(sandbox, a_policy_that_is_too_big_is_refused, .expect_exit = 0)
 {
     struct fixture fixture;

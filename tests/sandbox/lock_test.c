@@ -45,6 +45,38 @@ SANDBOX_TEST(sandbox, a_locked_process_dies_of_a_crash_row, .expect_signal = SIG
     CHECK_STR_EQ("alive", "dead");
 }
 
+// A policy of another tool lets the handler neither answer nor die, and its program cannot be proven to be on.
+static const struct brig_dsl_import import = {.foreign = BRIG_DSL_ACTION_KILL_PROCESS, .x32 = BRIG_DSL_ACTION_KILL_PROCESS};
+static const struct brig_dsl_row no_rows[] = {ROWS_END};
+static const struct brig_dsl_policy imported = {.name = "imported", .rows = no_rows, FALLBACK(ALLOW), .import = &import};
+
+SANDBOX_TEST(sandbox, an_imported_policy_is_not_locked, .expect_exit = 0)
+{
+    struct brig_error error;
+    char text[256];
+    REQUIRE(CHECK_CODE(brig_lock(&imported, &options, &error), BRIG_BAD_ARGUMENT, &error));
+    brig_error_format(&error, text, sizeof text);
+    CHECK_CONTAINS(text, "policy.import");
+    CHECK_CONTAINS(text, "written for another tool");
+    CHECK_EQ(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 0);
+}
+
+SANDBOX_TEST(sandbox, an_imported_program_is_not_installed, .expect_exit = 0)
+{
+    struct brig_dsl_options compile_options = BRIG_DSL_OPTIONS_DEFAULT;
+    struct brig_dsl_program program;
+    struct brig_dsl_arena arena;
+    struct brig_error error;
+    struct brig_status status;
+    brig_dsl_arena_init(&arena, memory, sizeof memory);
+    REQUIRE_OK(brig_dsl_compile(&imported, &compile_options, &arena, &program, &error), &error);
+    REQUIRE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    CHECK(CHECK_CODE(brig_install(&program, 0, &error), BRIG_BAD_ARGUMENT, &error));
+    CHECK_STR_EQ(error.subject, "a program without the probe number");
+    REQUIRE_OK(brig_read_status(getpid(), &status, &error), &error);
+    CHECK_EQ(status.filtered_thread_count, 0);
+}
+
 // pread64 and close are refused here: the proof must not make them.
 SANDBOX_TEST(sandbox, a_policy_without_rows_locks_its_own_process, .expect_exit = 0)
 {

@@ -127,11 +127,14 @@ static const char *why_no_row(const struct brig_dsl_rules *rules, const struct b
     if (data->audit_arch != brig_dsl_arch_audit(rules->arch)) {
         return "another arch";
     }
-    if (data->nr == BRIG_DSL_DIE_NR || data->nr == BRIG_DSL_PROBE_NR) {
+    if (!rules->is_import && (data->nr == BRIG_DSL_DIE_NR || data->nr == BRIG_DSL_PROBE_NR)) {
         return "a number that Brig reserves in every policy";
     }
+    if (rules->arch == BRIG_DSL_X86_64 && data->nr >> 30 == 1) {
+        return "an x32 number";
+    }
     if (brig_dsl_call_by_nr(data->nr, rules->arch) == BRIG_SYS_NONE) {
-        return ret == rules->unknown_ret ? "no call has this number" : "an x32 number";
+        return "no call has this number";
     }
     return ret == rules->unknown_ret && ret != rules->fallback_ret ? "newer than the baseline" : "the fallback";
 }
