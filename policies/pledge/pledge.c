@@ -1,10 +1,10 @@
 // pledge: "stdio rpath" becomes a policy.
 //
-// Takes: promises, as people and programs write them for OpenBSD's pledge(2): names between spaces, any order, again and again. Gives:
-// a policy whose rows are tables that stand in this folder, in the order of grants.def, and whose name is "pledge:" with the promises
-// in the order of promises.def, so that equal sets of promises give equal programs. Guarantees: pure; a word that is no promise is an
-// error; a promise more allows more. Weakness: what OpenBSD keeps to devices and sysctls that Linux does not have (audio, bpf, disklabel,
-// drm, pf, tape, video, vmm, wroute) is no promise here, and an error.
+// Takes: promises, as people and programs write them for OpenBSD's pledge(2): names between spaces, any order, again and again.
+// Gives: a policy whose rows are tables that stand in this folder, in the order of grants.def, and whose name is "pledge:" with the
+// promises in the order of promises.def, so that equal sets of promises give equal programs. Guarantees: pure; a word that is no
+// promise is an error; a promise more allows more. Weakness: what OpenBSD keeps to devices and sysctls that Linux does not have
+// (audio, bpf, disklabel, drm, pf, tape, video, vmm, wroute) is no promise here, and an error.
 #include <errno.h>
 #include <string.h>
 
@@ -133,15 +133,14 @@ static void write_rows(uint32_t promises, struct brig_dsl_row *ret_rows)
 enum brig_code brig_policy_pledge(const char *promises, struct brig_policy_pledge_memory *memory,
                                   const struct brig_dsl_policy **ret_policy, struct brig_error *reterr)
 {
-    static const struct brig_dsl_policy kills = {
-        FALLBACK(CRASH), .kernel = BRIG_DSL_KERNEL(6, 18), .libc = "glibc 2.42, musl 1.2.5"};
-    static const struct brig_dsl_policy fails = {
-        FALLBACK(DENY(ENOSYS)), .kernel = BRIG_DSL_KERNEL(6, 18), .libc = "glibc 2.42, musl 1.2.5"};
+    static const struct brig_dsl_policy kills = {FALLBACK(CRASH), .kernel = BRIG_DSL_KERNEL(6, 18),
+                                                 .libc = "glibc 2.42, musl 1.2.5"};
+    static const struct brig_dsl_policy fails = {FALLBACK(DENY(ENOSYS)), .kernel = BRIG_DSL_KERNEL(6, 18),
+                                                 .libc = "glibc 2.42, musl 1.2.5"};
     uint32_t set;
     if (!promises || !memory) {
-        return brig_error_set(reterr, (struct brig_error){.code = BRIG_BAD_ARGUMENT,
-                                                          .step = "pledge",
-                                                          .subject = promises ? "memory" : "promises"});
+        return brig_error_set(
+            reterr, (struct brig_error){.code = BRIG_BAD_ARGUMENT, .step = "pledge", .subject = promises ? "memory" : "promises"});
     }
     enum brig_code code = read_promises(promises, &set, reterr);
     if (code != BRIG_OK) {

@@ -1,9 +1,10 @@
 // processes: other processes, other programs, other rights, and the machine's clocks.
 //
-// Children inherit the filter, and so do the programs that they become; unlike OpenBSD's, promises are never taken off by execve. The
-// handler does not survive it: after execve what was not promised kills without a report, and glibc's fstat needs rpath. A program
-// that the loader of a libc starts needs rpath and prot_exec. Weaknesses: which process is meant by a number cannot be seen, so proc
-// may signal and schedule every process that the kernel lets this user; which program execve names cannot be seen either.
+// Children inherit the filter, and so do the programs that they become; unlike OpenBSD's, promises are never taken off by execve.
+// The handler does not survive it: after execve what was not promised kills without a report, and glibc's fstat needs rpath. A
+// program that the loader of a libc starts needs rpath and prot_exec. Weaknesses: which process is meant by a number cannot be
+// seen, so proc may signal and schedule every process that the kernel lets this user; which program execve names cannot be seen
+// either.
 #include "bpf_dsl/words.h"
 #include "policies/pledge/pledge.h"
 #include "policies/policies.h"
@@ -104,10 +105,10 @@ const struct brig_dsl_row policy_pledge_code[] = {
 };
 
 const struct brig_dsl_row policy_pledge_code_answers[] = {
-    WHY("memory to write and run at once is an exploit's first wish; answered as OpenBSD does, where no file system allows it"),
-    ROW(mmap, DENY(ENOTSUP), ALL_BITS(prot, PROT_WRITE | PROT_EXEC)),
-    ROW(mmap2, DENY(ENOTSUP), ALL_BITS(prot, PROT_WRITE | PROT_EXEC)),
-    ROW(mprotect, DENY(ENOTSUP), ALL_BITS(prot, PROT_WRITE | PROT_EXEC)),
+    WHY("memory to write and run at once is an exploit's first wish; answered as by SELinux, which programs know"),
+    ROW(mmap, DENY(EACCES), ALL_BITS(prot, PROT_WRITE | PROT_EXEC)),
+    ROW(mmap2, DENY(EACCES), ALL_BITS(prot, PROT_WRITE | PROT_EXEC)),
+    ROW(mprotect, DENY(EACCES), ALL_BITS(prot, PROT_WRITE | PROT_EXEC)),
     ROWS_END,
 };
 

@@ -1,7 +1,7 @@
 // rest: what becomes of calls that were not promised, and what is said of them.
 //
-// These rows stand behind all others, so they hold the end of every call that a promise lets through on conditions. Most calls would
-// get the same answer from the policy's fallback; they are here so that a report names the promise that is missing. One list
+// These rows stand behind all others, so they hold the end of every call that a promise lets through on conditions. Most calls
+// would get the same answer from the policy's fallback; they are here so that a report names the promise that is missing. One list
 // (rest.def) is two tables: a broken promise kills, or fails with ENOSYS as OpenBSD's `error` has it.
 #include "bpf_dsl/words.h"
 #include "policies/pledge/pledge.h"

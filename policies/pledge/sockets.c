@@ -1,10 +1,10 @@
 // sockets: families, options and messages.
 //
-// A family is kernel code that anyone may reach through socket(2), so each promise names its own. To whom a socket connects is behind
-// a pointer and stays unseen: a network namespace or Landlock narrows that. What a message carries is out of sight too: recvmsg and
-// sendmsg, which can carry descriptors over unix sockets, are in recvfd and sendfd. Weaknesses: inet, dns and route have them as well,
-// because datagrams, resolvers and netlink are done with them, so that a process with one of these and a unix socket from before can
-// pass descriptors through it. Out-of-band data (MSG_OOB) is in no promise: CVE-2025-38236.
+// A family is kernel code that anyone may reach through socket(2), so each promise names its own. To whom a socket connects is
+// behind a pointer and stays unseen: a network namespace or Landlock narrows that. What a message carries is out of sight too:
+// recvmsg and sendmsg, which can carry descriptors over unix sockets, are in recvfd and sendfd. Weaknesses: inet, dns and route
+// have them as well, because datagrams, resolvers and netlink are done with them, so that a process with one of these and a unix
+// socket from before can pass descriptors through it. Out-of-band data (MSG_OOB) is in no promise: CVE-2025-38236.
 #include "bpf_dsl/words.h"
 #include "policies/pledge/pledge.h"
 #include "policies/policies.h"
@@ -129,8 +129,8 @@ const struct brig_dsl_row policy_pledge_multicast[] = {
 
 const struct brig_dsl_row policy_pledge_unix_sockets[] = {
     WHY("sockets of the unix family, by path, by abstract name or in pairs"),
-    ROW(socket, ALLOW, IN(domain, AF_UNIX),
-        MASKED(type, ~(SOCK_CLOEXEC | SOCK_NONBLOCK), SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET), IN(protocol, 0)),
+    ROW(socket, ALLOW, IN(domain, AF_UNIX), MASKED(type, ~(SOCK_CLOEXEC | SOCK_NONBLOCK), SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET),
+        IN(protocol, 0)),
     ROW(socketpair, ALLOW, IN(domain, AF_UNIX), MASKED(type, ~(SOCK_CLOEXEC | SOCK_NONBLOCK), SOCK_DGRAM), IN(protocol, 0)),
     ROW(SET(accepts), ALLOW),
     ROW(SET(addresses), ALLOW),
