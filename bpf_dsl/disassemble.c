@@ -143,33 +143,80 @@ size_t brig_dsl_ret_text(uint32_t ret, char *buffer, size_t buffer_bytes)
 // --- listings ---------------------------------------------------------------------------------------------------------
 
 enum { DSL_WORD_UNSEEN = 0xff, DSL_WORD_UNKNOWN = 0xfe };
+#define ALL_ARCHES ((1u << BRIG_DSL_ARCH_COUNT) - 1)
 
-static void arrive(uint8_t *word, uint8_t arriving)
+// What is known before an instruction.
+struct known {
+    uint8_t word;   // that the accumulator holds
+    uint8_t arches; // bit of each arch whose calls can come by
+};
+
+static void arrive(struct known *known, uint8_t word, uint8_t arches)
 {
-    *word = *word == DSL_WORD_UNSEEN || *word == arriving ? arriving : DSL_WORD_UNKNOWN;
+    known->word = known->word == DSL_WORD_UNSEEN || known->word == word ? word : DSL_WORD_UNKNOWN;
+    known->arches |= arches;
 }
 
-// Finds the word that the accumulator holds before each instruction. One pass: jumps go forward.
-static void follow_words(const struct sock_filter *insns, size_t insn_count, uint8_t *words)
+static bool holds_for(const struct sock_filter *insn, uint32_t value)
 {
-    memset(words, DSL_WORD_UNSEEN, insn_count);
-    words[0] = DSL_WORD_UNKNOWN;
+    switch (BPF_OP(insn->code)) {
+    case BPF_JEQ:
+        return value == insn->k;
+    case BPF_JGT:
+        return value > insn->k;
+    case BPF_JGE:
+        return value >= insn->k;
+    default: // JSET
+        return (value & insn->k) != 0;
+    }
+}
+
+// Goes both ways of a test; a test of the arch sends each arch one way only.
+static void follow_test(const struct sock_filter *insn, const struct known *from, struct known *yes, struct known *no)
+{
+    uint8_t holding = 0;
+    uint8_t failing = 0;
+    bool is_sorting = from->word == DSL_WORD_ARCH && BPF_SRC(insn->code) == BPF_K;
+    for (int arch = 0; arch < BRIG_DSL_ARCH_COUNT; arch++) {
+        uint8_t bit = (uint8_t)(from->arches & 1u << arch);
+        bool holds = holds_for(insn, brig_dsl_arch_audit((enum brig_dsl_arch)arch));
+        holding |= !is_sorting || holds ? bit : 0;
+        failing |= !is_sorting || !holds ? bit : 0;
+    }
+    arrive(yes, from->word, holding);
+    arrive(no, from->word, failing);
+}
+
+// Finds out what is known before each instruction. One pass: jumps go forward.
+static void follow_insns(const struct sock_filter *insns, size_t insn_count, struct known *known)
+{
+    for (size_t at = 0; at < insn_count; at++) {
+        known[at] = (struct known){DSL_WORD_UNSEEN, 0};
+    }
+    known[0] = (struct known){DSL_WORD_UNKNOWN, ALL_ARCHES};
     for (size_t at = 0; at + 1 < insn_count; at++) {
         const struct sock_filter *insn = &insns[at];
+        struct known *next = &known[at + 1];
         bool jumps = BPF_CLASS(insn->code) == BPF_JMP;
         if (jumps && BPF_OP(insn->code) == BPF_JA) {
-            arrive(&words[at + 1 + insn->k], words[at]);
+            arrive(next + insn->k, known[at].word, known[at].arches);
         } else if (jumps) {
-            arrive(&words[at + 1 + insn->jt], words[at]);
-            arrive(&words[at + 1 + insn->jf], words[at]);
+            follow_test(insn, &known[at], next + insn->jt, next + insn->jf);
         } else if (insn->code == (BPF_LD | BPF_W | BPF_ABS)) {
-            arrive(&words[at + 1], (uint8_t)(insn->k / 4));
-        } else if (insn->code == (BPF_ALU | BPF_AND | BPF_K) && words[at] >= DSL_WORD_ARGUMENTS) {
-            arrive(&words[at + 1], words[at]);
+            arrive(next, (uint8_t)(insn->k / 4), known[at].arches);
+        } else if (insn->code == (BPF_ALU | BPF_AND | BPF_K) && known[at].word >= DSL_WORD_ARGUMENTS) {
+            arrive(next, known[at].word, known[at].arches);
         } else if (BPF_CLASS(insn->code) != BPF_RET) {
-            arrive(&words[at + 1], DSL_WORD_UNKNOWN);
+            arrive(next, DSL_WORD_UNKNOWN, known[at].arches);
         }
     }
+}
+
+// The arch whose names fit: `wanted` if its calls come by, else the first whose do.
+static enum brig_dsl_arch arch_here(const struct known *known, enum brig_dsl_arch wanted)
+{
+    bool is_elsewhere = known->arches != 0 && (unsigned)wanted < BRIG_DSL_ARCH_COUNT && (known->arches & 1u << wanted) == 0;
+    return is_elsewhere ? (enum brig_dsl_arch)__builtin_ctz(known->arches) : wanted;
 }
 
 static void put_word(const struct brig_dsl_sink *sink, uint32_t word)
@@ -185,13 +232,13 @@ static void put_word(const struct brig_dsl_sink *sink, uint32_t word)
 }
 
 // Writes what a comparison with nr or arch is about.
-static void put_compared(const struct brig_dsl_sink *sink, uint8_t word, uint32_t k, enum brig_dsl_arch arch)
+static void put_compared(const struct brig_dsl_sink *sink, const struct known *known, uint32_t k, enum brig_dsl_arch arch)
 {
     enum brig_dsl_arch compared;
     const char *name = NULL;
-    if (word == DSL_WORD_NR) {
-        name = brig_dsl_call_name(brig_dsl_call_by_nr(k, arch));
-    } else if (word == DSL_WORD_ARCH && brig_dsl_arch_by_audit(k, &compared)) {
+    if (known->word == DSL_WORD_NR) {
+        name = brig_dsl_call_name(brig_dsl_call_by_nr(k, arch_here(known, arch)));
+    } else if (known->word == DSL_WORD_ARCH && brig_dsl_arch_by_audit(k, &compared)) {
         name = brig_dsl_arch_name(compared);
     }
     if (name != NULL) {
@@ -199,7 +246,8 @@ static void put_compared(const struct brig_dsl_sink *sink, uint8_t word, uint32_
     }
 }
 
-static void put_comment(const struct brig_dsl_sink *sink, const struct sock_filter *insn, uint8_t word, enum brig_dsl_arch arch)
+static void put_comment(const struct brig_dsl_sink *sink, const struct sock_filter *insn, const struct known *known,
+                        enum brig_dsl_arch arch)
 {
     char text[64];
     struct dsl_buffer buffer = {.text = text, .size_bytes = sizeof text};
@@ -209,7 +257,7 @@ static void put_comment(const struct brig_dsl_sink *sink, const struct sock_filt
     } else if (insn->code == (BPF_RET | BPF_K)) {
         put_ret(&comment, insn->k);
     } else if (BPF_CLASS(insn->code) == BPF_JMP && BPF_OP(insn->code) != BPF_JA && BPF_SRC(insn->code) == BPF_K) {
-        put_compared(&comment, word, insn->k, arch);
+        put_compared(&comment, known, insn->k, arch);
     }
     if (buffer.used_bytes > 0) {
         dsl_put(sink, "  ; ");
@@ -219,18 +267,18 @@ static void put_comment(const struct brig_dsl_sink *sink, const struct sock_filt
 
 void brig_dsl_list(const struct sock_filter *insns, size_t insn_count, enum brig_dsl_arch arch, const struct brig_dsl_sink *sink)
 {
-    uint8_t words[BPF_MAXINSNS];
+    struct known known[BPF_MAXINSNS];
     if (insn_count == 0 || insn_count > BPF_MAXINSNS) {
         return;
     }
-    follow_words(insns, insn_count, words);
+    follow_insns(insns, insn_count, known);
     for (uint32_t at = 0; at < insn_count; at++) {
         uint32_t next = at + 1;
         dsl_put(sink, at < 10 ? "   " : at < 100 ? "  " : at < 1000 ? " " : "");
         dsl_put_decimal(sink, at);
         dsl_put(sink, ": ");
         put_insn(sink, &insns[at], &next);
-        put_comment(sink, &insns[at], words[at], arch);
+        put_comment(sink, &insns[at], &known[at], arch);
         dsl_put(sink, "\n");
     }
 }

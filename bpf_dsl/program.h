@@ -82,7 +82,8 @@ struct brig_dsl_cost brig_dsl_measure_profile(const struct sock_filter *insns, s
 size_t brig_dsl_disassemble(const struct sock_filter *insn, char *buffer, size_t buffer_bytes);
 
 // Writes a listing, one instruction a line: index, instruction with absolute targets, and a comment that names the word
-// loaded, the call compared with, the action returned (for `arch`).
+// loaded, the call compared with, the action returned. Calls are named as `arch` does where its calls come by, else as an arch does
+// whose calls do.
 // Context: normal.
 void brig_dsl_list(const struct sock_filter *insns, size_t insn_count, enum brig_dsl_arch arch, const struct brig_dsl_sink *sink);
 
