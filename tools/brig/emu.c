@@ -112,6 +112,8 @@ static bool read_data(const struct tool_arguments *arguments, struct brig_dsl_da
         if (!read_argument(arguments->operands[i], arch, is_pointer, &ret_data->args[i - 2])) {
             return false;
         }
+        // A filter sees the registers of 32-bit arches with upper halves of 0, whatever -1 was meant to be.
+        ret_data->args[i - 2] &= brig_dsl_arch_is_64bit(arch) ? UINT64_MAX : UINT32_MAX;
     }
     return arguments->values[IP] == NULL || read_argument(arguments->values[IP], arch, false, &ret_data->ip);
 }
