@@ -1,0 +1,245 @@
+// brig graph: what decides, as a picture: Graphviz dot, for `dot -Tsvg`.
+//
+// The decisions of a policy come from the compile, those of a raw program from its decompiled form. What cannot be had as decisions
+// (a program that computes too much, or was emitted plain) is drawn as its control flow. Here nodes are collected, and it is worked
+// out which calls come to which; graph_dot.c draws.
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/brig/graph.h"
+
+const struct tool_option brig_graph_options[] = {
+    TOOL_OPTION_ARCH,      TOOL_OPTION_OUTPUT, TOOL_OPTION_KERNEL,
+    TOOL_OPTION_FROM,      TOOL_OPTION_CAP,    {"flow", 0, NULL, "draw the program's instructions instead of its decisions"},
+    {NULL, 0, NULL, NULL},
+};
+enum { ARCH, OUTPUT, KERNEL, FROM, CAP, FLOW };
+
+// --- collecting -------------------------------------------------------------------------------------------------------
+
+// Nodes come with falling ids, so the first one tells how many there can be.
+static void collect(void *context, const struct brig_dsl_node *node)
+{
+    struct graph *graph = context;
+    if (graph->nodes == NULL) {
+        graph->nodes = calloc((size_t)node->id + 1, sizeof *graph->nodes);
+        graph->node_count = graph->nodes == NULL ? 0 : (size_t)node->id + 1;
+        graph->root = node->id;
+    }
+    if (node->id >= graph->node_count) {
+        return;
+    }
+    struct graph_node *kept = &graph->nodes[node->id];
+    *kept = (struct graph_node){.is_there = true,
+                                .kind = node->kind,
+                                .word = node->word,
+                                .mask = (uint32_t)node->mask,
+                                .value = node->value,
+                                .run_count = node->run_count};
+    kept->runs = calloc((size_t)node->run_count + 1, sizeof *kept->runs);
+    if (kept->runs == NULL) {
+        kept->run_count = 0;
+    } else if (node->run_count > 0) {
+        memcpy(kept->runs, node->runs, node->run_count * sizeof *kept->runs);
+    }
+}
+
+static void free_graph(struct graph *graph)
+{
+    for (size_t i = 0; i < graph->node_count; i++) {
+        free(graph->nodes[i].runs);
+    }
+    free(graph->nodes);
+}
+
+// --- who comes where --------------------------------------------------------------------------------------------------
+
+// Which calls of `node` have a number in `run`.
+static void take_calls(const struct graph_node *node, const struct brig_dsl_node_run *run, uint64_t *calls)
+{
+    for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT && node->arch != GRAPH_ARCH_MIXED; call++) {
+        int32_t nr = brig_dsl_call_nr((enum brig_dsl_call)call, (enum brig_dsl_arch)node->arch);
+        if (graph_has_call(node, call) && nr >= 0 && ((uint32_t)nr & node->mask) >= run->first &&
+            ((uint32_t)nr & node->mask) <= run->last) {
+            calls[call / 64] |= (uint64_t)1 << (call % 64);
+        }
+    }
+}
+
+static void go_along(struct graph *graph, const struct graph_node *node, const struct brig_dsl_node_run *run)
+{
+    struct graph_node *child = &graph->nodes[run->target];
+    enum brig_dsl_arch arch;
+    int child_arch = node->arch;
+    uint64_t calls[GRAPH_CALL_WORDS] = {0};
+    if (node->word.kind == BRIG_DSL_WORD_ARCH && run->first == run->last && brig_dsl_arch_by_audit((uint32_t)run->first, &arch)) {
+        child_arch = (int)arch;
+    }
+    if (node->word.kind == BRIG_DSL_WORD_NR) {
+        take_calls(node, run, calls);
+    } else {
+        memcpy(calls, node->calls, sizeof calls);
+    }
+    child->arch = !child->is_reached || child->arch == child_arch ? child_arch : GRAPH_ARCH_MIXED;
+    child->is_reached = true;
+    for (size_t i = 0; i < GRAPH_CALL_WORDS; i++) {
+        child->calls[i] |= calls[i];
+    }
+}
+
+static void find_comers(struct graph *graph, enum brig_dsl_arch arch)
+{
+    struct graph_node *root = &graph->nodes[graph->root];
+    root->is_reached = true;
+    root->arch = (int)arch;
+    memset(root->calls, 0xff, sizeof root->calls);
+    for (size_t id = graph->node_count; id-- > 0;) {
+        struct graph_node *node = &graph->nodes[id];
+        for (uint32_t i = 0; node->is_reached && i < node->run_count; i++) {
+            go_along(graph, node, &node->runs[i]);
+        }
+    }
+}
+
+// Follows a call past the tests of its arch and number.
+static uint32_t find_start(const struct graph *graph, enum brig_dsl_arch arch, uint32_t nr)
+{
+    uint32_t id = graph->root;
+    while (true) {
+        const struct graph_node *node = &graph->nodes[id];
+        bool is_nr = node->word.kind == BRIG_DSL_WORD_NR;
+        if (node->kind != BRIG_DSL_NODE_SWITCH || (!is_nr && node->word.kind != BRIG_DSL_WORD_ARCH)) {
+            return id;
+        }
+        uint32_t value = (is_nr ? nr : brig_dsl_arch_audit(arch)) & node->mask;
+        uint32_t run = 0;
+        while (run + 1 < node->run_count && node->runs[run].last < value) {
+            run++;
+        }
+        if (node->run_count == 0) {
+            return id;
+        }
+        id = node->runs[run].target;
+    }
+}
+
+// --- the verb ---------------------------------------------------------------------------------------------------------
+
+// Gets the decisions. Returns: -1, or an exit status. A graph without nodes means that there are none to be had.
+static int load_decisions(const struct tool_request *request, struct graph *graph)
+{
+    struct brig_error error = {.code = BRIG_OK};
+    struct brig_dsl_arena arena;
+    struct brig_dsl_visitor visitor = {.stage = BRIG_DSL_STAGE_DECISIONS, .visit = collect, .context = graph};
+    const struct tool_subject *subject = graph->subject;
+    if (subject->target_count == 0) {
+        return -1;
+    }
+    void *memory = malloc(TOOL_ARENA_BYTES);
+    if (memory == NULL) {
+        return tool_complain("graph", "out of memory");
+    }
+    brig_dsl_arena_init(&arena, memory, TOOL_ARENA_BYTES);
+    enum brig_code code = brig_dsl_visit(subject->targets, subject->target_count, &request->options, &arena, &visitor, &error);
+    free(memory);
+    return code == BRIG_OK ? -1 : tool_fail("graph", &error);
+}
+
+// Finds the calls named on the command line on every arch of the program that has them. Returns: how many, 0 after having
+// complained.
+static size_t find_starts(const struct tool_arguments *arguments, const struct tool_subject *subject, struct graph_start *starts)
+{
+    size_t count = 0;
+    for (int i = 1; i < arguments->operand_count; i++) {
+        const char *name = arguments->operands[i];
+        enum brig_dsl_call call = brig_dsl_call_by_name(name, strlen(name));
+        size_t before = count;
+        if (call == BRIG_SYS_NONE) {
+            tool_complain_about_call("graph", name);
+            return 0;
+        }
+        for (size_t target = 0; target < subject->target_count || (target == 0 && subject->target_count == 0); target++) {
+            enum brig_dsl_arch arch = subject->target_count == 0 ? subject->program.arch : subject->targets[target].arch;
+            if (brig_dsl_call_nr(call, arch) >= 0) {
+                starts[count++] = (struct graph_start){.call = call, .arch = arch};
+            }
+        }
+        if (count == before) {
+            tool_complain("graph", "%s has no call '%s'", brig_dsl_arch_name(subject->program.arch), name);
+            return 0;
+        }
+    }
+    return count;
+}
+
+static int draw_flow(FILE *out, const struct tool_subject *subject, const struct graph_start *starts, size_t start_count)
+{
+    if (start_count > 1) {
+        return tool_complain("graph", "this program is drawn as its instructions, for one call at most");
+    }
+    uint32_t nr = start_count == 0 ? 0 : (uint32_t)brig_dsl_call_nr(starts[0].call, starts[0].arch);
+    graph_draw_flow(out, subject, start_count == 0 ? NULL : &nr);
+    return -1;
+}
+
+static int draw(FILE *out, const struct tool_request *request, const struct tool_subject *subject, struct graph_start *starts,
+                size_t start_count)
+{
+    struct graph graph = {.subject = subject};
+    int status = request->arguments->values[FLOW] != NULL ? -1 : load_decisions(request, &graph);
+    if (status < 0 && graph.nodes == NULL) {
+        status = draw_flow(out, subject, starts, start_count);
+    } else if (status < 0) {
+        find_comers(&graph, subject->program.arch);
+        for (size_t i = 0; i < start_count; i++) {
+            starts[i].node = find_start(&graph, starts[i].arch, (uint32_t)brig_dsl_call_nr(starts[i].call, starts[i].arch));
+        }
+        graph_draw(out, &graph, starts, start_count);
+    }
+    free_graph(&graph);
+    return status;
+}
+
+static int write_output(const struct tool_request *request, const struct tool_subject *subject)
+{
+    const struct tool_arguments *arguments = request->arguments;
+    size_t room = (size_t)arguments->operand_count * BRIG_DSL_ARCH_COUNT;
+    struct graph_start *starts = calloc(room, sizeof *starts);
+    if (starts == NULL) {
+        return tool_complain("graph", "out of memory");
+    }
+    size_t start_count = find_starts(arguments, subject, starts);
+    FILE *out = arguments->operand_count > 1 && start_count == 0 ? NULL : tool_open_output("graph", arguments->values[OUTPUT]);
+    int status = TOOL_USAGE;
+    if (out != NULL) {
+        status = draw(out, request, subject, starts, start_count);
+        int close_status = tool_close_output("graph", out, arguments->values[OUTPUT]);
+        status = status >= 0 ? status : close_status;
+    }
+    free(starts);
+    return status;
+}
+
+int brig_graph_main(int argc, char **argv);
+int brig_graph_main(int argc, char **argv)
+{
+    struct tool_arguments arguments;
+    struct tool_request request;
+    struct tool_subject subject;
+    int status = tool_parse("graph", brig_graph_options, argc, argv, &arguments);
+    if (status >= 0) {
+        return status;
+    }
+    if (arguments.operand_count < 1) {
+        return tool_complain("graph", "give a policy; see brig graph --help");
+    }
+    if (!tool_make_request("graph", &arguments, &request)) {
+        return TOOL_USAGE;
+    }
+    status = tool_load("graph", arguments.operands[0], &request, &subject);
+    if (status < 0) {
+        status = write_output(&request, &subject);
+        tool_free_subject(&subject);
+    }
+    return status;
+}

@@ -1,0 +1,60 @@
+// graph: what the files of the verb `graph` share. See graph.c.
+#ifndef BRIG_TOOLS_BRIG_GRAPH_H
+#define BRIG_TOOLS_BRIG_GRAPH_H
+
+#include "bpf_dsl/stages.h"
+#include "tools/brig/tool.h"
+
+enum { GRAPH_CALL_WORDS = (BRIG_SYS_COUNT + 63) / 64, GRAPH_ARCH_MIXED = -1 };
+
+// A decision, and who comes to it.
+struct graph_node {
+    bool is_there;
+    bool is_drawn;
+    enum brig_dsl_node_kind kind; // SWITCH or RET
+    struct brig_dsl_word word;
+    uint32_t mask;
+    uint32_t value;
+    uint32_t run_count;
+    struct brig_dsl_node_run *runs;
+    bool is_reached;
+    int arch;                         // enum brig_dsl_arch of the calls that come here, or GRAPH_ARCH_MIXED
+    uint64_t calls[GRAPH_CALL_WORDS]; // bit of each call that may come here
+};
+
+struct graph {
+    const struct tool_subject *subject;
+    struct graph_node *nodes; // by id; users have greater ids than what they use
+    size_t node_count;
+    uint32_t root;
+};
+
+// A call that the picture is about, where it is not about all.
+struct graph_start {
+    enum brig_dsl_call call;
+    enum brig_dsl_arch arch;
+    uint32_t node; // where its arguments start to count
+};
+
+static inline bool graph_has_call(const struct graph_node *node, int call)
+{
+    return (node->calls[call / 64] >> (call % 64) & 1) != 0;
+}
+
+// Writes the decisions as a dot file: all of them, or those of `starts`.
+void graph_draw(FILE *out, struct graph *graph, const struct graph_start *starts, size_t start_count);
+
+// Writes text so that it may stand in a dot label that is HTML.
+void graph_put_escaped(FILE *out, const char *text);
+// Returns: the fill colour of a verdict.
+const char *graph_fill(const struct tool_subject *subject, uint32_t ret);
+// Writes what a program does in the end: what stands in the policy if it is known, else the value returned.
+void graph_put_verdict(FILE *out, const struct tool_subject *subject, uint32_t ret);
+// Writes the beginning of a dot file: name, direction, looks.
+void graph_put_head(FILE *out, const struct tool_subject *subject);
+
+// Writes the control flow of the subject's program as a dot file; for calls of `nr`, where it is not NULL, without the branches
+// that they cannot take.
+void graph_draw_flow(FILE *out, const struct tool_subject *subject, const uint32_t *nr);
+
+#endif

@@ -1,0 +1,448 @@
+// graph_dot: decisions as Graphviz dot, for people.
+//
+// Every switch is one table: what is looked at on top, then a row for each outcome: values on the left, on the right the verdict,
+// or an arrow to the next table. So verdicts need no arrows, parts that several calls share are drawn once, and a table reads like
+// a sentence. Calls and values have names wherever all that come to a table agree on them.
+#include <inttypes.h>
+#include <linux/seccomp.h>
+#include <string.h>
+
+#include "tools/brig/graph.h"
+
+enum { NAMES_COLUMNS = 56, VALUE_COLUMNS = 100, VALUES_MAX = 40 };
+enum { ARM_PRIVATE = 0x0f0000, X32_BIT = 0x40000000 };
+
+// --- text -------------------------------------------------------------------------------------------------------------
+
+void graph_put_escaped(FILE *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        switch (*text) {
+        case '&':
+            fputs("&amp;", out);
+            break;
+        case '<':
+            fputs("&lt;", out);
+            break;
+        case '>':
+            fputs("&gt;", out);
+            break;
+        case '"':
+            fputs("&quot;", out);
+            break;
+        default:
+            // A file's name may hold anything; a control character would break the XML that dot reads.
+            fputc((unsigned char)*text < 0x20 ? '?' : *text, out);
+        }
+    }
+}
+
+// Returns: the policy's trap behind a verdict, or NULL.
+static const struct brig_dsl_trap *find_trap(const struct tool_subject *subject, uint32_t ret)
+{
+    const struct brig_dsl_program *program = &subject->program;
+    uint32_t id = ret & SECCOMP_RET_DATA;
+    bool is_known = (ret & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRAP && id > 0 && id < program->trap_count;
+    return is_known ? &program->traps[id] : NULL;
+}
+
+const char *graph_fill(const struct tool_subject *subject, uint32_t ret)
+{
+    static const char *const fills[] = {[TOOL_COLOR_ALLOW] = "#d3ecd0",
+                                        [TOOL_COLOR_DENY] = "#fcedbb",
+                                        [TOOL_COLOR_TRAP] = "#e3daf5",
+                                        [TOOL_COLOR_KILL] = "#f6cfcb"};
+    const struct brig_dsl_trap *trap = find_trap(subject, ret);
+    bool is_crash = trap != NULL && trap->action.verb == BRIG_DSL_CRASH;
+    return fills[is_crash ? TOOL_COLOR_KILL : tool_color_of_ret(ret)];
+}
+
+static void write_escaped(void *context, const char *text, size_t text_bytes)
+{
+    char piece[2] = "";
+    for (size_t i = 0; i < text_bytes; i++) {
+        piece[0] = text[i];
+        graph_put_escaped(context, piece);
+    }
+}
+
+void graph_put_verdict(FILE *out, const struct tool_subject *subject, uint32_t ret)
+{
+    const struct brig_dsl_trap *trap = find_trap(subject, ret);
+    char text[32];
+    if (trap != NULL) {
+        struct brig_dsl_sink sink = {.write = write_escaped, .context = out};
+        brig_dsl_describe_action(&trap->action, &sink);
+        if (trap->row != NULL) {
+            const char *slash = strrchr(trap->row->file, '/');
+            fputs("<BR/><FONT POINT-SIZE=\"8\">", out);
+            graph_put_escaped(out, slash == NULL ? trap->row->file : slash + 1);
+            fprintf(out, ":%d</FONT>", trap->row->line);
+        }
+        return;
+    }
+    brig_dsl_ret_text(ret, text, sizeof text);
+    graph_put_escaped(out, text);
+}
+
+void graph_put_head(FILE *out, const struct tool_subject *subject)
+{
+    fputs("digraph {\n"
+          "  rankdir=LR; ranksep=0.8; nodesep=0.2; bgcolor=white;\n"
+          "  node [shape=plain, fontname=\"Helvetica,Arial,sans-serif\", fontsize=10];\n"
+          "  edge [color=\"#667085\", arrowsize=0.7];\n"
+          "  labelloc=t; fontname=\"Helvetica,Arial,sans-serif\"; fontsize=14;\n"
+          "  label=<",
+          out);
+    graph_put_escaped(out, subject->name);
+    fprintf(out, " (%s)>;\n", brig_dsl_arch_name(subject->program.arch));
+}
+
+// --- names ------------------------------------------------------------------------------------------------------------
+
+// Returns: the argument that all calls which come to `node` have at its register, or NULL if they do not agree.
+static const struct brig_dsl_argument *find_argument(const struct graph_node *node)
+{
+    const struct brig_dsl_argument *found = NULL;
+    for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT && node->arch != GRAPH_ARCH_MIXED; call++) {
+        if (!graph_has_call(node, call)) {
+            continue;
+        }
+        const struct brig_dsl_argument *argument =
+            brig_dsl_call_argument((enum brig_dsl_call)call, (enum brig_dsl_arch)node->arch, node->word.index);
+        bool agrees = argument != NULL && (found == NULL || (strcmp(found->name, argument->name) == 0 &&
+                                                             found->kind == argument->kind && found->group == argument->group));
+        if (!agrees) {
+            return NULL;
+        }
+        found = argument;
+    }
+    return found;
+}
+
+static void put_word(FILE *out, const struct graph_node *node)
+{
+    const struct brig_dsl_argument *argument = find_argument(node);
+    const char *half = node->word.shift == 32 ? " (upper half)" : "";
+    switch (node->word.kind) {
+    case BRIG_DSL_WORD_NR:
+        fputs("call", out);
+        break;
+    case BRIG_DSL_WORD_ARCH:
+        fputs("architecture", out);
+        break;
+    case BRIG_DSL_WORD_IP:
+        fprintf(out, "instruction pointer%s", half);
+        break;
+    case BRIG_DSL_WORD_ARGUMENT:
+        if (argument != NULL) {
+            graph_put_escaped(out, argument->name);
+            fputs(half, out);
+        } else {
+            fprintf(out, "argument %u%s", node->word.index, half);
+        }
+        break;
+    case BRIG_DSL_WORD_TERM:
+        fprintf(out, "computed value %u", node->word.index);
+        break;
+    case BRIG_DSL_WORD_NONE:
+        break;
+    }
+}
+
+static void put_value(FILE *out, const struct graph_node *node, const struct brig_dsl_argument *argument, uint64_t value)
+{
+    enum brig_dsl_arch arch;
+    char text[160];
+    if (node->word.kind == BRIG_DSL_WORD_ARCH && brig_dsl_arch_by_audit((uint32_t)value, &arch)) {
+        fputs(brig_dsl_arch_name(arch), out);
+    } else if (argument != NULL && node->word.shift == 0 &&
+               brig_dsl_decode_value(argument, value, (enum brig_dsl_arch)node->arch, text, sizeof text) <= VALUE_COLUMNS) {
+        graph_put_escaped(out, text);
+    } else {
+        fprintf(out, value < 10 ? "%" PRIu64 : "0x%" PRIx64, value);
+    }
+}
+
+// A mask that leaves most bits is read more easily as what it takes away.
+static bool is_inverted(const struct graph_node *node)
+{
+    return node->mask != UINT32_MAX && __builtin_popcount(node->mask) > 16;
+}
+
+static void put_title(FILE *out, const struct graph_node *node)
+{
+    put_word(out, node);
+    if (node->mask != UINT32_MAX) {
+        fputs(" &amp; ", out);
+        fputs(is_inverted(node) ? "~(" : "(", out);
+        put_value(out, node, node->word.kind == BRIG_DSL_WORD_ARGUMENT ? find_argument(node) : NULL,
+                  is_inverted(node) ? ~node->mask : node->mask);
+        fputs(")", out);
+    }
+}
+
+// --- rows of a table --------------------------------------------------------------------------------------------------
+
+// Runs that lead to `target`, which is the target of runs[first].
+struct row {
+    const struct graph_node *node;
+    uint32_t first;
+    uint32_t target;
+    bool is_rest; // what most values lead to
+};
+
+static uint64_t count_values(const struct graph_node *node, uint32_t target)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < node->run_count; i++) {
+        count += node->runs[i].target == target ? node->runs[i].last - node->runs[i].first + 1 : 0;
+    }
+    return count;
+}
+
+// A text in lines of some length.
+struct lines {
+    FILE *out;
+    int columns;
+    bool has_text;
+};
+
+static void put_item(struct lines *lines, const char *text)
+{
+    int bytes = (int)strlen(text);
+    if (lines->has_text) {
+        lines->columns += 2;
+        fputs(",", lines->out);
+        fputs(lines->columns + bytes > NAMES_COLUMNS ? "<BR ALIGN=\"LEFT\"/>" : " ", lines->out);
+        lines->columns = lines->columns + bytes > NAMES_COLUMNS ? 0 : lines->columns;
+    }
+    graph_put_escaped(lines->out, text);
+    lines->columns += bytes;
+    lines->has_text = true;
+}
+
+// Names the calls that a run of numbers has. Returns: how many they are.
+static uint64_t put_calls_of_run(struct lines *lines, const struct graph_node *node, const struct brig_dsl_node_run *run)
+{
+    uint64_t count = 0;
+    if (node->arch == GRAPH_ARCH_MIXED || node->mask != UINT32_MAX) {
+        return 0;
+    }
+    for (uint64_t nr = run->first; nr <= run->last; nr++) {
+        // Beyond the tables there are arm's private calls and nothing else.
+        nr = nr >= BRIG_DSL_TRAP_NRS && nr < ARM_PRIVATE ? ARM_PRIVATE : nr;
+        if (nr > run->last || nr > ARM_PRIVATE + 16) {
+            break;
+        }
+        enum brig_dsl_call call = brig_dsl_call_by_nr((uint32_t)nr, (enum brig_dsl_arch)node->arch);
+        if (call != BRIG_SYS_NONE) {
+            put_item(lines, brig_dsl_call_name(call));
+            count++;
+        }
+    }
+    return count;
+}
+
+// Names the calls of a row, then the numbers that are none.
+static void put_calls(FILE *out, const struct row *row)
+{
+    const struct graph_node *node = row->node;
+    struct lines lines = {.out = out};
+    bool has_others = false;
+    for (uint32_t i = row->first; i < node->run_count; i++) {
+        const struct brig_dsl_node_run *run = &node->runs[i];
+        if (run->target != row->target) {
+            continue;
+        }
+        uint64_t calls = put_calls_of_run(&lines, node, run);
+        uint64_t count = run->last - run->first + 1;
+        has_others = has_others || calls < count;
+        if (calls == 0 && count == 1) {
+            char text[16];
+            snprintf(text, sizeof text, "0x%" PRIx64, run->first);
+            put_item(&lines, text);
+        } else if (run->first == X32_BIT) {
+            put_item(&lines, "x32 numbers");
+        }
+    }
+    if (has_others && (row->is_rest || !lines.has_text)) {
+        put_item(&lines, row->is_rest ? "every other number" : "numbers that are no call");
+    }
+}
+
+// How a switch of two outcomes says which is which: nothing of a mask is there, or something.
+static const char *name_of_bits(const struct graph_node *node, bool is_rest)
+{
+    if (node->mask == UINT32_MAX || node->run_count != 2 || node->runs[0].last != 0) {
+        return is_rest ? "otherwise" : NULL;
+    }
+    if (is_inverted(node)) {
+        return is_rest ? "other bits too" : "no other bits";
+    }
+    return is_rest ? "any of them" : "none of them";
+}
+
+static void put_values(FILE *out, const struct row *row)
+{
+    const struct graph_node *node = row->node;
+    const struct brig_dsl_argument *argument = node->word.kind == BRIG_DSL_WORD_ARGUMENT ? find_argument(node) : NULL;
+    struct lines lines = {.out = out};
+    int count = 0;
+    const char *name = name_of_bits(node, row->is_rest);
+    if (name != NULL) {
+        fputs(name, out);
+        return;
+    }
+    for (uint32_t i = row->first; i < node->run_count; i++) {
+        const struct brig_dsl_node_run *run = &node->runs[i];
+        if (run->target != row->target || ++count > VALUES_MAX) {
+            continue;
+        }
+        fputs(lines.has_text ? ",<BR ALIGN=\"LEFT\"/>" : "", out);
+        lines.has_text = true;
+        put_value(out, node, argument, run->first);
+        if (run->last != run->first) {
+            fputs(" &#8211; ", out);
+            put_value(out, node, argument, run->last);
+        }
+    }
+    if (count > VALUES_MAX) {
+        fprintf(out, ",<BR ALIGN=\"LEFT\"/>and %d more", count - VALUES_MAX);
+    }
+}
+
+static void put_row(FILE *out, const struct graph *graph, const struct row *row)
+{
+    const struct graph_node *target = &graph->nodes[row->target];
+    fputs("<TR><TD ALIGN=\"LEFT\" BALIGN=\"LEFT\">", out);
+    if (row->node->word.kind == BRIG_DSL_WORD_NR) {
+        put_calls(out, row);
+    } else {
+        put_values(out, row);
+    }
+    if (target->kind == BRIG_DSL_NODE_SWITCH) {
+        fprintf(out, "</TD><TD PORT=\"r%" PRIu32 "\" ALIGN=\"LEFT\">", row->target);
+        put_word(out, target);
+    } else {
+        fprintf(out, "</TD><TD BGCOLOR=\"%s\" ALIGN=\"LEFT\">", graph_fill(graph->subject, target->value));
+        graph_put_verdict(out, graph->subject, target->value);
+    }
+    fputs("</TD></TR>\n", out);
+}
+
+// --- tables -----------------------------------------------------------------------------------------------------------
+
+static bool is_first_of_target(const struct graph_node *node, uint32_t run)
+{
+    for (uint32_t i = 0; i < run; i++) {
+        if (node->runs[i].target == node->runs[run].target) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// What most values lead to: the row that says "otherwise".
+static uint32_t find_rest(const struct graph_node *node)
+{
+    uint32_t rest = 0;
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < node->run_count; i++) {
+        uint64_t count = is_first_of_target(node, i) ? count_values(node, node->runs[i].target) : 0;
+        rest = count > most ? node->runs[i].target : rest;
+        most = count > most ? count : most;
+    }
+    return rest;
+}
+
+// Rows with arrows first, then verdicts; the rest comes last of its kind.
+static void put_rows(FILE *out, const struct graph *graph, const struct graph_node *node)
+{
+    uint32_t rest = find_rest(node);
+    for (int pass = 0; pass < 4; pass++) {
+        for (uint32_t i = 0; i < node->run_count; i++) {
+            struct row row = {.node = node, .first = i, .target = node->runs[i].target, .is_rest = node->runs[i].target == rest};
+            bool is_verdict = graph->nodes[row.target].kind == BRIG_DSL_NODE_RET;
+            if (is_first_of_target(node, i) && pass == 2 * is_verdict + row.is_rest) {
+                put_row(out, graph, &row);
+            }
+        }
+    }
+}
+
+static void draw_table(FILE *out, const struct graph *graph, uint32_t id)
+{
+    const struct graph_node *node = &graph->nodes[id];
+    fprintf(out,
+            "  d%" PRIu32 " [label=<<TABLE BORDER=\"0\" CELLBORDER=\"1\" CELLSPACING=\"0\" CELLPADDING=\"3\" COLOR=\"#98a2b3\">\n",
+            id);
+    fputs("<TR><TD PORT=\"top\" COLSPAN=\"2\" BGCOLOR=\"#e4e7ec\"><B>", out);
+    put_title(out, node);
+    fputs("</B></TD></TR>\n", out);
+    put_rows(out, graph, node);
+    fputs("</TABLE>>];\n", out);
+    for (uint32_t i = 0; i < node->run_count; i++) {
+        uint32_t target = node->runs[i].target;
+        if (is_first_of_target(node, i) && graph->nodes[target].kind == BRIG_DSL_NODE_SWITCH) {
+            fprintf(out, "  d%" PRIu32 ":r%" PRIu32 ":e -> d%" PRIu32 ":top:w;\n", id, target, target);
+        }
+    }
+}
+
+static void draw_start(FILE *out, const struct graph *graph, const struct graph_start *start)
+{
+    const struct graph_node *node = &graph->nodes[start->node];
+    bool is_verdict = node->kind == BRIG_DSL_NODE_RET;
+    int nr = brig_dsl_call_nr(start->call, start->arch);
+    fprintf(out, "  %s_%s [shape=box, style=\"rounded,filled\", fillcolor=\"%s\", label=<<B>%s</B>",
+            brig_dsl_call_name(start->call), brig_dsl_arch_name(start->arch),
+            is_verdict ? graph_fill(graph->subject, node->value) : "#e4e7ec", brig_dsl_call_name(start->call));
+    fprintf(out, "<BR/>%s %d", brig_dsl_arch_name(start->arch), nr);
+    if (is_verdict) {
+        fputs("<BR/>", out);
+        graph_put_verdict(out, graph->subject, node->value);
+        fputs(">];\n", out);
+        return;
+    }
+    fprintf(out, ">];\n  %s_%s -> d%" PRIu32 ":top:w;\n", brig_dsl_call_name(start->call), brig_dsl_arch_name(start->arch),
+            start->node);
+}
+
+// Narrows what comes where to the calls of the picture, so that their arguments have names.
+static void narrow(struct graph *graph, const struct graph_start *starts, size_t start_count)
+{
+    for (size_t id = 0; id < graph->node_count; id++) {
+        for (size_t word = 0; word < GRAPH_CALL_WORDS; word++) {
+            uint64_t wanted = 0;
+            for (size_t i = 0; i < start_count; i++) {
+                wanted |= (size_t)starts[i].call / 64 == word ? (uint64_t)1 << (starts[i].call % 64) : 0;
+            }
+            graph->nodes[id].calls[word] &= wanted;
+        }
+    }
+}
+
+void graph_draw(FILE *out, struct graph *graph, const struct graph_start *starts, size_t start_count)
+{
+    graph_put_head(out, graph->subject);
+    if (start_count > 0) {
+        narrow(graph, starts, start_count);
+    } else {
+        graph->nodes[graph->root].is_drawn = true;
+    }
+    for (size_t i = 0; i < start_count; i++) {
+        draw_start(out, graph, &starts[i]);
+        graph->nodes[starts[i].node].is_drawn = true;
+    }
+    for (size_t id = graph->node_count; id-- > 0;) {
+        struct graph_node *node = &graph->nodes[id];
+        for (uint32_t i = 0; node->is_drawn && i < node->run_count; i++) {
+            graph->nodes[node->runs[i].target].is_drawn = true;
+        }
+        if (node->is_drawn && node->kind == BRIG_DSL_NODE_SWITCH) {
+            draw_table(out, graph, (uint32_t)id);
+        }
+    }
+    fputs("}\n", out);
+}
