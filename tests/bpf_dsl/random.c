@@ -1,11 +1,19 @@
 #include "tests/bpf_dsl/random.h"
 
+#include <stdlib.h>
+
 struct random random_of_seed(uint64_t seed)
 {
     struct random random = {seed * 0x9e3779b97f4a7c15u + 1};
     random.state = random.state == 0 ? 1 : random.state;
     random_next(&random);
     return random;
+}
+
+uint64_t random_first_seed(void)
+{
+    const char *text = getenv("BRIG_SEED");
+    return text != NULL ? strtoull(text, NULL, 10) : 1;
 }
 
 uint64_t random_next(struct random *random)

@@ -13,6 +13,9 @@ struct random {
 // The generator number `seed`, for any seed.
 struct random random_of_seed(uint64_t seed);
 
+// Where tests over random policies begin to count: 1, or BRIG_SEED of the environment, which tools/soak moves on.
+uint64_t random_first_seed(void);
+
 uint64_t random_next(struct random *random);
 
 // Returns: a number below `limit`, 0 for 0.
