@@ -2,6 +2,9 @@
 //
 // Takes: a compilation that succeeded. Gives: one node after the other, each in a form that does not change with the compiler's
 // insides. Guarantees: what is shown of a masked switch are values that exist. Weaknesses: the runs of a node are copied.
+#include "bpf_dsl/decompile.h"
+#include "bpf_dsl/program.h"
+#include "bpf_dsl/specialise.h"
 #include "bpf_dsl/stages_visit.h"
 
 static const char *const kind_names[] = {
@@ -207,4 +210,26 @@ bool dsl_visit_stage(const struct dsl_compilation *compilation, const struct bri
         break;
     }
     return true;
+}
+
+enum brig_code brig_dsl_visit_program(const struct brig_dsl_filter *filter, struct brig_dsl_arena *arena,
+                                      const struct brig_dsl_visitor *visitor, struct brig_error *reterr)
+{
+    const struct dsl_code code = {filter->insns, (uint32_t)filter->insn_count};
+    const struct brig_error out_of_arena = {.code = BRIG_OUT_OF_ARENA, .step = "visit", .detail = (int64_t)arena->size_bytes};
+    enum brig_code status = brig_dsl_validate(filter->insns, filter->insn_count, reterr);
+    if (status != BRIG_OK) {
+        return status;
+    }
+    struct dsl_decisions *graph = DSL_ARENA_NEW(arena, struct dsl_decisions);
+    if (graph == NULL || !dsl_decisions_init(graph, arena, 2 * code.count)) {
+        return brig_error_set(reterr, out_of_arena);
+    }
+    uint32_t root = dsl_decompile(graph, &code);
+    uint32_t sorted = root == DSL_DECISION_NO ? root : dsl_specialise(graph, root);
+    root = sorted == DSL_DECISION_NO ? root : sorted;
+    if (arena->exhausted || (root != DSL_DECISION_NO && !dsl_visit_decisions(graph, root, arena, visitor))) {
+        return brig_error_set(reterr, out_of_arena);
+    }
+    return BRIG_OK;
 }

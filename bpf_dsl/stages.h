@@ -8,7 +8,7 @@
 #ifndef BRIG_BPF_DSL_STAGES_H
 #define BRIG_BPF_DSL_STAGES_H
 
-#include "bpf_dsl/bpf_dsl.h"
+#include "bpf_dsl/optimize.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -88,6 +88,15 @@ struct brig_dsl_visitor {
 BRIG_MUST_CHECK enum brig_code brig_dsl_visit(const struct brig_dsl_target *targets, size_t target_count,
                                               const struct brig_dsl_options *options, struct brig_dsl_arena *arena,
                                               const struct brig_dsl_visitor *visitor, struct brig_error *reterr);
+
+// Reads a raw program as decisions and shows their nodes, as the stage `decisions` of a compile: the arch first, then the number,
+// then arguments. `arena` as for brig_dsl_optimize.
+//
+// Returns: OK, also where the program cannot be read so (it computes too much) and nothing is visited; BAD_PROGRAM (as
+// brig_dsl_validate); OUT_OF_ARENA.
+// Context: as brig_dsl_optimize.
+BRIG_MUST_CHECK enum brig_code brig_dsl_visit_program(const struct brig_dsl_filter *filter, struct brig_dsl_arena *arena,
+                                                      const struct brig_dsl_visitor *visitor, struct brig_error *reterr);
 
 #ifdef __cplusplus
 }

@@ -132,15 +132,15 @@ static int load_decisions(const struct tool_request *request, struct graph *grap
     struct brig_dsl_arena arena;
     struct brig_dsl_visitor visitor = {.stage = BRIG_DSL_STAGE_DECISIONS, .visit = collect, .context = graph};
     const struct tool_subject *subject = graph->subject;
-    if (subject->target_count == 0) {
-        return -1;
-    }
-    void *memory = malloc(TOOL_ARENA_BYTES);
+    const struct brig_dsl_filter filter = {subject->program.insns, subject->program.insn_count};
+    void *memory = malloc(BRIG_DSL_OPTIMIZE_ARENA_BYTES);
     if (memory == NULL) {
         return tool_complain("graph", "out of memory");
     }
-    brig_dsl_arena_init(&arena, memory, TOOL_ARENA_BYTES);
-    enum brig_code code = brig_dsl_visit(subject->targets, subject->target_count, &request->options, &arena, &visitor, &error);
+    brig_dsl_arena_init(&arena, memory, BRIG_DSL_OPTIMIZE_ARENA_BYTES);
+    enum brig_code code = subject->target_count == 0 ? brig_dsl_visit_program(&filter, &arena, &visitor, &error)
+                                                     : brig_dsl_visit(subject->targets, subject->target_count, &request->options,
+                                                                      &arena, &visitor, &error);
     free(memory);
     return code == BRIG_OK ? -1 : tool_fail("graph", &error);
 }
