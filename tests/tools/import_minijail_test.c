@@ -93,6 +93,9 @@ static const struct decision {
     {"read: arg0 == 5", BRIG_DSL_X86_64, "read", {HIGH + 5}, KILL},
     {"read: arg0 != 5", BRIG_DSL_X86_64, "read", {5}, KILL},
     {"read: arg0 != 5", BRIG_DSL_X86_64, "read", {HIGH + 5}, ALLOW},
+    {"read: arg0 != 5 && arg1 == 1 && arg0 != 6 && arg1 != 5", BRIG_DSL_X86_64, "read", {7, 1}, ALLOW},
+    {"read: arg0 != 5 && arg1 == 1 && arg0 != 6 && arg1 != 5", BRIG_DSL_X86_64, "read", {6, 1}, KILL},
+    {"read: arg0 != 5 && arg1 == 1 && arg0 != 6 && arg1 != 5", BRIG_DSL_X86_64, "read", {7, 5}, KILL},
     {"read: arg0 < 5", BRIG_DSL_X86_64, "read", {4}, ALLOW},
     {"read: arg0 < 5", BRIG_DSL_X86_64, "read", {5}, KILL},
     {"read: arg0 < 5", BRIG_DSL_X86_64, "read", {UINT64_MAX}, KILL},
@@ -440,22 +443,40 @@ TEST(tools, minijail_policies_name_no_files_without_a_reader)
                  "main.policy:1:10: './base.policy' cannot be read: this text may name no files");
 }
 
-TEST(tools, minijail_alternatives_are_bounded)
+// Returns: `entry` followed by `more`, `count` times; the caller frees it.
+static char *repeat(const char *entry, const char *more, size_t count)
 {
-    enum { ALTERNATIVES = 101 * 1000 };
-    static const char entry[] = "read: arg0 == 1";
-    static const char more[] = "||arg0==1";
-    struct import_policies policies;
-    struct import_error error;
-    char *text = malloc(sizeof entry + ALTERNATIVES * (sizeof more - 1));
-    REQUIRE(text != NULL);
-    memcpy(text, entry, sizeof entry);
-    for (size_t i = 0; i < ALTERNATIVES; i++) {
-        memcpy(text + sizeof entry - 1 + i * (sizeof more - 1), more, sizeof more);
+    size_t entry_bytes = strlen(entry);
+    size_t more_bytes = strlen(more);
+    char *text = calloc(1, entry_bytes + count * more_bytes + 1);
+    if (text != NULL) {
+        memcpy(text, entry, entry_bytes);
+        for (size_t i = 0; i < count; i++) {
+            memcpy(text + entry_bytes + i * more_bytes, more, more_bytes);
+        }
     }
-    CHECK(!import_text(text, BRIG_DSL_X86_64, &policies, &error));
-    CHECK_STR_EQ(error.text, "the calls have more than 100000 alternatives all together");
-    free(text);
+    return text;
+}
+
+TEST(tools, minijail_policies_are_bounded)
+{
+    static const struct {
+        const char *more;
+        size_t count;
+        const char *error;
+    } rows[] = {
+        {"||arg0==1", 101000, "the calls have more than 100000 alternatives all together"},
+        {"&&arg0==1", 1000, "more than 1000 conditions are joined by &&"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct import_policies policies;
+        struct import_error error;
+        char *text = repeat("read: arg0 == 1", rows[i].more, rows[i].count);
+        REQUIRE(text != NULL);
+        CHECK(!import_text(text, BRIG_DSL_X86_64, &policies, &error));
+        CHECK_STR_EQ(error.text, rows[i].error);
+        free(text);
+    }
 }
 
 // --- what else comes with a policy ------------------------------------------------------------------------------------

@@ -32,12 +32,18 @@ static const struct comparison {
     {"&", BRIG_DSL_ANY_BITS, 0, EDGE_ZERO, false}, {"in", BRIG_DSL_ONLY_BITS, 0, EDGE_MAX, true},
 };
 
-// A clause as it is read.
+// Comparisons joined by &&, as they are read.
+struct atom {
+    enum brig_dsl_operator op;
+    unsigned reg;
+    uint64_t value;
+};
 struct clause {
-    struct brig_dsl_condition *conditions;
-    size_t condition_count;
+    struct atom *atoms;
+    size_t atom_count;
     bool never; // one of them cannot hold
 };
+enum { ATOMS_LIMIT = 1000 };
 
 // Makes room for one more item; arrays have a power of two. Returns: the array, moved if it had to grow; NULL if there is no
 // memory.
@@ -114,11 +120,14 @@ static void read_condition(struct minijail *mj, struct clause *clause, bool is_s
                     value == 0 ? "0" : "~0", comparison->edge_holds ? "always" : "never", brig_dsl_arch_name(mj->arch));
         return;
     }
-    value += (uint64_t)(int64_t)comparison->add;
-    clause->conditions = grow(mj->memory, clause->conditions, clause->condition_count, sizeof *clause->conditions);
-    if (clause->conditions != NULL) {
-        clause->conditions[clause->condition_count++] =
-            import_condition(mj->memory, (enum brig_dsl_operator)comparison->op, reg, &value, 1);
+    if (clause->atom_count == ATOMS_LIMIT) {
+        minijail_fail(mj, token.place, NULL, "more than %d conditions are joined by &&", ATOMS_LIMIT);
+        return;
+    }
+    clause->atoms = grow(mj->memory, clause->atoms, clause->atom_count, sizeof *clause->atoms);
+    if (clause->atoms != NULL) {
+        clause->atoms[clause->atom_count++] = (struct atom){
+            .op = (enum brig_dsl_operator)comparison->op, .reg = reg, .value = value + (uint64_t)(int64_t)comparison->add};
     }
 }
 
@@ -130,19 +139,44 @@ struct clauses {
     size_t count;
 };
 
+// Makes one condition of `atoms[at]` and, where that is !=, of all others of its register. Returns: false if an earlier one has it.
+static bool make_condition(struct minijail *mj, const struct clause *clause, size_t at, struct brig_dsl_condition *ret_condition)
+{
+    uint64_t values[ATOMS_LIMIT];
+    size_t value_count = 0;
+    const struct atom *first = &clause->atoms[at];
+    for (size_t i = 0; first->op == BRIG_DSL_NOT_IN && i < clause->atom_count; i++) {
+        const struct atom *atom = &clause->atoms[i];
+        if (atom->op == first->op && atom->reg == first->reg) {
+            if (i < at) {
+                return false;
+            }
+            values[value_count++] = atom->value;
+        }
+    }
+    *ret_condition = first->op == BRIG_DSL_NOT_IN ? import_condition(mj->memory, first->op, first->reg, values, value_count)
+                                                  : import_condition(mj->memory, first->op, first->reg, &first->value, 1);
+    return true;
+}
+
 static void read_clause(struct minijail *mj, struct clauses *clauses, bool is_skipped)
 {
     struct clause clause = {.never = false};
+    struct minijail_clause made = {.condition_count = 0};
     do {
         read_condition(mj, &clause, is_skipped);
     } while (minijail_accept(mj, "&&"));
     if (clause.never || mj->has_failed) {
         return;
     }
+    struct brig_dsl_condition *conditions = import_alloc(mj->memory, clause.atom_count * sizeof *conditions + 1);
+    for (size_t i = 0; i < clause.atom_count && conditions != NULL; i++) {
+        made.condition_count += make_condition(mj, &clause, i, &conditions[made.condition_count]);
+    }
+    made.conditions = conditions;
     clauses->items = grow(mj->memory, clauses->items, clauses->count, sizeof *clauses->items);
     if (clauses->items != NULL) {
-        clauses->items[clauses->count++] =
-            (struct minijail_clause){.conditions = clause.conditions, .condition_count = clause.condition_count};
+        clauses->items[clauses->count++] = made;
     }
 }
 
