@@ -19,7 +19,8 @@ enum { GROUP_COUNT = sizeof groups / sizeof groups[0] };
 
 static int print_usage(FILE *out, int status)
 {
-    fputs("usage: tools/bench [GROUP...]\n       tools/bench compiler [DIR] [--profile FILE] [--json FILE]\n\n", out);
+    fputs("usage: tools/bench [GROUP...]\n       tools/bench compiler [DIR] [--profile FILE] [--json FILE] [--programs DIR]\n\n",
+          out);
     for (int i = 0; i < GROUP_COUNT; i++) {
         fprintf(out, "  %-8s %s\n", groups[i].name, groups[i].what);
     }

@@ -10,12 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf_dsl/optimize.h"
 #include "tools/profile/profile.h"
 
 struct run {
     const char *directory; // or NULL
     const char *profile_path;
     const char *json_path;
+    const char *programs_path; // where programs are kept, or NULL
     struct profile profile;
     struct brig_dsl_options options;
     struct bench_corpus corpus;
@@ -26,38 +28,67 @@ struct run {
 
 // --- Brig's programs --------------------------------------------------------------------------------------------------
 
-static unsigned char memory[BRIG_DSL_ARENA_BYTES];
+static unsigned char memory[BRIG_DSL_OPTIMIZE_ARENA_BYTES];
 
-static bool keep_code(const struct brig_dsl_program *program, struct bench_code *ret_code)
+static void keep_code(const struct sock_filter *insns, size_t count, struct bench_code *ret_code)
 {
-    memcpy(ret_code->insns, program->insns, program->insn_count * sizeof program->insns[0]);
-    ret_code->count = program->insn_count;
-    return true;
+    memcpy(ret_code->insns, insns, count * sizeof insns[0]);
+    ret_code->count = count;
 }
 
+static bool fail(const struct brig_error *error, char *ret_why_not)
+{
+    char text[BRIG_ERROR_TEXT_BYTES];
+    snprintf(ret_why_not, BENCH_TEXT_BYTES, "%s", brig_error_format(error, text, sizeof text));
+    return false;
+}
+
+// As every caller does it: with an arena of the size that is said to be enough.
 static bool compile(const struct brig_dsl_policy *policy, const struct brig_dsl_options *options, struct bench_code *ret_code,
                     char *ret_why_not)
 {
-    char text[BRIG_ERROR_TEXT_BYTES];
     struct brig_dsl_arena arena;
     struct brig_dsl_program program;
     struct brig_error error;
-    brig_dsl_arena_init(&arena, memory, sizeof memory);
+    brig_dsl_arena_init(&arena, memory, BRIG_DSL_ARENA_BYTES);
     if (brig_dsl_compile(policy, options, &arena, &program, &error) != BRIG_OK) {
-        snprintf(ret_why_not, BENCH_TEXT_BYTES, "%s", brig_error_format(&error, text, sizeof text));
+        return fail(&error, ret_why_not);
+    }
+    keep_code(program.insns, program.insn_count, ret_code);
+    return true;
+}
+
+static void read_raw(const struct bench_subject *subject, struct bench_code *ret_code)
+{
+    ret_code->count = subject->text_bytes / sizeof ret_code->insns[0];
+    memcpy(ret_code->insns, subject->text, subject->text_bytes);
+}
+
+static bool optimize(const struct bench_subject *subject, const struct brig_dsl_options *options, struct bench_code *ret_code,
+                     char *ret_why_not)
+{
+    static struct bench_code input;
+    struct brig_dsl_arena arena;
+    struct brig_dsl_optimized optimized;
+    struct brig_error error;
+    read_raw(subject, &input);
+    brig_dsl_arena_init(&arena, memory, sizeof memory);
+    if (brig_dsl_optimize(&(struct brig_dsl_filter){input.insns, input.count}, options, &arena, &optimized, &error) != BRIG_OK) {
+        return fail(&error, ret_why_not);
+    }
+    if (!optimized.is_checked) {
+        snprintf(ret_why_not, BENCH_TEXT_BYTES, "%u instructions, not shown to be the same", optimized.insn_count);
         return false;
     }
-    return keep_code(&program, ret_code);
+    keep_code(optimized.insns, optimized.insn_count, ret_code);
+    return true;
 }
 
 bool bench_brig_compile(const struct bench_subject *subject, const struct brig_dsl_options *options, struct bench_result *result)
 {
     result->is_wanted = true;
-    if (!subject->policy) {
-        snprintf(result->why_not, sizeof result->why_not, "raw programs are not optimised");
-        return false;
-    }
-    return compile(subject->policy, options, &result->code, result->why_not);
+    return subject->policy ? compile(subject->policy, options, &result->code, result->why_not)
+                           : optimize(subject, options, &result->code, result->why_not);
 }
 
 // --- one subject ------------------------------------------------------------------------------------------------------
@@ -72,35 +103,22 @@ static bool make_reference(const struct run *run, const struct bench_subject *su
         return compile(subject->policy, &plain, ret_code, ret_why_not) ||
                compile(subject->policy, &run->options, ret_code, ret_why_not);
     }
-    memcpy(ret_code->insns, subject->text, subject->text_bytes);
-    ret_code->count = subject->text_bytes / sizeof ret_code->insns[0];
+    read_raw(subject, ret_code);
     return true;
 }
 
-static struct peer_rules *make_peers(struct run *run, struct bench_comparison *comparison, const struct bench_inputs *inputs)
-{
-    struct brig_dsl_arena arena;
-    struct brig_dsl_rules rules;
-    struct brig_error error;
-    brig_dsl_arena_init(&arena, memory, sizeof memory);
-    if (brig_dsl_resolve(comparison->subject->policy, &run->options, &arena, &rules, &error) != BRIG_OK) {
-        return NULL;
-    }
-    return peer_make(&rules, &comparison->results[BENCH_BRIG].code, inputs, comparison->results);
-}
-
-static void measure(struct run *run, struct bench_comparison *comparison, const struct bench_code *reference,
+static void measure(struct run *run, struct bench_comparison *comparison, const struct bench_source *source,
                     const struct bench_inputs *inputs)
 {
     const struct bench_subject *subject = comparison->subject;
     struct bench_result *results = comparison->results;
     struct peer_rules *peer_rules = NULL;
     const bool is_compiled = bench_brig_compile(subject, &run->options, &results[BENCH_BRIG]);
-    if (!subject->policy) {
+    if (!source->rules) {
         results[BENCH_INPUT].is_wanted = true;
-        results[BENCH_INPUT].code = *reference;
+        results[BENCH_INPUT].code = *source->reference;
     } else if (is_compiled) {
-        peer_rules = make_peers(run, comparison, inputs);
+        peer_rules = peer_make(source->rules, &results[BENCH_BRIG].code, inputs, results);
     }
     for (int i = 0; i < BENCH_COMPILER_COUNT; i++) {
         if (bench_is_peer(&results[i])) {
@@ -115,19 +133,42 @@ static void measure(struct run *run, struct bench_comparison *comparison, const 
     peer_rules_free(peer_rules);
 }
 
+// Returns: false with a reason.
+static bool make_source(const struct run *run, const struct bench_subject *subject, struct bench_source *ret_source,
+                        char *ret_why_not)
+{
+    static unsigned char rules_memory[BRIG_DSL_ARENA_BYTES];
+    static struct bench_code reference;
+    static struct brig_dsl_rules rules;
+    struct brig_dsl_arena arena;
+    struct brig_error error;
+    *ret_source = (struct bench_source){.reference = &reference, .profile = run->profile_path ? &run->profile.calls : NULL};
+    if (!make_reference(run, subject, &reference, ret_why_not)) {
+        return false;
+    }
+    if (subject->policy) {
+        brig_dsl_arena_init(&arena, rules_memory, sizeof rules_memory);
+        if (brig_dsl_resolve(subject->policy, &run->options, &arena, &rules, &error) != BRIG_OK) {
+            snprintf(ret_why_not, BENCH_TEXT_BYTES, "%s", brig_code_name(error.code));
+            return false;
+        }
+        ret_source->rules = &rules;
+    }
+    return true;
+}
+
 static void compare(struct run *run, const struct bench_subject *subject, struct bench_comparison *comparison)
 {
-    static struct bench_code reference;
+    struct bench_source source;
     struct bench_inputs inputs;
     char why_not[BENCH_TEXT_BYTES];
-    const struct brig_dsl_profile *profile = run->profile_path ? &run->profile.calls : NULL;
     comparison->subject = subject;
-    if (!make_reference(run, subject, &reference, why_not)) {
+    if (!make_source(run, subject, &source, why_not)) {
         bench_fail(&run->failures, "%s: %s", subject->name, why_not);
-    } else if (!bench_inputs_make(&reference, profile, &inputs)) {
+    } else if (!bench_inputs_make(&source, &inputs)) {
         bench_fail(&run->failures, "%s: no memory for inputs", subject->name);
     } else {
-        measure(run, comparison, &reference, &inputs);
+        measure(run, comparison, &source, &inputs);
         bench_inputs_free(&inputs);
     }
 }
@@ -136,10 +177,11 @@ static void compare(struct run *run, const struct bench_subject *subject, struct
 
 static int print_usage(FILE *out, int status)
 {
-    fputs("usage: tools/bench compiler [DIR] [--profile FILE] [--json FILE]\n\n"
+    fputs("usage: tools/bench compiler [DIR] [--profile FILE] [--json FILE] [--programs DIR]\n\n"
           "  DIR             policies to compile as well: *.json (OCI), *.policy (minijail), *.bpf (raw programs)\n"
           "  --profile FILE  recorded calls: they are compiled for, and costs are weighted by them\n"
-          "  --json FILE     write the results as JSON, - is standard output (and then there is no table)\n",
+          "  --json FILE     write the results as JSON, - is standard output (and then there is no table)\n"
+          "  --programs DIR  write every program as DIR/NAME.COMPILER.bpf\n",
           out);
     return status;
 }
@@ -155,6 +197,8 @@ static int read_arguments(struct run *run, int argc, char **argv)
             run->profile_path = argv[++i];
         } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
             run->json_path = argv[++i];
+        } else if (strcmp(argv[i], "--programs") == 0 && i + 1 < argc) {
+            run->programs_path = argv[++i];
         } else if (argv[i][0] == '-' || run->directory) {
             fprintf(stderr, "bench: '%s' is not understood\n", argv[i]);
             return print_usage(stderr, 2);
@@ -210,10 +254,26 @@ static void gather(struct run *run)
     run->comparison_count = run->corpus.count;
 }
 
+static void keep_programs(struct run *run, const struct bench_comparison *comparison)
+{
+    char path[4096];
+    for (int i = 0; run->programs_path && i < BENCH_COMPILER_COUNT; i++) {
+        const struct bench_code *code = &comparison->results[i].code;
+        snprintf(path, sizeof path, "%s/%s.%s.bpf", run->programs_path, comparison->subject->name,
+                 bench_compiler_name((enum bench_compiler)i));
+        FILE *out = code->count ? fopen(path, "wbe") : NULL;
+        const bool is_written = out && fwrite(code->insns, sizeof code->insns[0], code->count, out) == code->count;
+        if (code->count && (!out || fclose(out) != 0 || !is_written)) {
+            bench_fail(&run->failures, "cannot write '%s'", path);
+        }
+    }
+}
+
 static void compare_all(struct run *run, FILE *out)
 {
     for (size_t i = 0; i < run->comparison_count; i++) {
         compare(run, &run->corpus.subjects[i], &run->comparisons[i]);
+        keep_programs(run, &run->comparisons[i]);
         if (out) {
             bench_print_comparison(out, &run->comparisons[i]);
             fflush(out);

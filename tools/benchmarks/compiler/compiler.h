@@ -88,7 +88,7 @@ struct bench_call {
     uint32_t nr;
     enum bench_decider decider;
     struct brig_dsl_data *inputs;
-    size_t input_count; // BENCH_INPUTS_PER_CALL where arguments decide, else 1
+    size_t input_count; // where arguments decide twice BENCH_INPUTS_PER_CALL, see inputs.c; else 1
 };
 
 // What was recorded of a call that is not answered by the bitmap.
@@ -107,8 +107,15 @@ struct bench_inputs {
     double cached_weight; // calls seen that the bitmap answers
 };
 
-// Makes the inputs of a policy whose plainest program is `reference`. Returns: false if memory ran out.
-bool bench_inputs_make(const struct bench_code *reference, const struct brig_dsl_profile *profile, struct bench_inputs *ret_inputs);
+// What inputs are made from.
+struct bench_source {
+    const struct bench_code *reference;     // the policy's plainest program
+    const struct brig_dsl_rules *rules;     // NULL: a raw program
+    const struct brig_dsl_profile *profile; // or NULL
+};
+
+// Makes the inputs of a policy. Returns: false if memory ran out.
+bool bench_inputs_make(const struct bench_source *source, struct bench_inputs *ret_inputs);
 void bench_inputs_free(struct bench_inputs *inputs);
 
 // --- figures ----------------------------------------------------------------------------------------------------------
@@ -121,11 +128,12 @@ struct bench_mean {
 struct bench_figures {
     uint32_t insns;
     uint32_t ebpf_insns;
-    uint32_t cached;  // numbers that the kernel's bitmap answers
-    uint32_t longest; // classic instructions
-    struct bench_mean arguments;
-    struct bench_mean denied;
-    struct bench_mean recorded_arguments; // the same two under a profile
+    uint32_t cached;                      // numbers that the kernel's bitmap answers
+    uint32_t longest;                     // classic instructions
+    struct bench_mean arguments;          // of calls decided by arguments, most of which no rule names
+    struct bench_mean named;              // the same with arguments that rules name
+    struct bench_mean denied;             // of the other calls that the bitmap does not answer
+    struct bench_mean recorded_arguments; // under a profile
     struct bench_mean recorded_denied;
     struct bench_mean recorded; // all that a program was run for
 };
@@ -219,7 +227,7 @@ void bench_print_aims(FILE *out, const struct bench_aims *aims);
 // Returns: false if it could not be written.
 bool bench_write_json(FILE *out, const struct bench_comparison *comparisons, size_t count, const struct bench_aims *aims);
 
-// tools/bench compiler [DIR] [--profile FILE] [--json FILE]. Returns: the exit status.
+// tools/bench compiler [DIR] [--profile FILE] [--json FILE] [--programs DIR]. Returns: the exit status.
 int bench_compiler_main(int argc, char **argv);
 
 #endif

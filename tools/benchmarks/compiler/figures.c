@@ -18,13 +18,13 @@ static double cost_of(const struct bench_code *code, const struct brig_dsl_data 
     return brig_dsl_ebpf_executed(code->insns, code->count, data);
 }
 
-static double mean_cost(const struct bench_code *code, const struct bench_call *call)
+static double mean_cost(const struct bench_code *code, const struct brig_dsl_data *inputs, size_t count)
 {
     double sum = 0;
-    for (size_t i = 0; i < call->input_count; i++) {
-        sum += cost_of(code, &call->inputs[i]);
+    for (size_t i = 0; i < count; i++) {
+        sum += cost_of(code, &inputs[i]);
     }
-    return sum / (double)call->input_count;
+    return sum / (double)count;
 }
 
 // Until finish(), `cost` is a sum.
@@ -47,8 +47,11 @@ struct bench_figures bench_figures_of(const struct bench_code *code, const struc
         .insns = stats.insns, .ebpf_insns = stats.ebpf_insns, .cached = stats.cached_allow, .longest = stats.max_executed};
     for (size_t i = 0; i < inputs->call_count; i++) {
         const struct bench_call *call = &inputs->calls[i];
-        if (call->decider != BENCH_BY_BITMAP) {
-            add(call->decider == BENCH_BY_ARGUMENTS ? &figures.arguments : &figures.denied, mean_cost(code, call), 1);
+        if (call->decider == BENCH_BY_ARGUMENTS) {
+            add(&figures.arguments, mean_cost(code, call->inputs, BENCH_INPUTS_PER_CALL), 1);
+            add(&figures.named, mean_cost(code, call->inputs + BENCH_INPUTS_PER_CALL, BENCH_INPUTS_PER_CALL), 1);
+        } else if (call->decider == BENCH_BY_NUMBER) {
+            add(&figures.denied, cost_of(code, call->inputs), 1);
         }
     }
     for (size_t i = 0; i < inputs->recorded_count; i++) {
@@ -59,6 +62,7 @@ struct bench_figures bench_figures_of(const struct bench_code *code, const struc
         add(&figures.recorded, cost, recorded->weight);
     }
     finish(&figures.arguments);
+    finish(&figures.named);
     finish(&figures.denied);
     finish(&figures.recorded_arguments);
     finish(&figures.recorded_denied);

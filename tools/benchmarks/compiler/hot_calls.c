@@ -34,7 +34,8 @@ enum {
 
 // --- which calls ------------------------------------------------------------------------------------------------------
 
-enum { FREE = -12345 }; // an argument as the inputs have it
+// Instead of arguments: one as the inputs have it, and the address of some zeros (an empty path, a place for results).
+enum { FREE = -12345, ZEROS = -12346 };
 
 // With these arguments the kernel does nothing, or next to nothing, whatever the free ones are.
 static const struct harmless {
@@ -57,16 +58,16 @@ static const struct harmless {
     {BRIG_SYS_sendmsg, {-1, 0, FREE}},
     {BRIG_SYS_recvmsg, {-1, 0, FREE}},
     {BRIG_SYS_accept4, {-1, 0, 0, FREE}},
-    {BRIG_SYS_epoll_ctl, {-1, FREE, -1, 0}},
+    {BRIG_SYS_epoll_ctl, {-1, FREE, -1, ZEROS}},
     {BRIG_SYS_lseek, {-1, 0, FREE}},
     {BRIG_SYS_dup3, {-1, -1, FREE}},
-    {BRIG_SYS_open, {0, FREE, 0}},
-    {BRIG_SYS_openat, {-1, 0, FREE, 0}},
-    {BRIG_SYS_newfstatat, {-1, 0, 0, FREE}},
-    {BRIG_SYS_clock_gettime, {FREE, 0}},
-    {BRIG_SYS_clock_getres, {FREE, 0}},
-    {BRIG_SYS_getrlimit, {FREE, 0}},
-    {BRIG_SYS_getrusage, {FREE, 0}},
+    {BRIG_SYS_open, {ZEROS, FREE, 0}},
+    {BRIG_SYS_openat, {-1, ZEROS, FREE, 0}},
+    {BRIG_SYS_newfstatat, {-1, ZEROS, ZEROS, FREE}},
+    {BRIG_SYS_clock_gettime, {FREE, ZEROS}},
+    {BRIG_SYS_clock_getres, {FREE, ZEROS}},
+    {BRIG_SYS_getrlimit, {FREE, ZEROS}},
+    {BRIG_SYS_getrusage, {FREE, ZEROS}},
     {BRIG_SYS_getrandom, {0, 0, FREE}},
     {BRIG_SYS_rt_sigaction, {FREE, 0, 0, 8}},
     {BRIG_SYS_sched_setscheduler, {-1, FREE, 0}},
@@ -92,6 +93,19 @@ static void add_call(struct mix *mix, const struct bench_code *code, const struc
     }
 }
 
+static struct brig_dsl_data make_harmless(const struct harmless *how, struct brig_dsl_data data)
+{
+    static char zeros[512]; // big enough for what the calls above write
+    for (int i = 0; i < 6; i++) {
+        if (how->args[i] == ZEROS) {
+            data.args[i] = (uintptr_t)zeros;
+        } else if (how->args[i] != FREE) {
+            data.args[i] = (uint64_t)how->args[i];
+        }
+    }
+    return data;
+}
+
 static void choose_by_arguments(const struct bench_inputs *inputs, const struct bench_code *code, struct mix *ret_mix)
 {
     ret_mix->count = 0;
@@ -101,10 +115,8 @@ static void choose_by_arguments(const struct bench_inputs *inputs, const struct 
             if (nr < 0 || (size_t)nr >= inputs->call_count || inputs->calls[nr].decider != BENCH_BY_ARGUMENTS) {
                 continue;
             }
-            struct brig_dsl_data data = inputs->calls[nr].inputs[i];
-            for (int k = 0; k < 6; k++) {
-                data.args[k] = harmless[j].args[k] == FREE ? data.args[k] : (uint64_t)harmless[j].args[k];
-            }
+            const struct bench_call *call = &inputs->calls[nr];
+            const struct brig_dsl_data data = make_harmless(&harmless[j], call->inputs[i * (call->input_count / INPUTS_PER_CALL)]);
             add_call(ret_mix, code, &data);
         }
     }

@@ -1,11 +1,15 @@
 // inputs: what the programs of one policy are run with, so that their costs can be compared.
 //
-// Takes: the plainest program of a policy, and perhaps recorded calls. Gives: for each number who decides it, and for those that
-// arguments decide BENCH_INPUTS_PER_CALL inputs. An argument is a constant that the reference compares arguments of this number
-// with (5 of 8), its successor, zero, or noise of 16 bits (1 of 8 each); upper halves are zero, as nearly all are in real calls.
-// Guarantees: the same inputs for the same reference, whatever program is run with them. Weaknesses: arguments are drawn apart from
-// each other, so a conjunction of several is met less often than in real life; a constant behind a mask is drawn without the bits
-// that the mask takes away.
+// Takes: the plainest program of a policy, its rules, and perhaps recorded calls. Gives: for each number who decides it, and for
+// those that arguments decide two lots of BENCH_INPUTS_PER_CALL inputs. An argument is a constant (5 of 8), the successor of one,
+// zero, or noise of 16 bits (1 of 8 each); upper halves are zero, as nearly all are in real calls. In the second lot the constants
+// are those that the reference compares arguments of this number with: most inputs are near what the policy names. In the first lot
+// the numbers of all calls that the policy names are among them (of a raw program: what it compares numbers with on the way), small
+// values that mostly mean nothing as an argument: most inputs are like what no rule names, and of a mask's zero bits they have
+// many.
+//
+// Guarantees: the same inputs for the same policy, whatever program is run with them. Weaknesses: arguments are drawn apart from
+// each other, so a conjunction of several is met less often than in real life.
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +20,7 @@ enum {
     IDLE_RUNS_MAX = 300, // of looking for constants, without finding one
     FIRST_ARGUMENT = 16, // byte in struct seccomp_data
     POINTER = 0x1000,    // any instruction pointer
+    X32_BIT = 0x40000000,
 };
 
 uint64_t bench_random_next(struct bench_random *random) // splitmix64
@@ -52,13 +57,19 @@ static bool add_constant(struct constants *constants, uint32_t value)
     return true;
 }
 
+// What the two lots are drawn from.
+struct pools {
+    struct constants any;
+    struct constants named;
+};
+
 static bool is_load_of_argument(const struct sock_filter *insn)
 {
     return BPF_CLASS(insn->code) == BPF_LD && BPF_MODE(insn->code) == BPF_ABS && insn->k >= FIRST_ARGUMENT;
 }
 
-// Adds what one run compared arguments with. Returns: whether anything was new.
-static bool add_constants_of_run(struct constants *constants, const struct bench_code *code, const unsigned char *trace)
+// Adds what one run for `nr` compared anything with. Returns: whether anything was new.
+static bool add_constants_of_run(struct pools *pools, const struct bench_code *code, const unsigned char *trace, uint32_t nr)
 {
     bool is_argument = false, is_news = false;
     for (size_t at = 0; at < code->count; at++) {
@@ -69,10 +80,23 @@ static bool add_constants_of_run(struct constants *constants, const struct bench
         if (BPF_CLASS(insn->code) == BPF_LD) {
             is_argument = is_load_of_argument(insn) || BPF_MODE(insn->code) == BPF_MEM;
         } else if (BPF_CLASS(insn->code) == BPF_JMP && BPF_OP(insn->code) != BPF_JA && BPF_SRC(insn->code) == BPF_K) {
-            is_news |= is_argument && add_constant(constants, insn->k);
+            is_news |= is_argument && add_constant(&pools->named, insn->k);
+            if (insn->k != nr && insn->k != X32_BIT && insn->k != brig_dsl_arch_audit(brig_dsl_arch_native())) {
+                is_news |= add_constant(&pools->any, insn->k);
+            }
         }
     }
     return is_news;
+}
+
+static void add_numbers(struct constants *constants, const struct brig_dsl_rules *rules, uint32_t nr)
+{
+    for (uint32_t other = 0; other < BRIG_DSL_BITMAP_NUMBERS; other++) {
+        const enum brig_dsl_call call = brig_dsl_call_by_nr(other, rules->arch);
+        if (other != nr && call != BRIG_SYS_NONE && rules->calls[call].rule_count > 0) {
+            add_constant(constants, other);
+        }
+    }
 }
 
 // A constant of any of the program's tests, or of its neighbourhood: something that may lead to tests not seen yet.
@@ -92,24 +116,24 @@ static uint32_t guess(const struct bench_code *code, struct bench_random *random
     }
 }
 
-static void find_constants(const struct bench_code *code, uint32_t nr, struct constants *constants)
+static void find_constants(const struct bench_code *code, uint32_t nr, struct pools *pools)
 {
     static unsigned char trace[BPF_MAXINSNS];
     struct bench_random random = {nr};
-    constants->count = 0;
+    pools->any.count = pools->named.count = 0;
     for (int idle = 0; idle < IDLE_RUNS_MAX; idle++) {
         struct brig_dsl_data data = data_of(nr);
         for (int i = 0; i < 6; i++) {
             const uint64_t bits = bench_random_next(&random);
-            if (constants->count > 0 && bits % 2) {
-                data.args[i] = constants->values[(bits >> 8) % constants->count];
+            if (pools->named.count > 0 && bits % 2) {
+                data.args[i] = pools->named.values[(bits >> 8) % pools->named.count];
             } else if (bits % 16 == 0) {
                 data.args[i] = guess(code, &random);
             }
         }
         memset(trace, 0, code->count);
         brig_dsl_interpret(code->insns, code->count, &data, trace);
-        if (add_constants_of_run(constants, code, trace)) {
+        if (add_constants_of_run(pools, code, trace, nr)) {
             idle = 0;
         }
     }
@@ -152,24 +176,36 @@ static enum bench_decider decider_of(const struct bench_code *code, uint32_t nr)
     return BENCH_BY_NUMBER;
 }
 
-static bool make_call(const struct bench_code *reference, uint32_t nr, struct bench_call *ret_call)
+static void draw_inputs(const struct constants *constants, uint32_t nr, struct brig_dsl_data *ret_inputs)
 {
-    static struct constants constants;
     struct bench_random random = {~(uint64_t)nr};
-    *ret_call = (struct bench_call){.nr = nr, .decider = decider_of(reference, nr), .input_count = 1};
+    for (size_t i = 0; i < BENCH_INPUTS_PER_CALL; i++) {
+        ret_inputs[i] = data_of(nr);
+        for (int j = 0; j < 6; j++) {
+            ret_inputs[i].args[j] = draw(constants, &random);
+        }
+    }
+}
+
+static bool make_call(const struct bench_source *source, uint32_t nr, struct bench_call *ret_call)
+{
+    static struct pools pools;
+    *ret_call = (struct bench_call){.nr = nr, .decider = decider_of(source->reference, nr), .input_count = 1};
     if (ret_call->decider == BENCH_BY_ARGUMENTS) {
-        find_constants(reference, nr, &constants);
-        ret_call->input_count = BENCH_INPUTS_PER_CALL;
+        ret_call->input_count = 2 * BENCH_INPUTS_PER_CALL;
     }
     ret_call->inputs = calloc(ret_call->input_count, sizeof *ret_call->inputs);
     if (!ret_call->inputs) {
         return false;
     }
-    for (size_t i = 0; i < ret_call->input_count; i++) {
-        ret_call->inputs[i] = data_of(nr);
-        for (int j = 0; j < 6 && ret_call->decider == BENCH_BY_ARGUMENTS; j++) {
-            ret_call->inputs[i].args[j] = draw(&constants, &random);
+    ret_call->inputs[0] = data_of(nr);
+    if (ret_call->decider == BENCH_BY_ARGUMENTS) {
+        find_constants(source->reference, nr, &pools);
+        if (source->rules) {
+            add_numbers(&pools.any, source->rules, nr);
         }
+        draw_inputs(&pools.any, nr, ret_call->inputs);
+        draw_inputs(&pools.named, nr, ret_call->inputs + BENCH_INPUTS_PER_CALL);
     }
     return true;
 }
@@ -191,7 +227,7 @@ static bool add_sample(struct bench_inputs *inputs, const struct brig_dsl_sample
     inputs->recorded = recorded;
     for (size_t i = 0; i < count; i++) {
         struct bench_recorded *added = &recorded[inputs->recorded_count++];
-        *added = (struct bench_recorded){call->inputs[i % call->input_count], call->decider, (double)sample->count / (double)count};
+        *added = (struct bench_recorded){call->inputs[i], call->decider, (double)sample->count / (double)count};
         for (int j = 0; j < 6; j++) {
             if (sample->known >> j & 1) {
                 added->data.args[j] = sample->args[j];
@@ -229,15 +265,15 @@ void bench_inputs_free(struct bench_inputs *inputs)
     *inputs = (struct bench_inputs){.calls = NULL};
 }
 
-bool bench_inputs_make(const struct bench_code *reference, const struct brig_dsl_profile *profile, struct bench_inputs *ret_inputs)
+bool bench_inputs_make(const struct bench_source *source, struct bench_inputs *ret_inputs)
 {
     *ret_inputs = (struct bench_inputs){.calls = calloc(BRIG_DSL_BITMAP_NUMBERS, sizeof *ret_inputs->calls)};
     bool is_done = ret_inputs->calls != NULL;
     for (uint32_t nr = 0; is_done && nr < BRIG_DSL_BITMAP_NUMBERS; nr++) {
-        is_done = make_call(reference, nr, &ret_inputs->calls[nr]);
+        is_done = make_call(source, nr, &ret_inputs->calls[nr]);
         ret_inputs->call_count++;
     }
-    is_done = is_done && (!profile || add_profile(ret_inputs, profile));
+    is_done = is_done && (!source->profile || add_profile(ret_inputs, source->profile));
     if (!is_done) {
         bench_inputs_free(ret_inputs);
     }

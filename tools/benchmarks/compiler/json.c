@@ -28,6 +28,7 @@ static json_t *result_json(enum bench_compiler compiler, const struct bench_resu
     json_object_set_new(json, "cached_allow", json_integer(figures->cached));
     json_object_set_new(json, "max_executed", json_integer(figures->longest));
     json_object_set_new(json, "by_arguments_ebpf", mean_json(&figures->arguments));
+    json_object_set_new(json, "by_named_arguments_ebpf", mean_json(&figures->named));
     json_object_set_new(json, "denied_ebpf", mean_json(&figures->denied));
     json_object_set_new(json, "recorded_by_arguments_ebpf", mean_json(&figures->recorded_arguments));
     json_object_set_new(json, "recorded_denied_ebpf", mean_json(&figures->recorded_denied));

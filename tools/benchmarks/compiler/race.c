@@ -1,8 +1,9 @@
 // race: how long compilers take for the same policy, in turns.
 //
 // Takes: a policy, and who has a program of it. Gives: the least and the median time of each, everything included: Brig from rows
-// to a checked program (and, for files, from text to rows beside it), libseccomp from seccomp_init over its rules to the exported
-// program. Guarantees: every round has each of them once. Weakness: libseccomp gets numbers where Brig looks up names.
+// to a checked program (for raw programs: from the program to a checked one; for files of policies, from text to rows beside it),
+// libseccomp from seccomp_init over its rules to the exported program. Guarantees: every round has each of them once. Weakness:
+// libseccomp gets numbers where Brig looks up names.
 #include <stdlib.h>
 
 #include "tools/benchmarks/compiler/compiler.h"

@@ -30,6 +30,7 @@ static void print_result(FILE *out, enum bench_compiler compiler, const struct b
     }
     fprintf(out, " %5u %5u %6u %7u", figures->insns, figures->ebpf_insns, figures->cached, figures->longest);
     print_mean(out, &figures->arguments);
+    print_mean(out, &figures->named);
     print_mean(out, &figures->denied);
     print_mean(out, &figures->recorded_arguments);
     print_mean(out, &figures->recorded);
@@ -43,9 +44,9 @@ static void print_heading(FILE *out, const char *name, const char *kind)
 {
     char title[BENCH_NAME_BYTES + 16];
     snprintf(title, sizeof title, "%s (%s)", name, kind);
-    fprintf(out, "\n%-43s%18s%18s%18s%18s%18s\n", title, "eBPF run", "recorded, eBPF", "compile, us", "by args, ns", "denied, ns");
+    fprintf(out, "\n%-43s%27s%18s%18s%18s%18s\n", title, "eBPF run", "recorded, eBPF", "compile, us", "by args, ns", "denied, ns");
     fprintf(out, "  %-14s %5s %5s %6s %7s", "", "insns", "eBPF", "cached", "longest");
-    fprintf(out, " %8s %8s %8s %8s", "by args", "denied", "by args", "all");
+    fprintf(out, " %8s %8s %8s %8s %8s", "by args", "named", "denied", "by args", "all");
     fprintf(out, " %8s %8s %8s %8s %8s %8s\n", "min", "median", "min", "median", "min", "median");
 }
 
@@ -58,14 +59,14 @@ void bench_print_comparison(FILE *out, const struct bench_comparison *comparison
         }
     }
     if (comparison->arguments_again_ns.least > 0 || comparison->denied_again_ns.least > 0) {
-        fprintf(out, "  %-95s", "brig's program once more, in another process: what differs by this much is noise");
+        fprintf(out, "  %-104s", "brig's program once more, in another process: what differs by this much is noise");
         print_time(out, &comparison->arguments_again_ns);
         print_time(out, &comparison->denied_again_ns);
         fputc('\n', out);
     }
     const struct bench_time *parse = &comparison->results[BENCH_BRIG].parse_us;
     if (parse->least > 0) {
-        fprintf(out, "  %-77s", "besides, from text to rows");
+        fprintf(out, "  %-86s", "besides, from text to rows");
         print_time(out, parse);
         fputc('\n', out);
     }
