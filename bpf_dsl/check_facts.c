@@ -89,10 +89,11 @@ void dsl_check_learn(struct check_facts *facts, uint32_t word, uint32_t mask, st
         return;
     }
     facts->undo[facts->undo_count++] = (struct check_undo){word, *known};
-    if (range.lo == range.hi) {
-        known->known |= mask;
-        known->value = (known->value & ~mask) | range.lo;
-    }
+    // Numbers between two that begin alike begin so as well.
+    uint32_t differ = range.lo ^ range.hi;
+    uint32_t settled = differ == 0 ? mask : mask & ~(ALL >> __builtin_clz(differ));
+    known->known |= settled;
+    known->value = (known->value & ~settled) | (range.lo & settled);
     if (mask == ALL) {
         known->whole = range;
     } else if (range.lo != range.hi) {
@@ -355,30 +356,34 @@ static unsigned search_word(struct check_facts *facts, const struct check_word *
 
 // --- conditions -------------------------------------------------------------------------------------------------------
 
-// Whether what the whole word cannot be is not seen through a mask: fewer numbers are left out than there are words for each masked
-// value.
-static bool hides_whole(const struct check_word *known, uint32_t mask)
+// How much of what (word & number) could be is left out, seen from one value of (word & mask), at most: parts of 2^32.
+static uint64_t left_out(const struct check_word *known, const struct check_range *range, uint32_t number, uint32_t mask)
 {
-    int other_bits = __builtin_popcount(~mask & ~known->known);
-    uint64_t left_out = (uint64_t)known->whole.lo + (ALL - known->whole.hi) + known->whole.hole_count;
-    return left_out >> other_bits == 0;
+    uint32_t lowest = number & known->value & known->known;
+    uint32_t highest = lowest | (number & ~known->known);
+    uint64_t values = range->hole_count;
+    values += range->lo > lowest ? range->lo - lowest : 0;
+    values += range->hi < highest ? highest - range->hi : 0;
+    // Each value of (word & mask) is met by as many of (word & number) as there are choices for the other bits.
+    int other_bits = __builtin_popcount(number & ~mask & ~known->known);
+    return values > ALL ? (uint64_t)ALL + 1 : (values << 32) >> other_bits;
 }
 
-// Whether what is known of (word & mask) is its set, and nothing more.
+// Whether what is known of (word & mask) is its set, and nothing more: all that is known otherwise leaves out less than there is.
 static bool is_simple(const struct check_facts *facts, uint32_t word, uint32_t mask)
 {
     const struct check_word *known = &facts->words[word];
     if ((mask & ~known->known) == 0) {
         return true;
     }
-    for (uint32_t at = known->masked; at != 0; at = facts->nodes[at - 1].next) {
-        // Masks that have no undecided bit in common with this one say nothing about it, unless the whole word connects them.
-        uint32_t number = facts->nodes[at - 1].number;
-        if (number != mask && ((number & mask & ~known->known) != 0 || !is_whole(&known->whole))) {
-            return false;
-        }
+    uint64_t parts = mask == ALL ? 0 : left_out(known, &known->whole, ALL, mask);
+    for (uint32_t at = known->masked; at != 0 && parts <= ALL; at = facts->nodes[at - 1].next) {
+        const struct check_node *node = &facts->nodes[at - 1];
+        // Older nodes of this mask say nothing that the newest, which is its set, does not say. A mask that has no undecided bit in
+        // common with this one cannot be seen through it, but may take away together with others.
+        parts += node->number == mask ? 0 : left_out(known, &node->range, node->number, mask);
     }
-    return mask == ALL || hides_whole(known, mask);
+    return parts <= ALL;
 }
 
 static unsigned word_can(struct check_facts *facts, uint32_t word, uint32_t mask, const struct check_condition *condition,

@@ -338,7 +338,21 @@ static enum link ask_expression(struct asking *asking)
 
 static enum dsl_checked ask(struct asking *asking, uint32_t cuts);
 
-// Looks at both halves of what a cut leaves.
+// Looks at one half of what a cut leaves: [lo, hi] of the set.
+static enum dsl_checked ask_half(struct asking *asking, const struct check_cut *cut, struct check_set half, uint32_t cuts)
+{
+    struct check_facts *facts = asking->facts;
+    struct dsl_check_mark mark = dsl_check_mark(facts);
+    struct check_range range = dsl_check_fit(facts, &half);
+    if (range.lo > range.hi) {
+        return DSL_CHECKED_EQUAL; // no call
+    }
+    dsl_check_learn(facts, cut->word, cut->mask, range);
+    enum dsl_checked checked = ask(asking, cuts + 1);
+    dsl_check_rewind(facts, mark);
+    return checked;
+}
+
 static enum dsl_checked ask_halves(struct asking *asking, uint32_t cuts)
 {
     struct check_facts *facts = asking->facts;
@@ -346,21 +360,12 @@ static enum dsl_checked ask_halves(struct asking *asking, uint32_t cuts)
     if (cuts == CHECK_CUTS || facts->steps > CHECK_STEPS || facts->overflowed || !dsl_check_find_cut(facts, asking->open, &cut)) {
         return DSL_CHECKED_UNDECIDED;
     }
-    struct dsl_check_mark mark = dsl_check_mark(facts);
-    struct check_range below = dsl_check_set_of(facts, cut.word, cut.mask).range;
-    struct check_range above = below;
-    below.hi = cut.border - 1;
-    above.lo = cut.border;
-    dsl_check_learn(facts, cut.word, cut.mask, below);
-    enum dsl_checked checked = ask(asking, cuts + 1);
-    dsl_check_rewind(facts, mark);
-    if (checked != DSL_CHECKED_EQUAL) {
-        return checked;
-    }
-    dsl_check_learn(facts, cut.word, cut.mask, above);
-    checked = ask(asking, cuts + 1);
-    dsl_check_rewind(facts, mark);
-    return checked;
+    struct check_set below = dsl_check_set_of(facts, cut.word, cut.mask);
+    struct check_set above = below;
+    below.range.hi = cut.border - 1;
+    above.range.lo = cut.border;
+    enum dsl_checked checked = ask_half(asking, &cut, below, cuts);
+    return checked == DSL_CHECKED_EQUAL ? ask_half(asking, &cut, above, cuts) : checked;
 }
 
 static enum dsl_checked ask(struct asking *asking, uint32_t cuts)

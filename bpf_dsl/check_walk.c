@@ -136,10 +136,24 @@ static struct check_range fit(struct check_facts *facts, const struct check_set 
     return dsl_check_fit(facts, &narrowed);
 }
 
+// Where all bits that a mask takes away are known, the test is one of the whole word.
+static struct check_accumulator widen(const struct check_facts *facts, struct check_accumulator a, uint32_t *k)
+{
+    const struct check_word *known = &facts->words[a.word];
+    if ((a.mask | known->known) == ALL && (*k & ~a.mask) == 0) {
+        *k |= known->value & ~a.mask;
+        a.mask = ALL;
+    }
+    return a;
+}
+
 static struct sides split(struct check_facts *facts, struct check_accumulator a, const struct sock_filter *insn)
 {
     uint32_t k = insn->k;
     bool is_bits = BPF_OP(insn->code) == BPF_JSET;
+    if (!is_bits) {
+        a = widen(facts, a, &k);
+    }
     struct sides sides = {.word = a.word, .mask = is_bits ? a.mask & k : a.mask};
     struct check_set set = dsl_check_set_of(facts, a.word, sides.mask);
     switch (BPF_OP(insn->code)) {

@@ -90,7 +90,7 @@ static bool emit_optimised(struct dsl_compilation *compilation, bool prefer_chai
     if (compilation->lowering.gave_up || arena->exhausted) {
         return false;
     }
-    return dsl_tree_build(compilation->graph, compilation->root, &dsl_weights_even, compilation->tree) &&
+    return dsl_tree_build(compilation->graph, compilation->root, compilation->options->profile, compilation->tree) &&
            dsl_emitter_init(&compilation->emitter, arena) && dsl_codegen(compilation->tree, &compilation->emitter) &&
            fits(compilation);
 }

@@ -141,4 +141,27 @@ static inline bool dsl_next_in_mask(uint32_t mask, uint32_t from, uint32_t *ret_
     return counted != 0;
 }
 
+// Whether the mask gives one value only of [first, last], which is then `first`: runs start at values that it gives.
+static inline bool dsl_is_single(uint32_t mask, uint32_t first, uint32_t last)
+{
+    uint32_t next;
+    return first == last || !dsl_next_in_mask(mask, first + 1, &next) || next > last;
+}
+
+// The run of a switch that has `value`.
+static inline uint32_t dsl_find_run(const struct dsl_decision *node, uint32_t value)
+{
+    uint32_t low = 0;
+    uint32_t high = node->run_count - 1;
+    while (low < high) {
+        uint32_t middle = low + (high - low + 1) / 2;
+        if (node->runs[middle].first <= value) {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    return low;
+}
+
 #endif

@@ -10,9 +10,11 @@
 // Beyond the limits a diagram stays as it is.
 #include "bpf_dsl/facts.h"
 
+#include "bpf_dsl/masks.h"
+
 #include <string.h>
 
-enum { FACTS_DEPTH = 256, FACTS_STEPS = 400000, FACTS_MEMO_SLOTS = 1024, FACTS_AT_ONCE = 12 };
+enum { FACTS_DEPTH = 256, FACTS_STEPS = 400000, FACTS_MEMO_SLOTS = 1024, FACTS_AT_ONCE = 12, ABSORB_RUNS = 6 };
 
 struct fact {
     uint32_t node; // a switch
@@ -50,21 +52,6 @@ struct partial {
     uint32_t fixed;
 };
 
-static uint32_t find_run(const struct dsl_decision *node, uint32_t value)
-{
-    uint32_t low = 0;
-    uint32_t high = node->run_count - 1;
-    while (low < high) {
-        uint32_t middle = low + (high - low + 1) / 2;
-        if (node->runs[middle].first <= value) {
-            low = middle;
-        } else {
-            high = middle - 1;
-        }
-    }
-    return low;
-}
-
 // Whether (word & mask) can be, or must be, in [first, last].
 static int judge_interval(struct partial word, uint32_t mask, uint32_t first, uint32_t last)
 {
@@ -83,7 +70,7 @@ static int judge_fact(struct narrowing *narrowing, struct partial word, const st
     uint32_t hi = (word.fixed | word.free) & node->mask;
     bool some = false;
     bool all = true;
-    for (uint32_t i = find_run(node, word.fixed & node->mask); i < node->run_count && node->runs[i].first <= hi; i++) {
+    for (uint32_t i = dsl_find_run(node, word.fixed & node->mask); i < node->run_count && node->runs[i].first <= hi; i++) {
         narrowing->steps++;
         bool is_it = node->runs[i].child == fact->child;
         some |= is_it;
@@ -135,11 +122,11 @@ static bool exists(struct narrowing *narrowing, const struct question *question,
 
 // --- lists of facts ---------------------------------------------------------------------------------------------------
 
-// The facts that matter below the new one's child, the new one included. Returns: false when there are too many.
-static bool inherit(const struct dsl_decisions *graph, const struct fact_list *list, struct fact new_fact,
+// The facts that matter for `id`, the new one included. Where there are too many, the oldest ones are forgotten.
+static void inherit(const struct dsl_decisions *graph, const struct fact_list *list, uint32_t id, struct fact new_fact,
                     struct fact_list *ret_list)
 {
-    uint32_t below = dsl_decision_get(graph, new_fact.child)->words;
+    uint32_t below = dsl_decision_get(graph, id)->words;
     *ret_list = (struct fact_list){.count = 0};
     for (uint32_t i = 0; i <= list->count; i++) {
         const struct fact *fact = i == 0 ? &new_fact : &list->facts[i - 1];
@@ -148,12 +135,11 @@ static bool inherit(const struct dsl_decisions *graph, const struct fact_list *l
             continue;
         }
         if (ret_list->count == FACTS_AT_ONCE) {
-            return false;
+            return;
         }
         ret_list->facts[ret_list->count++] = *fact;
         ret_list->words |= word;
     }
-    return true;
 }
 
 static struct memo_slot *find_memo(const struct narrowing *narrowing, uint32_t id, const struct fact_list *list)
@@ -187,14 +173,42 @@ static void remember(struct narrowing *narrowing, struct memo_slot *slot, uint32
 
 static uint32_t narrow(struct narrowing *narrowing, uint32_t id, const struct fact_list *list, uint32_t depth);
 
-static uint32_t narrow_child(struct narrowing *narrowing, struct fact fact, const struct fact_list *list, uint32_t depth)
+// `id`, a child of a switch or what may stand for one, where the fact holds.
+static uint32_t narrow_under(struct narrowing *narrowing, uint32_t id, struct fact fact, const struct fact_list *list,
+                             uint32_t depth)
 {
     struct fact_list below;
-    if (!inherit(narrowing->graph, list, fact, &below)) {
-        narrowing->gave_up = true;
-        return fact.child;
+    inherit(narrowing->graph, list, id, fact, &below);
+    return narrow(narrowing, id, &below, depth + 1);
+}
+
+// Leads all runs of a switch that lead to `from` to `to`.
+static uint32_t lead_to(struct narrowing *narrowing, uint32_t id, uint32_t from, uint32_t to)
+{
+    const struct dsl_decision *node = dsl_decision_get(narrowing->graph, id);
+    struct dsl_run runs[ABSORB_RUNS];
+    for (uint32_t i = 0; i < node->run_count; i++) {
+        runs[i] = node->runs[i];
+        runs[i].child = runs[i].child == from ? to : runs[i].child;
     }
-    return narrow(narrowing, fact.child, &below, depth + 1);
+    return dsl_decision_switch(narrowing->graph, (enum dsl_word)node->word, node->mask, runs, node->run_count);
+}
+
+// Finds a run that can go the way of its neighbour, which tests the word again and decides the same for it. Returns: the switch
+// without that border, or `id`.
+static uint32_t absorb(struct narrowing *narrowing, uint32_t id, const struct fact_list *list, uint32_t depth)
+{
+    const struct dsl_decision *node = dsl_decision_get(narrowing->graph, id);
+    for (uint32_t i = 0; i < 2 * (node->run_count - 1) && node->run_count <= ABSORB_RUNS; i++) {
+        uint32_t from = node->runs[i / 2 + i % 2].child;
+        uint32_t to = node->runs[i / 2 + 1 - i % 2].child;
+        const struct fact fact = {id, from};
+        if ((dsl_decision_get(narrowing->graph, to)->words & dsl_word_bit(node->word)) != 0 &&
+            narrow_under(narrowing, to, fact, list, depth) == narrow_under(narrowing, from, fact, list, depth)) {
+            return lead_to(narrowing, id, from, to);
+        }
+    }
+    return id;
 }
 
 static uint32_t narrow_switch(struct narrowing *narrowing, uint32_t id, const struct fact_list *list, uint32_t depth)
@@ -208,12 +222,12 @@ static uint32_t narrow_switch(struct narrowing *narrowing, uint32_t id, const st
         if (is_known && !exists(narrowing, &question, (struct partial){.free = UINT32_MAX})) {
             continue; // the run before it reaches over it
         }
-        uint32_t child = narrow_child(narrowing, (struct fact){id, node->runs[i].child}, list, depth);
+        uint32_t child = narrow_under(narrowing, node->runs[i].child, (struct fact){id, node->runs[i].child}, list, depth);
         runs[count] = (struct dsl_run){count == 0 ? 0 : node->runs[i].first, child};
         count++;
     }
     return count == 0 ? node->runs[0].child
-                      : dsl_decision_switch(narrowing->graph, (enum dsl_word)node->word, node->mask, runs, count);
+                      : dsl_masks_switch(narrowing->graph, (enum dsl_word)node->word, node->mask, runs, count);
 }
 
 static uint32_t narrow(struct narrowing *narrowing, uint32_t id, const struct fact_list *list, uint32_t depth)
@@ -227,7 +241,8 @@ static uint32_t narrow(struct narrowing *narrowing, uint32_t id, const struct fa
     if (is_remembered(slot, id, list)) {
         return slot->result;
     }
-    uint32_t result = narrow_switch(narrowing, id, list, depth);
+    uint32_t without = absorb(narrowing, id, list, depth);
+    uint32_t result = without != id ? narrow(narrowing, without, list, depth + 1) : narrow_switch(narrowing, id, list, depth);
     remember(narrowing, slot, id, list, result);
     return result;
 }

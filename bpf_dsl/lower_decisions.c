@@ -17,6 +17,7 @@
 // a guess.
 #include "bpf_dsl/facts.h"
 #include "bpf_dsl/lower.h"
+#include "bpf_dsl/masks.h"
 
 #include <string.h>
 
@@ -348,7 +349,7 @@ static uint32_t lower_root(struct dsl_lowering *lowering, uint32_t node)
         result = lower_chain(&state, node);
     }
     lowering->gave_up |= graph->exploded;
-    return has_relatives(&state) ? dsl_facts_narrow(graph, result) : result;
+    return has_relatives(&state) ? dsl_facts_narrow(graph, dsl_masks_join(graph, result)) : result;
 }
 
 bool dsl_lowering_init(struct dsl_lowering *lowering, const struct brig_dsl_builder *builder, struct dsl_decisions *graph)

@@ -145,8 +145,7 @@ bool dsl_emit_decision(struct dsl_decisions *graph, uint32_t root, const struct 
     struct brig_dsl_arena *arena = graph->nodes.arena;
     struct dsl_tree *tree = DSL_ARENA_NEW(arena, struct dsl_tree);
     struct dsl_emitter emitter;
-    (void)options;
-    if (tree == NULL || !dsl_tree_build(graph, root, &dsl_weights_even, tree) || !dsl_emitter_init(&emitter, arena) ||
+    if (tree == NULL || !dsl_tree_build(graph, root, options->profile, tree) || !dsl_emitter_init(&emitter, arena) ||
         !dsl_codegen(tree, &emitter) || dsl_emitted(&emitter) == NULL) {
         return false;
     }

@@ -31,17 +31,10 @@ struct dsl_tree {
     uint32_t root;
 };
 
-// What a run of a switch costs when it is far down: calls that come by, in any unit. The seam for recorded profiles.
-struct dsl_weights {
-    uint32_t (*weight)(const void *context, const struct dsl_decisions *graph, const struct dsl_decision *node, uint32_t run);
-    const void *context;
-};
-
-// One for every run, none for what the kernel's bitmap answers (numbers allowed outright).
-extern const struct dsl_weights dsl_weights_even;
-
-// Searches for every switch that `root` reaches. Returns: false when the arena is exhausted or there are too many steps.
-bool dsl_tree_build(const struct dsl_decisions *graph, uint32_t root, const struct dsl_weights *weights, struct dsl_tree *tree);
+// Searches for every switch that `root` reaches, what `profile` (or NULL) has most of first. Returns: false when the arena is
+// exhausted or there are too many steps.
+bool dsl_tree_build(const struct dsl_decisions *graph, uint32_t root, const struct brig_dsl_profile *profile,
+                    struct dsl_tree *tree);
 
 // Marks what the root reaches. Returns: a byte for each id up to the root; NULL when the arena is exhausted.
 unsigned char *dsl_tree_mark(const struct dsl_tree *tree);

@@ -1,0 +1,305 @@
+// search: a cheap tree of tests for one switch.
+//
+// Takes: items with weights. Gives: steps. Requires: items sorted, without overlap. Guarantees: deterministic, integers only; a
+// list of n items costs about n log n, whatever the weights are; no test whose answer is known.
+//
+// What is counted is what the kernel runs after its conversion: a test is one instruction, two where neither side can stand right
+// behind it, one more for a constant with the high bit. The cost of a tree is the weight that comes by each instruction, plus for
+// each instruction a rent (SIZE_RENT of the mean weight of an item): what is never run is made small, what is run often fast.
+//
+//   - A value that has a good part of the weight, or that stands alone between equal neighbours, may be asked for first (JEQ). What
+//     is left is a shorter list, in which its neighbours have become one.
+//   - Short lists are cut (JGE) where the best tree of cuts has its root: dynamic programming over at most SEARCH_EXACT items.
+//     Chains of tests are such trees as well.
+//   - Long lists are cut where both sides weigh about the same.
+//   - Values from 2^31 on lose their high bit once (AND), where otherwise several tests would pay for it.
+//
+// Weaknesses: which values are taken out of a list is decided one by one, not together.
+#include "bpf_dsl/search.h"
+
+#include <string.h>
+
+enum {
+    SEARCH_EXACT = 12,   // items up to which cuts are chosen by dynamic programming
+    SEARCH_RENT = 2,     // rent of an instruction, in mean weights of an item
+    SEARCH_HOT_PART = 3, // a value with one part in so many of the weight may be asked for first
+};
+#define HIGH_BIT 0x80000000u
+
+// The best trees of cuts over every part of a short list; 0 costs for a part of one item.
+struct table {
+    uint64_t cost[SEARCH_EXACT][SEARCH_EXACT + 1]; // of items [from, to)
+    uint8_t cut[SEARCH_EXACT][SEARCH_EXACT + 1];   // first item of the right side
+    uint64_t weight_before[SEARCH_EXACT + 1];
+};
+
+struct list {
+    struct dsl_item *items;
+    uint32_t count;
+    uint64_t rent;
+};
+
+// --- costs ------------------------------------------------------------------------------------------------------------
+
+static bool is_single(const struct dsl_item *item)
+{
+    return item->first == item->last;
+}
+
+// The constant of the test that tells items[at] from what is below it.
+static uint32_t border(const struct list *list, uint32_t at)
+{
+    uint32_t first = list->items[at].first;
+    // "Above 0x7fffffff" needs no wide constant, "at least 0x80000000" does.
+    return first >= HIGH_BIT && list->items[at - 1].last < HIGH_BIT ? HIGH_BIT - 1 : first;
+}
+
+static uint64_t weight_of(const struct list *list, uint32_t from, uint32_t to)
+{
+    uint64_t weight = 0;
+    for (uint32_t i = from; i < to; i++) {
+        weight += list->items[i].weight;
+    }
+    return weight;
+}
+
+// What one test costs that `weight` comes by.
+static uint64_t cost_of_test(const struct list *list, uint32_t constant, uint64_t weight)
+{
+    uint64_t cost = weight + list->rent;
+    return constant >= HIGH_BIT ? 2 * cost : cost;
+}
+
+// What a test costs more whose sides are both somewhere else: a jump, which is run where the answer is no.
+static uint64_t cost_of_far(const struct list *list, uint32_t at)
+{
+    const struct dsl_item *low = &list->items[at - 1];
+    const struct dsl_item *high = &list->items[at];
+    if (low->is_near || high->is_near) {
+        return 0;
+    }
+    return list->rent + (is_single(low) && low->weight > high->weight ? high->weight : low->weight);
+}
+
+// Fills the table. Returns: what the whole list costs.
+static uint64_t plan(const struct list *list, struct table *table)
+{
+    table->weight_before[0] = 0;
+    for (uint32_t i = 0; i < list->count; i++) {
+        table->weight_before[i + 1] = table->weight_before[i] + list->items[i].weight;
+        table->cost[i][i + 1] = 0;
+    }
+    for (uint32_t width = 2; width <= list->count; width++) {
+        for (uint32_t from = 0; from + width <= list->count; from++) {
+            uint32_t to = from + width;
+            uint64_t weight = table->weight_before[to] - table->weight_before[from];
+            uint64_t best = UINT64_MAX;
+            for (uint32_t cut = from + 1; cut < to; cut++) {
+                uint64_t cost = table->cost[from][cut] + table->cost[cut][to] + cost_of_test(list, border(list, cut), weight);
+                cost += width == 2 ? cost_of_far(list, cut) : 0;
+                if (cost < best) {
+                    best = cost;
+                    table->cut[from][to] = (uint8_t)cut;
+                }
+            }
+            table->cost[from][to] = best;
+        }
+    }
+    return table->cost[0][list->count];
+}
+
+// --- taking values out ------------------------------------------------------------------------------------------------
+
+static void take_out(struct list *list, uint32_t at)
+{
+    struct dsl_item *items = list->items;
+    uint32_t gone = 1;
+    if (at > 0 && at + 1 < list->count && items[at - 1].target == items[at + 1].target) {
+        items[at - 1].last = items[at + 1].last;
+        items[at - 1].weight += items[at + 1].weight;
+        gone = 2;
+    }
+    list->count -= gone;
+    memmove(&items[at], &items[at + gone], (list->count - at) * sizeof *items);
+}
+
+static bool is_hole(const struct list *list, uint32_t at)
+{
+    return at > 0 && at + 1 < list->count && list->items[at - 1].target == list->items[at + 1].target;
+}
+
+// The value to ask for first, if any: the heaviest one if it is heavy enough, else the heaviest one between equal neighbours.
+static bool find_candidate(const struct list *list, uint32_t *ret_at)
+{
+    uint64_t weight = weight_of(list, 0, list->count);
+    bool found = false;
+    for (uint32_t i = 0; i < list->count; i++) {
+        const struct dsl_item *item = &list->items[i];
+        bool is_hot = item->weight * SEARCH_HOT_PART > weight;
+        if (!is_single(item) || !(is_hot || is_hole(list, i))) {
+            continue;
+        }
+        if (!found || item->weight > list->items[*ret_at].weight) {
+            *ret_at = i;
+            found = true;
+        }
+    }
+    return found && list->count > 2;
+}
+
+// --- building ---------------------------------------------------------------------------------------------------------
+
+static uint32_t build(const struct dsl_search *search, struct list list);
+
+static uint32_t test(const struct dsl_search *search, enum dsl_step_kind kind, uint32_t k, uint32_t yes, uint32_t no)
+{
+    return yes == no ? yes : search->test(search->context, kind, k, yes, no);
+}
+
+static uint32_t build_cut(const struct dsl_search *search, struct list list, uint32_t at)
+{
+    uint32_t constant = border(&list, at);
+    enum dsl_step_kind kind = constant == list.items[at].first ? DSL_STEP_JGE : DSL_STEP_JGT;
+    const struct dsl_item lowest = list.items[0];
+    const struct dsl_item highest = list.items[list.count - 1];
+    bool is_low_heavier = lowest.weight > highest.weight;
+    uint32_t low = build(search, (struct list){list.items, at, list.rent});
+    uint32_t high = build(search, (struct list){list.items + at, list.count - at, list.rent});
+    if (at + 1 == list.count && is_single(&highest) && !(at == 1 && is_single(&lowest) && is_low_heavier)) {
+        return test(search, DSL_STEP_JEQ, highest.first, high, low);
+    }
+    if (at == 1 && is_single(&lowest)) {
+        return test(search, DSL_STEP_JEQ, lowest.first, low, high);
+    }
+    return test(search, kind, constant, high, low);
+}
+
+static uint32_t build_without(const struct dsl_search *search, struct list list, uint32_t at)
+{
+    const struct dsl_item taken = list.items[at];
+    take_out(&list, at);
+    uint32_t rest = build(search, list);
+    return test(search, DSL_STEP_JEQ, taken.first, taken.target, rest);
+}
+
+// At most SEARCH_EXACT items.
+static uint32_t build_short(const struct dsl_search *search, struct list list)
+{
+    struct table table;
+    uint64_t cost = plan(&list, &table);
+    uint32_t cut = table.cut[0][list.count];
+    uint32_t at;
+    if (find_candidate(&list, &at)) {
+        struct dsl_item items[SEARCH_EXACT];
+        struct list rest = {items, list.count, list.rent};
+        memcpy(items, list.items, list.count * sizeof *items);
+        uint64_t weight = weight_of(&list, 0, list.count);
+        take_out(&rest, at);
+        if (cost_of_test(&list, list.items[at].first, weight) + plan(&rest, &table) <= cost) {
+            return build_without(search, list, at);
+        }
+    }
+    return build_cut(search, list, cut);
+}
+
+// Where both sides weigh about the same; what weighs nothing is halved by count.
+static uint32_t middle_of(const struct list *list)
+{
+    uint64_t base = list->rent / 8 + 1;
+    uint64_t all = weight_of(list, 0, list->count) + base * list->count;
+    uint64_t left = 0;
+    uint64_t best = UINT64_MAX;
+    uint32_t middle = 1;
+    for (uint32_t at = 1; at < list->count; at++) {
+        left += list->items[at - 1].weight + base;
+        uint64_t imbalance = 2 * left > all ? 2 * left - all : all - 2 * left;
+        if (imbalance < best) {
+            best = imbalance;
+            middle = at;
+        }
+    }
+    return middle;
+}
+
+static uint32_t build_long(const struct dsl_search *search, struct list list)
+{
+    uint32_t at;
+    if (find_candidate(&list, &at) && list.items[at].weight * SEARCH_HOT_PART > weight_of(&list, 0, list.count)) {
+        return build_without(search, list, at);
+    }
+    return build_cut(search, list, middle_of(&list));
+}
+
+// --- the high bit -----------------------------------------------------------------------------------------------------
+
+// Tests that would need a wide constant each, from which on stripping pays: one instruction, and another one to tell who has the
+// bit.
+enum { WIDE_TESTS = 2, WIDE_TESTS_ASTRIDE = 3 };
+
+static uint32_t first_wide(const struct list *list)
+{
+    uint32_t at = 0;
+    while (at < list->count && list->items[at].last < HIGH_BIT) {
+        at++;
+    }
+    return at;
+}
+
+// How many tests need a wide constant: one for each border, one for both borders of a value that stands alone.
+static uint32_t count_wide_tests(const struct list *list, uint32_t from)
+{
+    uint32_t tests = 0;
+    for (uint32_t i = from > 0 ? from : 1; i < list->count; i++) {
+        bool is_after_hole = is_hole(list, i - 1) && is_single(&list->items[i - 1]);
+        tests += list->items[i].first >= HIGH_BIT && !is_after_hole;
+    }
+    return tests;
+}
+
+// All items are from 2^31 on.
+static uint32_t build_stripped(const struct dsl_search *search, struct list list)
+{
+    struct dsl_search below = *search;
+    below.mask &= ~HIGH_BIT;
+    for (uint32_t i = 0; i < list.count; i++) {
+        list.items[i].first &= ~HIGH_BIT;
+        list.items[i].last &= ~HIGH_BIT;
+    }
+    below.enter(below.context, below.mask, list.items, list.count);
+    return below.strip(below.context, below.mask, build(&below, list));
+}
+
+// Items below and from 2^31 on; one of them may be both.
+static uint32_t build_astride(const struct dsl_search *search, struct list list, uint32_t at)
+{
+    const struct dsl_item both = list.items[at];
+    bool is_both = both.first < HIGH_BIT;
+    list.items[at].first = is_both ? HIGH_BIT : both.first;
+    uint32_t high = build(search, (struct list){list.items + at, list.count - at, list.rent});
+    list.items[at] = both;
+    list.items[at].last = HIGH_BIT - 1;
+    uint32_t low = build(search, (struct list){list.items, is_both ? at + 1 : at, list.rent});
+    return test(search, DSL_STEP_JGT, HIGH_BIT - 1, high, low);
+}
+
+// Recursion: a value taken out or a cut each time; long lists are cut in the middle unless a third of the weight is taken out.
+static uint32_t build(const struct dsl_search *search, struct list list)
+{
+    if (list.count == 1) {
+        return list.items[0].target;
+    }
+    uint32_t wide = first_wide(&list);
+    bool is_all_wide = list.items[0].first >= HIGH_BIT;
+    if ((search->mask & HIGH_BIT) != 0 && wide < list.count &&
+        count_wide_tests(&list, wide) >= (is_all_wide ? WIDE_TESTS : WIDE_TESTS_ASTRIDE)) {
+        return is_all_wide ? build_stripped(search, list) : build_astride(search, list, wide);
+    }
+    return list.count <= SEARCH_EXACT ? build_short(search, list) : build_long(search, list);
+}
+
+uint32_t dsl_search_build(const struct dsl_search *search, struct dsl_item *items, uint32_t count)
+{
+    struct list list = {items, count, 0};
+    list.rent = SEARCH_RENT * weight_of(&list, 0, count) / count + 1;
+    return build(search, list);
+}

@@ -1,0 +1,32 @@
+// search: the tests by which one switch finds the run that a value is in. Internal to bpf_dsl.
+#ifndef BRIG_BPF_DSL_SEARCH_H
+#define BRIG_BPF_DSL_SEARCH_H
+
+#include "bpf_dsl/tree.h"
+
+// Neighbouring values that lead to one place. Values between two items cannot occur.
+struct dsl_item {
+    uint32_t first;
+    uint32_t last;
+    uint32_t child;  // decision
+    uint32_t target; // its step, entered with A as the tests leave it
+    uint64_t weight;
+    bool is_near; // nothing else leads to the target, so it can stand right behind the test
+};
+
+// What a search needs of the tree's builder.
+struct dsl_search {
+    // A step that tests A.
+    uint32_t (*test)(void *context, enum dsl_step_kind kind, uint32_t k, uint32_t yes, uint32_t no);
+    // A step that masks A, which holds (word & mask) afterwards.
+    uint32_t (*strip)(void *context, uint32_t mask, uint32_t next);
+    // Sets the items' targets for an A that holds (word & mask).
+    void (*enter)(void *context, uint32_t mask, struct dsl_item *items, uint32_t count);
+    void *context;
+    uint32_t mask; // what A holds of the word
+};
+
+// Builds the tests over `items` (sorted, at least one), which it uses up. Returns: the first step.
+uint32_t dsl_search_build(const struct dsl_search *search, struct dsl_item *items, uint32_t count);
+
+#endif

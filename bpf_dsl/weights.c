@@ -1,0 +1,252 @@
+// weights: which tests are worth placing first.
+//
+// Takes: a decision graph, and recorded calls where there are any. Gives: a weight for every run of every switch. Requires:
+// nothing. Guarantees: integers only, so that every host gets the same; linear in the graph and the samples.
+//
+// What the kernel's bitmap answers weighs nothing: a number that is allowed whatever its arguments. Without a profile every number
+// that is decided by arguments weighs the same, and far more than one that is always denied. Within such a call, values are taken
+// to be what the policy itself names, their successors, zero, and small numbers; the upper halves of arguments are taken to be
+// zero.
+//
+// With a profile each sample walks the graph as the call would. Where it comes to a word that was not recorded, its weight goes on
+// by shares, as without a profile. A little of what is assumed without a profile stays, so that calls which were not seen are
+// still found quickly.
+//
+// Weaknesses: words are taken to be independent.
+#include "bpf_dsl/weights.h"
+
+#include <linux/seccomp.h>
+#include <string.h>
+
+enum {
+    WEIGHT_DECIDED = 4096, // a number that is decided by arguments
+    WEIGHT_DENIED = 64,    // a number that is not, and not answered by the bitmap
+    WEIGHT_KILLED = 16,    // a number that nobody calls twice
+    WEIGHT_NUMBERS = 64,   // more numbers of one run than this count as so many: nobody calls all the unknown ones
+    WEIGHT_PROFILE = 64,   // a profile weighs so many times what is assumed without one
+    SMALL_NUMBERS = 65536, // what "any small number" is below of
+    SHARE_UNIT = 256,      // share of one value in so many
+    COUNT_BITS = 24,       // samples are scaled to this many in all, so that products stay within 64 bits
+};
+
+struct weighing {
+    struct dsl_weights *weights;
+    const unsigned char *marks;
+    uint64_t *inflow; // by node: what came in and has not been passed on
+    uint32_t root;
+    uint64_t assumed; // sum over all numbers
+};
+
+static const struct dsl_decision *node_of(const struct weighing *weighing, uint32_t id)
+{
+    return dsl_decision_get(weighing->weights->graph, id);
+}
+
+static uint64_t *weights_of(const struct weighing *weighing, uint32_t id)
+{
+    return weighing->weights->of_run + weighing->weights->first_run[id];
+}
+
+// --- numbers ----------------------------------------------------------------------------------------------------------
+
+static uint64_t weight_of_number(const struct dsl_decision *child)
+{
+    if (child->kind != DSL_DECISION_RET) {
+        return WEIGHT_DECIDED;
+    }
+    switch (child->mask & SECCOMP_RET_ACTION_FULL) {
+    case SECCOMP_RET_ALLOW:
+        return 0;
+    case SECCOMP_RET_KILL_PROCESS:
+    case SECCOMP_RET_KILL_THREAD:
+        return WEIGHT_KILLED;
+    default:
+        return WEIGHT_DENIED;
+    }
+}
+
+static void weigh_numbers(struct weighing *weighing, uint32_t id)
+{
+    const struct dsl_decision *node = node_of(weighing, id);
+    for (uint32_t i = 0; i < node->run_count; i++) {
+        uint64_t numbers = (uint64_t)dsl_run_last(node, i) - node->runs[i].first + 1;
+        numbers = numbers < WEIGHT_NUMBERS ? numbers : WEIGHT_NUMBERS;
+        uint64_t weight = numbers * weight_of_number(node_of(weighing, node->runs[i].child));
+        weights_of(weighing, id)[i] += weight;
+        weighing->inflow[node->runs[i].child] += weight;
+        weighing->assumed += weight;
+    }
+}
+
+// --- words ------------------------------------------------------------------------------------------------------------
+
+struct shares {
+    const struct dsl_decision *node;
+    uint32_t constants; // numbers that the policy names here
+};
+
+static bool is_single(const struct dsl_decision *node, uint32_t run)
+{
+    return dsl_is_single(node->mask, node->runs[run].first, dsl_run_last(node, run));
+}
+
+// Whether a policy must have named the first value of a run: one that follows a single value may start there by accident.
+static bool is_named(const struct dsl_decision *node, uint32_t run)
+{
+    return is_single(node, run) || (run > 0 && !is_single(node, run - 1));
+}
+
+static struct shares start_shares(const struct dsl_decision *node)
+{
+    struct shares shares = {.node = node, .constants = 0};
+    for (uint32_t i = 0; i < node->run_count; i++) {
+        shares.constants += is_named(node, i);
+    }
+    return shares;
+}
+
+// Of eight calls five have a number that the policy names, one has its successor, one has zero, one any small number.
+static uint64_t low_share(const struct shares *shares, uint32_t run)
+{
+    const struct dsl_decision *node = shares->node;
+    uint32_t last = dsl_run_last(node, run);
+    uint64_t unit = SHARE_UNIT;
+    uint64_t share = is_named(node, run) ? 5 * unit : 0;
+    share += is_named(node, run) && !is_single(node, run) ? unit : 0;
+    share += run > 0 && is_single(node, run - 1) && is_named(node, run - 1) ? unit : 0;
+    share += run == 0 ? (shares->constants + 1) * unit : 0;
+    if (node->runs[run].first < SMALL_NUMBERS) {
+        uint64_t end = last < SMALL_NUMBERS ? (uint64_t)last + 1 : SMALL_NUMBERS;
+        share += (end - node->runs[run].first) * unit / SMALL_NUMBERS * shares->constants;
+    }
+    return share;
+}
+
+static uint64_t share_of(const struct weighing *weighing, const struct shares *shares, uint32_t run)
+{
+    const struct dsl_decision *node = shares->node;
+    if (node->word == DSL_WORD_ARCH) {
+        return node_of(weighing, node->runs[run].child)->kind == DSL_DECISION_SWITCH;
+    }
+    bool is_high = node->word >= DSL_WORD_ARGUMENTS && node->word < DSL_WORD_COUNT && node->word % 2 == 1;
+    return is_high ? (run == 0 ? 255 : 1) : low_share(shares, run);
+}
+
+// Hands on what came in by shares. Rounding loses less than one unit a run.
+static void pass_on(struct weighing *weighing, uint32_t id)
+{
+    const struct dsl_decision *node = node_of(weighing, id);
+    struct shares shares = start_shares(node);
+    uint64_t all = 0;
+    for (uint32_t i = 0; i < node->run_count; i++) {
+        all += share_of(weighing, &shares, i);
+    }
+    for (uint32_t i = 0; i < node->run_count && all != 0; i++) {
+        uint64_t share = share_of(weighing, &shares, i);
+        uint64_t part = weighing->inflow[id] / all * share + weighing->inflow[id] % all * share / all;
+        weights_of(weighing, id)[i] += part;
+        weighing->inflow[node->runs[i].child] += part;
+    }
+}
+
+// --- samples ----------------------------------------------------------------------------------------------------------
+
+// Returns: whether the sample says what the word was.
+static bool read_word(const struct brig_dsl_sample *sample, uint8_t word, uint32_t *ret_value)
+{
+    uint32_t argument = (uint32_t)(word - DSL_WORD_ARGUMENTS) / 2;
+    if (word == DSL_WORD_NR) {
+        *ret_value = sample->nr;
+        return true;
+    }
+    if (word < DSL_WORD_ARGUMENTS || word >= DSL_WORD_COUNT || (sample->known & 1u << argument) == 0) {
+        return false;
+    }
+    *ret_value = (uint32_t)(sample->args[argument] >> (word % 2 * 32));
+    return true;
+}
+
+static void walk_sample(struct weighing *weighing, uint32_t id, const struct brig_dsl_sample *sample, uint64_t weight)
+{
+    const struct dsl_decision *node = node_of(weighing, id);
+    uint32_t value;
+    while (node->kind == DSL_DECISION_SWITCH && read_word(sample, node->word, &value)) {
+        uint32_t run = dsl_find_run(node, value & node->mask);
+        uint32_t child = node->runs[run].child;
+        // What the bitmap answers runs no program.
+        const struct dsl_decision *next = node_of(weighing, child);
+        if (node->word == DSL_WORD_NR && next->kind == DSL_DECISION_RET && next->mask == SECCOMP_RET_ALLOW) {
+            return;
+        }
+        weights_of(weighing, id)[run] += weight;
+        id = child;
+        node = next;
+    }
+    weighing->inflow[id] += weight;
+}
+
+// Samples are of one arch, which is not told: they go to every arch that the program is for.
+static void walk_samples(struct weighing *weighing, uint32_t id, const struct brig_dsl_profile *profile)
+{
+    uint64_t all = 0;
+    unsigned shift = 0;
+    for (size_t i = 0; i < profile->sample_count; i++) {
+        uint64_t count = profile->samples[i].count;
+        all = all + count < all ? UINT64_MAX : all + count;
+    }
+    while (all >> shift >> COUNT_BITS != 0) {
+        shift++;
+    }
+    uint64_t unit = (weighing->assumed * WEIGHT_PROFILE) / ((all >> shift) + 1) + 1;
+    for (size_t i = 0; i < profile->sample_count; i++) {
+        const struct brig_dsl_sample *sample = &profile->samples[i];
+        if (sample->count != 0) {
+            walk_sample(weighing, id, sample, ((sample->count >> shift) + 1) * unit);
+        }
+    }
+}
+
+// --- the whole --------------------------------------------------------------------------------------------------------
+
+static void weigh(struct weighing *weighing, const struct brig_dsl_profile *profile)
+{
+    weighing->inflow[weighing->root] = WEIGHT_DECIDED;
+    for (uint32_t id = weighing->root + 1; id-- > 0;) {
+        const struct dsl_decision *node = node_of(weighing, id);
+        if (!weighing->marks[id] || node->kind != DSL_DECISION_SWITCH) {
+            continue;
+        }
+        if (node->word == DSL_WORD_NR) {
+            weigh_numbers(weighing, id);
+            if (profile != NULL) {
+                walk_samples(weighing, id, profile);
+            }
+        } else {
+            pass_on(weighing, id);
+        }
+    }
+}
+
+bool dsl_weights_init(struct dsl_weights *weights, const struct dsl_decisions *graph, uint32_t root, const unsigned char *marks,
+                      const struct brig_dsl_profile *profile)
+{
+    struct brig_dsl_arena *arena = graph->nodes.arena;
+    size_t nodes = (size_t)root + 1;
+    size_t runs = 0;
+    *weights = (struct dsl_weights){.graph = graph};
+    weights->first_run = DSL_ARENA_ARRAY(arena, uint32_t, nodes);
+    struct weighing weighing = {.weights = weights, .marks = marks, .root = root};
+    weighing.inflow = DSL_ARENA_ARRAY(arena, uint64_t, nodes);
+    for (uint32_t id = 0; id <= root && weights->first_run != NULL; id++) {
+        weights->first_run[id] = (uint32_t)runs;
+        runs += marks[id] ? dsl_decision_get(graph, id)->run_count : 0;
+    }
+    weights->of_run = DSL_ARENA_ARRAY(arena, uint64_t, runs);
+    if (arena->exhausted) {
+        return false;
+    }
+    memset(weighing.inflow, 0, nodes * sizeof *weighing.inflow);
+    memset(weights->of_run, 0, runs * sizeof *weights->of_run);
+    weigh(&weighing, profile);
+    return true;
+}

@@ -1,0 +1,22 @@
+// weights: how many calls come by each run of each switch. Internal to bpf_dsl.
+#ifndef BRIG_BPF_DSL_WEIGHTS_H
+#define BRIG_BPF_DSL_WEIGHTS_H
+
+#include "bpf_dsl/decisions.h"
+
+struct dsl_weights {
+    const struct dsl_decisions *graph;
+    uint32_t *first_run; // by node: where its runs' weights start
+    uint64_t *of_run;
+};
+
+// Weighs everything that `root` reaches, marked in `marks`. `profile` may be NULL. Returns: false when the arena is exhausted.
+bool dsl_weights_init(struct dsl_weights *weights, const struct dsl_decisions *graph, uint32_t root, const unsigned char *marks,
+                      const struct brig_dsl_profile *profile);
+
+static inline uint64_t dsl_weight(const struct dsl_weights *weights, uint32_t node, uint32_t run)
+{
+    return weights->of_run[weights->first_run[node] + run];
+}
+
+#endif
