@@ -2,17 +2,17 @@
 //
 // Takes: a text in the syntax of minijail0(5), or in that of minijail's compile_seccomp_policy, which adds lists in braces, arches
 // in brackets, @default, @denylist and @frequency. Gives: for each arch asked for (this machine's, if none) rows of the calls in
-// the order of the text, and what @frequency says as a profile. Guarantees: what these tools refuse is refused, and what they read
-// means what they make of it; where they differ the other files of this importer say what holds.
+// the order of the text, and what @frequency says as a profile. Guarantees: what both tools refuse is refused, but for calls by
+// number, which only the man page has; what they read means what they make of it. Where they differ the other files of this
+// importer say what holds.
 //
 // Beside the entries:
-// - Calls that no entry decides get the @default, which kills the process if there is none; so do x32 numbers, which minijail's
-// programs
-//   do not tell from calls without entries. "kill" is kill-process (minijail0(5): the process is killed), where old versions kill
-//   the thread.
+// - Calls that no entry decides get the @default, which kills the process if there is none. So do x32 numbers and those above
+//   them, which minijail's programs do not tell from calls without entries.
+// - "kill" is kill-process, as in minijail0(5): the process is killed. Older versions of minijail kill the thread.
 // - Calls of other arches kill the process.
-// - A denylist allows what it does not list. x32 numbers are not that: minijail's program lets all of them through, and so every
-//   call that the denylist is against; here they kill the process.
+// - A denylist allows what it does not list, but for x32 numbers, which kill the process. minijail's program lets all of them
+//   through, and so every call that the denylist is against.
 //
 // Weaknesses: minijail's names of constants are those of the C library that it was built with, ours are the kernel's, which shows
 // in O_LARGEFILE: 0 in the C library of 64-bit arches, a bit of its own in the kernel.
@@ -36,9 +36,10 @@ static bool add_filter(const struct minijail *mj, enum brig_dsl_call call, const
                                .action = filter->action.verb == BRIG_DSL_VERB_NONE ? mj->fallback : filter->action,
                                .file = filter->place.file,
                                .line = filter->place.line};
-    for (size_t i = 0; i < filter->clause_count; i++) {
-        import_add_row(rows, &row, filter->clauses[i].conditions, filter->clauses[i].condition_count);
-        if (filter->clauses[i].condition_count == 0) {
+    for (size_t i = 0; i < filter->clauses.count; i++) {
+        const struct minijail_clause *clause = &filter->clauses.items[i];
+        import_add_row(rows, &row, clause->conditions, clause->condition_count);
+        if (clause->condition_count == 0) {
             return true;
         }
     }

@@ -52,10 +52,15 @@ struct minijail_clause {
     size_t condition_count; // 0: always
 };
 
+// One of which must hold.
+struct minijail_clauses {
+    struct minijail_clause *items;
+    size_t count;
+};
+
 // "arg0 == 1 || arg0 == 2; return EPERM": an action where one of the clauses holds.
 struct minijail_filter {
-    const struct minijail_clause *clauses;
-    size_t clause_count;
+    struct minijail_clauses clauses;
     bool is_unconditional;         // then without clauses
     struct brig_dsl_action action; // no verb: what the policy does by default
     struct import_place place;
@@ -147,6 +152,10 @@ void minijail_read_subject(struct minijail *mj, struct minijail_subjects *subjec
 // Reads the calls of an entry: one, or several in braces.
 void minijail_read_subjects(struct minijail *mj, struct minijail_subjects *ret_subjects);
 
+// Returns: whether a condition starts with `token`.
+bool minijail_is_argument(const struct minijail_token *token);
+// Reads conditions joined by && and ||.
+struct minijail_clauses minijail_read_conditions(struct minijail *mj, bool is_skipped);
 // Reads what stands behind the colon.
 const struct minijail_filter *minijail_read_filters(struct minijail *mj, bool is_skipped);
 // Reads the action of @default.
