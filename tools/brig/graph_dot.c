@@ -287,6 +287,7 @@ static void put_values(FILE *out, const struct row *row)
 {
     const struct graph_node *node = row->node;
     const struct brig_dsl_argument *argument = node->word.kind == BRIG_DSL_WORD_ARGUMENT ? find_argument(node) : NULL;
+    bool is_flags = argument != NULL && argument->kind == BRIG_DSL_KIND_FLAGS;
     struct lines lines = {.out = out};
     int count = 0;
     const char *name = name_of_bits(node, row->is_rest);
@@ -301,10 +302,13 @@ static void put_values(FILE *out, const struct row *row)
         }
         fputs(lines.has_text ? ",<BR ALIGN=\"LEFT\"/>" : "", out);
         lines.has_text = true;
-        put_value(out, node, argument, run->first);
-        if (run->last != run->first) {
+        bool is_range = run->last != run->first;
+        // Between two sets of flags lie sets that have nothing to do with them.
+        const struct brig_dsl_argument *named = is_range && is_flags ? NULL : argument;
+        put_value(out, node, named, run->first);
+        if (is_range) {
             fputs(" &#8211; ", out);
-            put_value(out, node, argument, run->last);
+            put_value(out, node, named, run->last);
         }
     }
     if (count > VALUES_MAX) {

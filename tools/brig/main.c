@@ -21,7 +21,7 @@ static void print_help(FILE *out)
 {
     fputs("usage: brig VERB [OPTION...] [ARGUMENT...]\n\n", out);
     for (const struct tool_verb *verb = tool_verbs; verb->name != NULL; verb++) {
-        fprintf(out, "  %-8s %-30s %s\n", verb->name, verb->arguments, verb->summary);
+        fprintf(out, "  %-10s %-30s %s\n", verb->name, verb->arguments, verb->summary);
     }
     fputs(
         "\nPOLICY is a built-in name (renderer), FILE.bpf or ./FILE (an array of struct sock_filter), or - for such an array on standard\n"
