@@ -52,6 +52,9 @@ struct brig_trap_emulation {
 // newfstatat(fd, "", buf, AT_EMPTY_PATH) and i386's fstatat64 become fstat(fd, buf), as libc's fstat means it. A path that is not
 // empty, and the working directory (AT_FDCWD), answer EACCES; a path that cannot be read EFAULT.
 extern const struct brig_trap_emulation brig_trap_emulate_fstatat_empty_path;
+// open and openat of the files that libc looks for by itself and does without (processors, memory, time zones, messages, libraries)
+// answer ENOENT; every other path is a violation. Opens nothing. For policies under which opening a file is one.
+extern const struct brig_trap_emulation brig_trap_emulate_open_libc_probe;
 // sched_{get,set}{param,scheduler,affinity} and sched_rr_get_interval on the caller's own thread id become the same call on pid 0,
 // which the policy must let through (a trap of pid 0 itself is a violation); another thread answers EPERM.
 extern const struct brig_trap_emulation brig_trap_emulate_sched_own_thread;
