@@ -2,14 +2,19 @@
 //
 // These rows stand behind all others, so they hold the end of every call that a promise lets through on conditions. Most calls
 // would get the same answer from the policy's fallback; they are here so that a report names the promise that is missing. One list
-// (rest.def) is two tables: a broken promise kills, or fails with ENOSYS as OpenBSD's `error` has it.
+// (rest.def) is two tables: a broken promise kills, or fails with ENOSYS as OpenBSD's `error` has it. Weakness: where reading
+// kills, what libc opens by itself (time zones, processors, modules) is not there; a program that wants its time zone calls tzset
+// first.
 #include "bpf_dsl/words.h"
 #include "policies/pledge/pledge.h"
 #include "policies/policies.h"
+#include "trap/trap.h"
 
 // clang-format off
 
 static const struct brig_dsl_set rest_opens = CALLS(pledge_rest_opens, "open a path", open, openat, creat);
+
+static const struct brig_dsl_set rest_reads = CALLS(pledge_rest_reads, "open a path with flags", open, openat);
 
 static const struct brig_dsl_set rest_look =
     CALLS(pledge_rest_look, "ask about paths, walk directories",
@@ -93,6 +98,8 @@ static const struct brig_dsl_set rest_stdio =
 
 // NOT_PROMISED becomes an action of words.h for one table after the other.
 const struct brig_dsl_row policy_pledge_rest_kills[] = {
+    WHY("not promised: opening a path to read takes rpath; what libc looks for by itself is not there, everything else kills"),
+    ROW(SET(rest_reads), EMULATE(open_libc_probe), MASKED(flags, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)),
 #define BRIG_DSL_ACTION_NOT_PROMISED BRIG_DSL_ACTION_CRASH
 #include "policies/pledge/rest.def"
 #undef BRIG_DSL_ACTION_NOT_PROMISED

@@ -199,3 +199,10 @@ const struct brig_dsl_row policy_pledge_socket_answers[] = {
     ELSE(getsockopt, DENY(ENOPROTOOPT)),
     ROWS_END,
 };
+
+const struct brig_dsl_row policy_pledge_module_answers[] = {
+    WHY("glibc looks for modules that could know more names and users, and goes on with what it has when it cannot map them"),
+    ROW(mmap, DENY(EACCES), ALL_BITS(prot, PROT_EXEC), NO_BITS(flags, MAP_ANONYMOUS)),
+    ROW(mmap2, DENY(EACCES), ALL_BITS(prot, PROT_EXEC), NO_BITS(flags, MAP_ANONYMOUS)),
+    ROWS_END,
+};

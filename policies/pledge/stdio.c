@@ -2,8 +2,7 @@
 //
 // As in OpenBSD, descriptors are trusted: what they were opened for decides what can be done to them. Narrower than there where a
 // filter of Linux cannot see enough: messages, which may carry descriptors, need recvfd or sendfd, because a filter cannot look
-// into them. Weakness: a signal to the own process group (kill of 0) is refused, though OpenBSD has it in stdio: others may be in
-// it.
+// into them. Weakness: a signal to the own process group (kill of 0) kills, though OpenBSD has it in stdio: others may be in it.
 #include "bpf_dsl/words.h"
 #include "policies/pledge/pledge.h"
 #include "policies/policies.h"
