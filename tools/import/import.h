@@ -34,7 +34,8 @@ struct import_source {
 
 // Reads other files that a text names.
 struct import_reader {
-    // Reads the file `path` whole. Returns: 0, or an errno. Owns: the text is from malloc and becomes the importer's.
+    // Reads the file `path` whole. Returns: 0, or an errno; ENODEV: it is no regular file. Owns: the text is from malloc and
+    // becomes the importer's.
     int (*read)(void *context, const char *path, char **ret_text, size_t *ret_text_bytes);
     void *context;
 };

@@ -7,6 +7,7 @@
 // Paths start with / or ./, as for minijail, and the latter are relative to the file that names them, as for compile_seccomp_policy
 // (minijail0 takes them from its working directory). A second entry for a call goes on where the first has left the decision
 // open, as there; minijail0 refuses it, so it gets a warning. After an entry that decides everything it is an error, as for both.
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,7 +156,8 @@ static void read_file(struct minijail *mj, const struct minijail_token *token, v
     if (reader == NULL) {
         minijail_fail(mj, token->place, NULL, "'%s' cannot be read: this text may name no files", path);
     } else if (status != 0) {
-        minijail_fail(mj, token->place, NULL, "cannot read '%s': %s", path, strerror(status));
+        minijail_fail(mj, token->place, NULL, "cannot read '%s': %s", path,
+                      status == ENODEV ? "it is no regular file" : strerror(status));
     }
     if (mj->has_failed) {
         return;
