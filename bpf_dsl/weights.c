@@ -15,6 +15,7 @@
 // Weaknesses: words are taken to be independent.
 #include "bpf_dsl/weights.h"
 
+#include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <string.h>
 
@@ -26,6 +27,7 @@ enum {
     WEIGHT_PROFILE = 64,   // a profile weighs so many times what is assumed without one
     SMALL_NUMBERS = 65536, // what "any small number" is below of
     SHARE_UNIT = 256,      // share of one value in so many
+    SHARE_64BIT = 16,      // of a 64-bit arch's calls beside a 32-bit one's, which run where the former are at home
     COUNT_BITS = 24,       // samples are scaled to this many in all, so that products stay within 64 bits
 };
 
@@ -126,7 +128,9 @@ static uint64_t share_of(const struct weighing *weighing, const struct shares *s
 {
     const struct dsl_decision *node = shares->node;
     if (node->word == DSL_WORD_ARCH) {
-        return node_of(weighing, node->runs[run].child)->kind == DSL_DECISION_SWITCH;
+        bool is_ours = node_of(weighing, node->runs[run].child)->kind == DSL_DECISION_SWITCH;
+        bool is_64bit = (node->runs[run].first & __AUDIT_ARCH_64BIT) != 0;
+        return !is_ours ? 0 : is_64bit ? SHARE_64BIT : 1;
     }
     bool is_high = node->word >= DSL_WORD_ARGUMENTS && node->word < DSL_WORD_COUNT && node->word % 2 == 1;
     return is_high ? (run == 0 ? 255 : 1) : low_share(shares, run);
