@@ -172,7 +172,7 @@ struct brig_dsl_constant {
 // - CRASH, REPORT and EMULATE may not be used, and the program has no traps of Brig's: `data` of TRAP is what its handler finds.
 struct brig_dsl_import {
     struct brig_dsl_action foreign; // calls of an arch that the program is not for
-    struct brig_dsl_action x32;     // x32 numbers, on x86_64
+    struct brig_dsl_action x32;     // x32 numbers, on x86_64, and all above them, which other tools do not tell apart
 };
 
 struct brig_dsl_policy {

@@ -143,16 +143,20 @@ static void read_numbers(struct reader *reader)
             add_number(reader, nr, read_call(reader, call));
         }
     }
-    if (rules != NULL ? !rules->is_import : !target->evaluator.is_bare) {
+    bool is_bare = rules != NULL ? rules->is_import : target->evaluator.is_bare;
+    if (!is_bare) {
         add_number(reader, BRIG_DSL_DIE_NR, constant(reader, SECCOMP_RET_KILL_PROCESS));
         add_number(reader, BRIG_DSL_PROBE_NR, constant(reader, SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO));
     }
     add_sparse_calls(reader, BRIG_DSL_PROBE_NR + 1);
     if (target->arch == BRIG_DSL_X86_64) {
         add_numbers(reader, 0x3fffffff, reader->unknown);
-        add_numbers(reader, 0x7fffffff, constant(reader, rules != NULL ? rules->x32_ret : target->evaluator.x32_ret));
+        add_numbers(reader, is_bare ? UINT32_MAX : 0x7fffffff,
+                    constant(reader, rules != NULL ? rules->x32_ret : target->evaluator.x32_ret));
     }
-    add_numbers(reader, UINT32_MAX, reader->unknown);
+    if (!is_bare || target->arch != BRIG_DSL_X86_64) {
+        add_numbers(reader, UINT32_MAX, reader->unknown);
+    }
 }
 
 // Reads what is said about every number of one arch.

@@ -109,7 +109,7 @@ uint32_t brig_dsl_evaluate(const struct brig_dsl_rules *rules, const struct brig
     if (data->audit_arch != brig_dsl_arch_audit(rules->arch)) {
         return rules->foreign_ret;
     }
-    if (rules->arch == BRIG_DSL_X86_64 && data->nr >= X32_FIRST && data->nr <= X32_LAST) {
+    if (rules->arch == BRIG_DSL_X86_64 && data->nr >= X32_FIRST && (rules->is_import || data->nr <= X32_LAST)) {
         return rules->x32_ret;
     }
     if (data->nr == BRIG_DSL_DIE_NR && !rules->is_import) {

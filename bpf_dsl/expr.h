@@ -102,7 +102,7 @@ struct brig_dsl_evaluator {
     const void *context;
     uint32_t foreign_ret; // what calls of another arch get
     uint32_t x32_ret;     // what x32 numbers get, on x86_64
-    bool is_bare;         // without the two reserved numbers
+    bool is_bare;         // without the two reserved numbers, and what x32 numbers get holds for all above them too
 };
 
 // Compiles what `evaluator` says, as brig_dsl_compile does rows. The check compares the program with the expressions.

@@ -84,7 +84,9 @@ bool dsl_ranges_build(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_
     }
     if (arch == BRIG_DSL_X86_64) {
         push(&list, DSL_X32_FIRST, brig_dsl_ret(builder, evaluator->x32_ret));
-        push(&list, DSL_X32_LAST + 1, unknown);
+        if (!evaluator->is_bare) {
+            push(&list, DSL_X32_LAST + 1, unknown);
+        }
     }
     *ret_ranges = (struct dsl_ranges){.arch = arch, .ranges = list.ranges, .count = list.count};
     return !builder->nodes.arena->exhausted;

@@ -48,7 +48,7 @@ struct brig_dsl_rules {
     uint32_t fallback_ret;                   // calls up to the baseline without rows
     uint32_t unknown_ret;                    // newer calls without rows, and numbers that are no call: ENOSYS, or import's fallback
     uint32_t foreign_ret;                    // another arch
-    uint32_t x32_ret;                        // x86_64 with bit 30 (and not bit 31) set
+    uint32_t x32_ret;                        // x86_64 with bit 30 (and not bit 31) set; of an import all from there on
     const struct brig_dsl_trap *traps;
     uint32_t trap_count;
 };

@@ -190,7 +190,7 @@ const char *random_policy_dispute(const struct random_policy *random, const stru
                                   const struct brig_dsl_data *data)
 {
     enum brig_dsl_arch arch = random->options.arch;
-    bool is_x32 = arch == BRIG_DSL_X86_64 && (data->nr & 0xc0000000u) == 0x40000000u;
+    bool is_x32 = arch == BRIG_DSL_X86_64 && data->nr >= 0x40000000u && (random->policy.import != NULL || data->nr <= 0x7fffffffu);
     const struct brig_dsl_rule *rule;
     uint32_t ret = brig_dsl_evaluate(rules, data, &rule);
     if (data->audit_arch != brig_dsl_arch_audit(arch) || is_x32) {

@@ -156,7 +156,7 @@ static bool encode_part(struct comparison *comparison, const struct brig_dsl_rul
     comparison->rules.count = 0;
     if (domain->arch_lo != brig_dsl_arch_audit(rules->arch)) {
         ret = rules->foreign_ret;
-    } else if (rules->arch == BRIG_DSL_X86_64 && domain->nr_lo >= X32_FIRST && domain->nr_lo <= X32_LAST) {
+    } else if (rules->arch == BRIG_DSL_X86_64 && domain->nr_lo >= X32_FIRST && (rules->is_import || domain->nr_lo <= X32_LAST)) {
         ret = rules->x32_ret;
     } else if (domain->nr_lo == BRIG_DSL_DIE_NR && !rules->is_import) {
         ret = SECCOMP_RET_KILL_PROCESS;
