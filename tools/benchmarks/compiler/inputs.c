@@ -192,7 +192,7 @@ static bool make_call(const struct bench_source *source, uint32_t nr, struct ben
     static struct pools pools;
     *ret_call = (struct bench_call){.nr = nr, .decider = decider_of(source->reference, nr), .input_count = 1};
     if (ret_call->decider == BENCH_BY_ARGUMENTS) {
-        ret_call->input_count = 2 * BENCH_INPUTS_PER_CALL;
+        ret_call->input_count = (size_t)2 * BENCH_INPUTS_PER_CALL;
     }
     ret_call->inputs = calloc(ret_call->input_count, sizeof *ret_call->inputs);
     if (!ret_call->inputs) {
