@@ -11,7 +11,7 @@
 #define ALL UINT32_MAX
 
 enum { VALUE_CONSTANT, VALUE_WORD, VALUE_UNKNOWN };
-enum { VALUE_OPS = 8 };
+enum { VALUE_OPS = 8, VALUE_SPANS = 2048 };
 
 struct value_op {
     uint16_t op;      // BPF_ADD ...
@@ -324,6 +324,7 @@ struct splitting {
     struct check_set set; // of the word under the value's mask
     struct check_piece *pieces;
     uint32_t count;
+    uint32_t looked; // spans looked at
 };
 
 static int answer_for(const struct splitting *splitting, struct check_range span)
@@ -345,6 +346,9 @@ static int answer_for(const struct splitting *splitting, struct check_range span
 static bool halve(struct splitting *splitting, struct check_range span)
 {
     splitting->facts->steps++;
+    if (++splitting->looked > VALUE_SPANS) {
+        return false;
+    }
     if (!dsl_check_set_meets(splitting->facts, &splitting->set, span.lo, span.hi)) {
         return true;
     }
