@@ -1,9 +1,12 @@
 // subject: what POLICY means on the command line. A built-in policy is taken as it is, a policy of another tool is imported, a raw
 // program is read and validated; after that the verbs do not care which it was, except where only rows can answer.
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "policies/policies.h"
 #include "tools/brig/tool.h"
@@ -21,13 +24,29 @@ struct format {
 };
 
 static const struct format formats[] = {
+    {"oci", ".json", import_oci},
+    {"minijail", ".policy", import_minijail},
     {"pledge", ".pledge", NULL},
     {"bpf", ".bpf", NULL},
 };
 enum { FORMAT_COUNT = sizeof formats / sizeof formats[0] };
-#define FORMAT_ENDINGS "FILE.bpf"
 
+static const struct format *const oci_format = &formats[0];
 static const struct format *const raw_format = &formats[FORMAT_COUNT - 1];
+
+// Names of all formats, for people: as --from says them, or as files end.
+struct format_list {
+    char text[128];
+};
+static struct format_list list_formats(bool as_files)
+{
+    struct format_list list = {""};
+    for (size_t i = 0, used = 0; i < FORMAT_COUNT && used < sizeof list.text; i++) {
+        used += (size_t)snprintf(list.text + used, sizeof list.text - used, "%s%s%s", i == 0 ? "" : ", ", as_files ? "FILE" : "",
+                                 as_files ? formats[i].ending : formats[i].from);
+    }
+    return list;
+}
 
 // Returns: NULL after having complained.
 static const struct format *format_of_option(const char *verb, const char *from)
@@ -40,8 +59,11 @@ static const struct format *format_of_option(const char *verb, const char *from)
         }
     }
     const char *closest = tool_closest(from, names, FORMAT_COUNT);
-    tool_complain(verb, "--from=%s is not known%s%s%s", from, closest == NULL ? "; known are pledge, bpf" : "; did you mean '",
-                  closest == NULL ? "" : closest, closest == NULL ? "" : "'?");
+    if (closest != NULL) {
+        tool_complain(verb, "--from=%s is not known; did you mean '%s'?", from, closest);
+    } else {
+        tool_complain(verb, "--from=%s is not known; known are %s", from, list_formats(false).text);
+    }
     return NULL;
 }
 
@@ -63,10 +85,18 @@ static const struct format *format_of_name(const char *name)
     return NULL;
 }
 
-// A program has zero bytes in every instruction but a few, and no text has any. Returns: NULL if it may be several things.
+// A program has zero bytes in every instruction but a few, and no text has any; a profile is an object, and no other text starts
+// with a brace. Returns: NULL if it may be several things.
 static const struct format *format_of_content(const char *text, size_t text_bytes)
 {
-    return memchr(text, '\0', text_bytes) != NULL ? raw_format : NULL;
+    size_t at = 0;
+    if (memchr(text, '\0', text_bytes) != NULL) {
+        return raw_format;
+    }
+    while (at < text_bytes && strchr(" \t\r\n", text[at]) != NULL) {
+        at++;
+    }
+    return at < text_bytes && text[at] == '{' ? oci_format : NULL;
 }
 
 static const struct brig_dsl_policy *find_built_in(const char *name)
@@ -95,7 +125,7 @@ static int complain_about_policy(const char *verb, const char *name)
     }
     return tool_complain(verb,
                          "there is no policy '%s'; built in are %s; promises stand behind pledge:; a file is named %s, or ./FILE",
-                         name, known, FORMAT_ENDINGS);
+                         name, known, list_formats(true).text);
 }
 
 // --- reading ----------------------------------------------------------------------------------------------------------
@@ -141,6 +171,29 @@ static int read_file(void *context, const char *path, char **ret_text, size_t *r
         return errno;
     }
     int code = read_stream(in, ret_text, ret_text_bytes);
+    fclose(in);
+    return code;
+}
+
+// As read_file, for what a policy includes: a pipe that nobody writes to would be waited for. Returns: 0, or an errno; ENODEV where
+// the file is none that can be read whole.
+static int read_regular_file(void *context, const char *path, char **ret_text, size_t *ret_text_bytes)
+{
+    (void)context;
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    FILE *in = fd < 0 ? NULL : fdopen(fd, "rb");
+    if (in == NULL) {
+        int code = errno;
+        if (fd >= 0) {
+            close(fd);
+        }
+        return code;
+    }
+    int code = fstat(fd, &status) != 0 ? errno : S_ISREG(status.st_mode) ? 0 : ENODEV;
+    if (code == 0) {
+        code = read_stream(in, ret_text, ret_text_bytes);
+    }
     fclose(in);
     return code;
 }
@@ -198,7 +251,8 @@ static enum brig_code compile(struct tool_subject *subject, const struct brig_ds
     struct timespec start;
     struct timespec end;
     clock_gettime(CLOCK_MONOTONIC, &start);
-    enum brig_code code = brig_dsl_compile(subject->policy, options, arena, &subject->program, reterr);
+    enum brig_code code =
+        brig_dsl_compile_targets(subject->targets, subject->target_count, options, arena, &subject->program, reterr);
     clock_gettime(CLOCK_MONOTONIC, &end);
     subject->compile_us = elapsed_us(start, end);
     return code;
@@ -218,6 +272,7 @@ static int make_rules(const char *verb, const struct tool_request *request, stru
         return tool_complain(verb, "out of memory");
     }
     options.arch = subject->targets[0].arch;
+    options.profile = options.profile == NULL ? subject->imported.profile : options.profile;
     brig_dsl_arena_init(&arena, subject->memory, ARENA_BYTES);
     if (!request->rows_only && compile(subject, &options, &arena, &error) != BRIG_OK) {
         return tool_fail(verb, &error);
@@ -307,7 +362,7 @@ static int load_import(const char *verb, const struct import_source *source, con
                        const struct tool_request *request, struct tool_subject *subject)
 {
     const struct tool_arguments *arguments = request->arguments;
-    struct import_reader reader = {.read = read_file};
+    struct import_reader reader = {.read = read_regular_file};
     struct import_error error;
     char text[IMPORT_ERROR_TEXT_BYTES];
     struct import_options options = {.arches = arguments->has_arch ? arguments->arches : NULL,
@@ -338,7 +393,8 @@ static int load_text(const char *verb, const struct import_source *source, const
         format = format_of_content(source->text, source->text_bytes);
     }
     if (format == NULL) {
-        return tool_complain(verb, "cannot tell what '%s' is; name it %s, or say which with --from", subject->name, FORMAT_ENDINGS);
+        return tool_complain(verb, "cannot tell what '%s' is; name it %s, or say which with --from", subject->name,
+                             list_formats(true).text);
     }
     if (format->import != NULL) {
         return load_import(verb, source, format, request, subject);

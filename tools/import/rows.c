@@ -153,20 +153,33 @@ struct brig_dsl_condition import_condition(struct import_memory *memory, enum br
     return condition;
 }
 
+static const struct brig_dsl_condition no_conditions[] = {{.op = BRIG_DSL_END}};
+
+const struct brig_dsl_condition *import_conditions(struct import_memory *memory, const struct brig_dsl_condition *conditions,
+                                                   size_t condition_count)
+{
+    struct brig_dsl_condition *copies =
+        condition_count == 0 ? NULL : import_alloc(memory, (condition_count + 1) * sizeof *copies); // zero is BRIG_DSL_END
+    if (copies == NULL) {
+        return no_conditions;
+    }
+    memcpy(copies, conditions, condition_count * sizeof *copies);
+    return copies;
+}
+
 void import_add_row(struct import_rows *rows, const struct brig_dsl_row *row, const struct brig_dsl_condition *conditions,
                     size_t condition_count)
 {
     struct brig_dsl_row *grown = grow(rows->memory, rows->rows, rows->count, &rows->room, sizeof *grown);
-    struct brig_dsl_condition *copies = import_alloc(rows->memory, (condition_count + 1) * sizeof *copies); // BRIG_DSL_END is 0
-    if (grown == NULL || copies == NULL) {
+    if (grown == NULL) {
         return;
-    }
-    if (condition_count > 0) {
-        memcpy(copies, conditions, condition_count * sizeof *copies);
     }
     rows->rows = grown;
     rows->rows[rows->count] = *row;
-    rows->rows[rows->count++].conditions = copies;
+    if (row->conditions == NULL) {
+        rows->rows[rows->count].conditions = import_conditions(rows->memory, conditions, condition_count);
+    }
+    rows->count++;
 }
 
 void import_add_target(struct import_rows *rows, const struct import_heading *heading, struct import_policies *policies)

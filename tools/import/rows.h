@@ -37,7 +37,11 @@ struct import_rows {
 // Makes a condition on register `reg` (0 to 5), all 64 bits, unsigned; `values` as `op` wants them (MASKED: the mask first).
 struct brig_dsl_condition import_condition(struct import_memory *memory, enum brig_dsl_operator op, unsigned reg,
                                            const uint64_t *values, size_t value_count);
-// Adds a row, with a copy of its conditions (`condition_count` of them; row->conditions is not looked at). Its file is kept.
+// Copies conditions and closes them with BRIG_DSL_END, for rows to share. Returns: an empty list if there is no memory.
+const struct brig_dsl_condition *import_conditions(struct import_memory *memory, const struct brig_dsl_condition *conditions,
+                                                   size_t condition_count);
+// Adds a row. If it has conditions they are kept as they are: rows of one line that share them are shown as one. If not, it gets
+// a copy of `condition_count` others. Its file and its texts are kept.
 void import_add_row(struct import_rows *rows, const struct brig_dsl_row *row, const struct brig_dsl_condition *conditions,
                     size_t condition_count);
 

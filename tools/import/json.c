@@ -1,0 +1,241 @@
+// json: see json.h. The text is given to jansson first; the scan that makes the tree then only sees text that is JSON, and needs no
+// errors of its own.
+#include "tools/import/json.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <string.h>
+
+static const char *const kind_names[] = {"null", "true or false", "a number", "a string", "an array", "an object"};
+
+// --- the scan ---------------------------------------------------------------------------------------------------------
+
+struct scan {
+    const struct import_json_reader *reader;
+    const char *text;
+    size_t at;
+    int line;
+};
+
+// Newlines stand between words alone: a string has them escaped.
+static void skip_space(struct scan *scan)
+{
+    while (scan->text[scan->at] == ' ' || (scan->text[scan->at] >= '\t' && scan->text[scan->at] <= '\r')) {
+        scan->line += scan->text[scan->at] == '\n';
+        scan->at++;
+    }
+}
+
+// Moves behind a string. Returns: whether there is an escape in it.
+static bool skip_string(struct scan *scan)
+{
+    bool has_escape = false;
+    for (scan->at++; scan->text[scan->at] != '"'; scan->at++) {
+        if (scan->text[scan->at] == '\\') {
+            has_escape = true;
+            scan->at++;
+        }
+    }
+    scan->at++;
+    return has_escape;
+}
+
+static const char *scan_string(struct scan *scan)
+{
+    size_t start = scan->at;
+    if (!skip_string(scan)) {
+        return import_copy(scan->reader->memory, scan->text + start + 1, scan->at - start - 2);
+    }
+    json_t *string = json_loadb(scan->text + start, scan->at - start, JSON_DECODE_ANY, NULL);
+    const char *value = string == NULL ? "" : json_string_value(string);
+    const char *copy = import_copy(scan->reader->memory, value, strlen(value));
+    json_decref(string);
+    return copy;
+}
+
+static const char *scan_word(struct scan *scan)
+{
+    size_t start = scan->at;
+    scan->at += strcspn(scan->text + start, " \t\r\n,]}");
+    return import_copy(scan->reader->memory, scan->text + start, scan->at - start);
+}
+
+static enum import_json_kind kind_of(char first)
+{
+    switch (first) {
+    case '{':
+        return IMPORT_JSON_OBJECT;
+    case '[':
+        return IMPORT_JSON_ARRAY;
+    case '"':
+        return IMPORT_JSON_STRING;
+    case 'n':
+        return IMPORT_JSON_NULL;
+    case 't':
+    case 'f':
+        return IMPORT_JSON_BOOLEAN;
+    default:
+        return IMPORT_JSON_NUMBER;
+    }
+}
+
+static struct import_json *scan_value(struct scan *scan);
+
+// Moves to the next element or member, or behind the end. Returns: whether there is one.
+static bool has_next(struct scan *scan, char end)
+{
+    skip_space(scan);
+    if (scan->text[scan->at] == ',') {
+        scan->at++;
+        skip_space(scan);
+    }
+    if (scan->text[scan->at] != end) {
+        return true;
+    }
+    scan->at++;
+    return false;
+}
+
+// Returns: false if there is no memory.
+static bool scan_members(struct scan *scan, struct import_json *parent)
+{
+    bool is_object = parent->kind == IMPORT_JSON_OBJECT;
+    struct import_json **end = &parent->first;
+    scan->at++;
+    while (has_next(scan, is_object ? '}' : ']')) {
+        size_t key_offset = scan->at;
+        const char *key = is_object ? scan_string(scan) : NULL;
+        skip_space(scan);
+        scan->at += is_object; // the colon
+        struct import_json *value = scan_value(scan);
+        if (value == NULL) {
+            return false;
+        }
+        value->key = key;
+        value->key_offset = key_offset;
+        *end = value;
+        end = &value->next;
+    }
+    return true;
+}
+
+// Returns: NULL if there is no memory.
+static struct import_json *scan_value(struct scan *scan)
+{
+    struct import_json *value = import_alloc(scan->reader->memory, sizeof *value);
+    if (value == NULL) {
+        return NULL;
+    }
+    skip_space(scan);
+    value->offset = scan->at;
+    value->line = scan->line;
+    value->kind = kind_of(scan->text[scan->at]);
+    if (value->kind >= IMPORT_JSON_ARRAY) {
+        return scan_members(scan, value) ? value : NULL;
+    }
+    if (value->kind == IMPORT_JSON_STRING) {
+        value->text = scan_string(scan);
+    } else {
+        value->text = scan_word(scan);
+    }
+    return value;
+}
+
+struct import_json *import_json_read(const struct import_json_reader *reader)
+{
+    json_error_t error;
+    const struct import_source *source = reader->source;
+    struct import_place place = {.file = source->name};
+    json_t *json = json_loadb(source->text, source->text_bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &error);
+    if (json == NULL) {
+        place.line = error.line > 0 ? error.line : 0;
+        place.column = error.column > 0 ? error.column : 0;
+        import_fail(reader->reterr, place, "not JSON: %s", error.text);
+        return NULL;
+    }
+    bool is_object = json_is_object(json);
+    json_decref(json);
+    if (!is_object) {
+        import_fail(reader->reterr, place, "not a profile: it is an array, not an object");
+        return NULL;
+    }
+    struct scan scan = {.reader = reader, .text = import_copy(reader->memory, source->text, source->text_bytes), .line = 1};
+    struct import_json *root = scan.text[0] == '\0' ? NULL : scan_value(&scan);
+    if (root == NULL) {
+        import_fail(reader->reterr, place, "out of memory");
+    }
+    return root;
+}
+
+// --- what stands where ------------------------------------------------------------------------------------------------
+
+static bool fail_unknown(const struct import_json_reader *reader, const struct import_json *member, const char *what,
+                         const struct import_json_field *fields, size_t field_count)
+{
+    const char *names[32] = {NULL};
+    for (size_t i = 0; i < field_count; i++) {
+        names[i] = fields[i].name;
+    }
+    return import_fail_name(reader->reterr, import_place_at(reader->source, member->key_offset),
+                            import_closest(member->key, names, field_count), "%s has no key '%s'", what, member->key);
+}
+
+bool import_json_members(const struct import_json_reader *reader, const struct import_json *object, const char *what,
+                         const struct import_json_field *fields, size_t field_count, const struct import_json **ret_members)
+{
+    memset(ret_members, 0, field_count * sizeof(const struct import_json *));
+    for (const struct import_json *member = object->first; member != NULL; member = member->next) {
+        size_t i = 0;
+        while (i < field_count && strcmp(fields[i].name, member->key) != 0) {
+            i++;
+        }
+        if (i == field_count) {
+            return fail_unknown(reader, member, what, fields, field_count);
+        }
+        if (member->kind != IMPORT_JSON_NULL && member->kind != fields[i].kind) {
+            return IMPORT_JSON_FAIL(reader, member, "'%s' is %s, not %s", member->key, kind_names[member->kind],
+                                    kind_names[fields[i].kind]);
+        }
+        ret_members[i] = member->kind == IMPORT_JSON_NULL ? NULL : member;
+    }
+    return true;
+}
+
+const struct import_json *import_json_member(const struct import_json *object, const char *name)
+{
+    for (const struct import_json *member = object->first; member != NULL; member = member->next) {
+        if (strcmp(member->key, name) == 0) {
+            return member->kind == IMPORT_JSON_NULL ? NULL : member;
+        }
+    }
+    return NULL;
+}
+
+bool import_json_number(const struct import_json_reader *reader, const struct import_json *number, const char *name, uint64_t most,
+                        uint64_t *ret_number)
+{
+    uint64_t value = 0;
+    bool is_wrong = false;
+    for (const char *digit = number->text; *digit != '\0'; digit++) {
+        is_wrong |= *digit < '0' || *digit > '9';
+        is_wrong |= __builtin_mul_overflow(value, (uint64_t)10, &value);
+        is_wrong |= __builtin_add_overflow(value, (uint64_t)(*digit - '0'), &value);
+    }
+    if (is_wrong || value > most) {
+        return IMPORT_JSON_FAIL(reader, number, "'%s' is a whole number from 0 to %" PRIu64 ", not %s", name, most, number->text);
+    }
+    *ret_number = value;
+    return true;
+}
+
+bool import_json_elements(const struct import_json_reader *reader, const struct import_json *array, const char *name,
+                          enum import_json_kind kind)
+{
+    for (const struct import_json *element = array->first; element != NULL; element = element->next) {
+        if (element->kind != kind) {
+            return IMPORT_JSON_FAIL(reader, element, "an element of '%s' is %s, not %s", name, kind_names[element->kind],
+                                    kind_names[kind]);
+        }
+    }
+    return true;
+}
