@@ -163,7 +163,7 @@ bool import_minijail(const struct import_source *source, const struct import_opt
         import_memory_free(memory);
         return false;
     }
-    if (!import_finish(memory, own.name, &policies, reterr)) {
+    if (!import_finish(memory, source->name, &policies, reterr)) {
         return false;
     }
     *ret_policies = policies;
