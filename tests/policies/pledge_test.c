@@ -259,7 +259,9 @@ TEST(pledge, words_that_are_no_promises_are_errors)
         {"stdio,rpath", "stdio,rpath", NULL},
         {"STDIO", "STDIO", NULL},
         {"rpath vmm stdio", "vmm", NULL},
+        {"audio", "audio", NULL},
         {"protexec", "protexec", "prot_exec"},
+        {"exce", "exce", "exec"},
         {"stdiostdiostdiostdio", "stdiostdiostdiostdio", NULL},
         {"stdio\x01", "stdio\x01", "stdio"},
     };

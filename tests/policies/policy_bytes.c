@@ -1,4 +1,5 @@
-// policy_bytes: every policy, compiled for every arch, as text: instructions, and what each trap means.
+// policy_bytes: every policy, and every promise with stdio, compiled for every arch, as text: instructions, and what each trap
+// means.
 //
 // Built for several CPUs and run on all of them: the texts must be the same to the byte, because nothing of the machine that a
 // policy was compiled on may be in it. cross_test.c compares.
@@ -42,13 +43,32 @@ static int print_program(const struct brig_dsl_policy *policy, enum brig_dsl_arc
     return 0;
 }
 
+static int print_policy(const struct brig_dsl_policy *policy)
+{
+    int failures = 0;
+    for (int arch = 0; arch < BRIG_DSL_ARCH_COUNT; arch++) {
+        failures += print_program(policy, (enum brig_dsl_arch)arch);
+    }
+    return failures;
+}
+
+static int print_promise(const char *name)
+{
+    static struct brig_policy_pledge_memory pledge;
+    const struct brig_dsl_policy *policy;
+    char promises[40];
+    snprintf(promises, sizeof promises, "stdio %s", name);
+    return brig_policy_pledge(promises, &pledge, &policy, NULL) == BRIG_OK ? print_policy(policy) : 1;
+}
+
 int main(void)
 {
     int failures = 0;
     for (size_t i = 0; brig_policy_all[i]; i++) {
-        for (int arch = 0; arch < BRIG_DSL_ARCH_COUNT; arch++) {
-            failures += print_program(brig_policy_all[i], (enum brig_dsl_arch)arch);
-        }
+        failures += print_policy(brig_policy_all[i]);
+    }
+    for (const struct brig_policy_promise *promise = brig_policy_all_promises; promise->name; promise++) {
+        failures += print_promise(promise->name);
     }
     return failures ? 1 : 0;
 }
