@@ -49,7 +49,7 @@ static bool policy_agrees(uint64_t seed)
 
 TEST(agreement, evaluator_optimised_and_plain_program)
 {
-    for (uint64_t seed = random_first_seed(), end = seed + POLICIES; seed < end; seed++) {
+    for (uint64_t seed = random_first_seed(), end = seed + random_policies(POLICIES); seed < end; seed++) {
         REQUIRE(policy_agrees(seed));
     }
     test_message("%s", "");

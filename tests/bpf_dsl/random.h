@@ -15,6 +15,8 @@ struct random random_of_seed(uint64_t seed);
 
 // Where tests over random policies begin to count: 1, or BRIG_SEED of the environment, which tools/soak moves on.
 uint64_t random_first_seed(void);
+// How many of `count` policies there is time for: all, but a few where sanitizers make each of them slow.
+uint32_t random_policies(uint32_t count);
 
 uint64_t random_next(struct random *random);
 
