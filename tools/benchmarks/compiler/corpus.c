@@ -50,6 +50,7 @@ static const struct file_kind {
     const char *kind;
     bench_importer *import;
 } file_kinds[] = {
+    {".json", "oci", import_oci},
     {".policy", "minijail", import_minijail},
     {".bpf", "raw", NULL},
 };
