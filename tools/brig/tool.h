@@ -56,7 +56,7 @@ struct tool_option {
     }
 #define TOOL_OPTION_FROM \
     { \
-        "from", 0, "FORMAT", "what - or a FILE whose name does not say it is: pledge, bpf (-: bpf)" \
+        "from", 0, "FORMAT", "what - or a FILE whose name does not say it is: oci, minijail, pledge, bpf (-: bpf)" \
     }
 #define TOOL_OPTION_CAP \
     { \
@@ -81,7 +81,8 @@ struct tool_option {
     }
 #define TOOL_OPTION_PROFILE \
     { \
-        "profile", 0, "FILE", "recorded calls, which are to be decided fast; repeatable, adds up" \
+        "profile", 0, "FILE", \
+            "recorded calls, which are to be decided fast, instead of a .policy's @frequency; repeatable, adds up" \
     }
 #define TOOL_OPTION_PROFILE_TYPE \
     { \
