@@ -57,7 +57,9 @@ static int complain(const char *name, const struct brig_error *error)
     const char *closest = brig_dsl_assembler_closest(error);
     fprintf(stderr, "%s:%d:%" PRId64 ": %s: '%.*s'", strcmp(name, "-") == 0 ? "<stdin>" : name, error->line, error->detail,
             error->step, (int)error->subject_bytes, error->subject);
-    if (closest != NULL) {
+    bool is_same = closest != NULL && strlen(closest) == error->subject_bytes &&
+                   memcmp(closest, error->subject, error->subject_bytes) == 0; // known, but not as what is wanted here
+    if (closest != NULL && !is_same) {
         fprintf(stderr, "; did you mean '%s%s'?", strncmp(error->subject, "SYS_", 4) == 0 ? "SYS_" : "", closest);
     }
     fputc('\n', stderr);

@@ -120,9 +120,10 @@ static bool read_chunks(struct profile_reader *reader, gzFile in, struct profile
         int bytes = gzread(in, chunk + left, (unsigned)(sizeof chunk - left));
         int status = Z_OK;
         const char *reason = gzerror(in, &status);
-        // An end in the middle of compressed data is no error to gzread.
+        // An end in the middle of compressed data is no error to gzread. What zlib says starts with a name that it made up.
         if (bytes < 0 || (status != Z_OK && status != Z_STREAM_END)) {
-            return fail(reader, reterr, "cannot read it: %s", status == Z_ERRNO ? strerror(errno) : reason);
+            const char *end = strstr(reason, ">: ");
+            return fail(reader, reterr, "cannot read it: %s", status == Z_ERRNO ? strerror(errno) : end == NULL ? reason : end + 3);
         }
         total += (uint64_t)bytes;
         if (total > PROFILE_FILE_BYTES_MAX) {
