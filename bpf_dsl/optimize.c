@@ -81,12 +81,8 @@ static struct dsl_code clean(const struct dsl_code *code, struct brig_dsl_arena 
 // The arches whose calls are looked at: all of ours, and whatever the program compares with.
 enum { OPTIMIZE_ARCHES = 64 };
 
-static uint32_t list_arches(const struct dsl_code *code, uint32_t *arches)
+static uint32_t add_arches(const struct dsl_code *code, uint32_t count, uint32_t *arches)
 {
-    uint32_t count = 0;
-    for (int arch = 0; arch < BRIG_DSL_ARCH_COUNT; arch++) {
-        arches[count++] = brig_dsl_arch_audit((enum brig_dsl_arch)arch);
-    }
     for (uint32_t at = 0; at < code->count; at++) {
         const struct sock_filter *insn = &code->insns[at];
         bool is_known = insn->code != (BPF_JMP | BPF_JEQ | BPF_K) || insn->k < BRIG_DSL_BITMAP_NUMBERS;
@@ -109,7 +105,13 @@ static bool is_cached(const struct dsl_code *code, uint32_t arch, uint32_t nr)
 bool dsl_keeps_bitmap(const struct dsl_code *before, uint32_t before_count, const struct dsl_code *after)
 {
     uint32_t arches[OPTIMIZE_ARCHES];
-    uint32_t count = list_arches(before, arches);
+    uint32_t count = 0;
+    for (int arch = 0; arch < BRIG_DSL_ARCH_COUNT; arch++) {
+        arches[count++] = brig_dsl_arch_audit((enum brig_dsl_arch)arch);
+    }
+    for (uint32_t i = 0; i < before_count; i++) {
+        count = add_arches(&before[i], count, arches);
+    }
     for (uint32_t i = 0; i < count; i++) {
         for (uint32_t nr = 0; nr < BRIG_DSL_BITMAP_NUMBERS; nr++) {
             uint32_t cached = 0;

@@ -90,6 +90,17 @@ struct prove_encoder {
 void prove_encode(struct prove_encoder *encoder, const struct prove_program *program, const struct prove_domain *domain,
                   bool is_whole, struct prove_outcome *ret_outcome);
 
+// Where outcomes of a stack are made; outcomes[current] is the last one.
+struct prove_stack_room {
+    struct prove_outcome own; // of one program
+    struct prove_outcome outcomes[2];
+    size_t current;
+};
+
+// Makes the outcome of a stack. Returns: false when it returns too many different values.
+bool prove_stack_encode(struct prove_encoder *encoder, const struct prove_stack *stack, const struct prove_domain *domain,
+                        bool is_whole, struct prove_stack_room *room);
+
 // The formula that is true where `relation` does not hold; solver->no where that is clear.
 Z3_ast prove_violation(const struct prove_solver *solver, enum prove_relation relation, const struct prove_outcome *a,
                        const struct prove_outcome *b);

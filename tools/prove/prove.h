@@ -35,6 +35,12 @@ struct prove_program {
     size_t insn_count;
 };
 
+// Programs that one process has installed, the first one first.
+struct prove_stack {
+    const struct prove_program *programs;
+    size_t count;
+};
+
 // Which calls a statement is about; bounds are included.
 struct prove_domain {
     uint32_t nr_lo;
@@ -59,6 +65,7 @@ struct prove_difference {
 
 struct prove_question {
     struct prove_program programs[2];
+    struct prove_stack stack; // where it has programs, it is B, and programs[1] is not looked at
     enum prove_relation relation;
     int64_t timeout_ms; // 0: none
     bool is_whole;      // one formula for everything, nothing decided without Z3: slow, for tests of the shortcuts
@@ -110,6 +117,10 @@ void prove_reach_run(const struct prove_program *program, const struct brig_dsl_
 // exist.
 enum prove_answer prove_reach(const struct prove_program *program, int64_t timeout_ms, unsigned char *taken,
                               struct prove_reached *ret_reached);
+
+// Returns: what the kernel makes of what the programs of a stack return for a call.
+// Source: kernel/seccomp.c:seccomp_run_filters.
+uint32_t prove_stack_run(const struct prove_stack *stack, const struct brig_dsl_data *data);
 
 // Says whether `relation` holds between two returned values.
 bool prove_relation_holds(enum prove_relation relation, uint32_t ret_a, uint32_t ret_b);

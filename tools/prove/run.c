@@ -12,20 +12,15 @@ struct run {
     struct prove_result *result;
     struct prove_solver solver;
     struct prove_encoder encoder;
-    struct prove_outcome outcomes[2];
-    enum prove_answer answer; // so far
+    struct prove_outcome own[2];             // of the programs
+    struct prove_stack_room *room;           // where B is a stack
+    const struct prove_outcome *outcomes[2]; // that are compared
+    enum prove_answer answer;                // so far
     size_t done;
     size_t total;
 };
 
 // --- one part ---------------------------------------------------------------------------------------------------------
-
-static void encode(struct run *run, const struct prove_domain *domain)
-{
-    for (int i = 0; i < 2; i++) {
-        prove_encode(&run->encoder, &run->question->programs[i], domain, run->question->is_whole, &run->outcomes[i]);
-    }
-}
 
 static void give_up(struct run *run, enum prove_answer answer, const char *why)
 {
@@ -36,12 +31,29 @@ static void give_up(struct run *run, enum prove_answer answer, const char *why)
     }
 }
 
+static void encode(struct run *run, const struct prove_domain *domain)
+{
+    const struct prove_question *question = run->question;
+    for (int i = 0; i < (run->room != NULL ? 1 : 2); i++) {
+        prove_encode(&run->encoder, &question->programs[i], domain, question->is_whole, &run->own[i]);
+        run->outcomes[i] = &run->own[i];
+    }
+    if (run->room != NULL) {
+        if (!prove_stack_encode(&run->encoder, &question->stack, domain, question->is_whole, run->room)) {
+            give_up(run, PROVE_UNDECIDED, "the stack returns too many different values");
+            run->outcomes[1] = run->outcomes[0]; // nothing is found in this part
+            return;
+        }
+        run->outcomes[1] = &run->room->outcomes[run->room->current];
+    }
+}
+
 static void found(struct run *run, enum prove_relation relation, const struct prove_domain *domain,
                   const struct brig_dsl_data *data)
 {
     uint32_t rets[2];
     struct prove_difference difference = {.domain = *domain, .relation = relation};
-    difference.is_constant = prove_is_settled(&run->outcomes[0], &rets[0]) && prove_is_settled(&run->outcomes[1], &rets[1]);
+    difference.is_constant = prove_is_settled(run->outcomes[0], &rets[0]) && prove_is_settled(run->outcomes[1], &rets[1]);
     if (!prove_confirm(run->question, relation, data, &difference.witness)) {
         give_up(run, PROVE_BROKEN, "the interpreter does not confirm what Z3 found");
         return;
@@ -62,7 +74,7 @@ static void found(struct run *run, enum prove_relation relation, const struct pr
 static enum prove_sat violated(struct run *run, enum prove_relation relation, const struct prove_domain *domain,
                                struct brig_dsl_data *ret_data)
 {
-    Z3_ast violation = prove_violation(&run->solver, relation, &run->outcomes[0], &run->outcomes[1]);
+    Z3_ast violation = prove_violation(&run->solver, relation, run->outcomes[0], run->outcomes[1]);
     if (violation == run->solver.no) {
         return PROVE_UNSAT;
     }
@@ -108,7 +120,7 @@ static void check_part(struct run *run, const struct prove_domain *domain)
 static bool is_settled(const struct run *run)
 {
     uint32_t ret;
-    return prove_is_settled(&run->outcomes[0], &ret) && prove_is_settled(&run->outcomes[1], &ret);
+    return prove_is_settled(run->outcomes[0], &ret) && prove_is_settled(run->outcomes[1], &ret);
 }
 
 // Returns: whether to go on.
@@ -168,7 +180,12 @@ static void check_arch(struct run *run, struct prove_domain domain, const struct
 static bool collect(const struct prove_question *question, uint32_t word, struct prove_cuts *cuts)
 {
     prove_cuts_collect(cuts, &question->programs[0], word);
-    prove_cuts_collect(cuts, &question->programs[1], word);
+    for (size_t i = 0; i < question->stack.count; i++) {
+        prove_cuts_collect(cuts, &question->stack.programs[i], word);
+    }
+    if (question->stack.count == 0) {
+        prove_cuts_collect(cuts, &question->programs[1], word);
+    }
     for (int arch = 0; word == 1 && arch < BRIG_DSL_ARCH_COUNT; arch++) {
         prove_cuts_add_point(cuts, brig_dsl_arch_audit((enum brig_dsl_arch)arch));
     }
@@ -229,12 +246,15 @@ enum prove_answer prove_run(const struct prove_question *question, struct prove_
     run->question = question;
     run->result = ret_result;
     run->encoder.solver = &run->solver;
-    if (!prove_solver_open(&run->solver, question->timeout_ms) || !search(run)) {
+    run->room = question->stack.count > 0 ? calloc(1, sizeof *run->room) : NULL;
+    if ((question->stack.count > 0 && run->room == NULL) || !prove_solver_open(&run->solver, question->timeout_ms) ||
+        !search(run)) {
         give_up(run, PROVE_BROKEN, "out of memory");
     }
     ret_result->queries = run->solver.queries;
     enum prove_answer answer = run->answer;
     prove_solver_close(&run->solver);
+    free(run->room);
     free(run);
     return answer;
 }

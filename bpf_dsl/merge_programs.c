@@ -1,0 +1,202 @@
+// merge_programs: a stack of programs becomes one.
+//
+// Takes: valid programs in the order in which a process installed them. Gives: one that returns what the kernel makes of what they
+// return. How: all are decompiled into one graph; what an upper program returns decides which copy of the lower ones' graph stands
+// in its place, one in which their returns are what comes out of both. Where an upper program kills, nothing of the lower ones is
+// left, so most copies are a leaf. What comes out is specialised after each program, so that it does not grow with the stack.
+// Guarantees: the check compares the bytes with the stack. Weaknesses: programs that return computed values cannot be merged; a
+// stack that needs more than 4096 instructions even so is refused.
+#include <linux/seccomp.h>
+#include <string.h>
+
+#include "bpf_dsl/check_programs.h"
+#include "bpf_dsl/optimize.h"
+#include "bpf_dsl/optimize_parts.h"
+#include "bpf_dsl/program.h"
+#include "bpf_dsl/specialise.h"
+
+#define STEP "merge"
+
+enum { MERGE_MOST_PROGRAMS = 64, MERGE_FORMS = 2 };
+
+static enum brig_code fail(struct brig_error *reterr, enum brig_code code, const char *subject, int64_t detail)
+{
+    return brig_error_set(reterr, (struct brig_error){.code = code, .step = STEP, .subject = subject, .detail = detail});
+}
+
+// --- leaves -----------------------------------------------------------------------------------------------------------
+
+static int32_t precedence(uint32_t ret)
+{
+    return (int32_t)(ret & SECCOMP_RET_ACTION_FULL);
+}
+
+// What comes out of two programs. The upper one was installed later and runs first, so its data counts where actions are equal.
+static uint32_t combine(uint32_t upper, uint32_t lower)
+{
+    return precedence(lower) < precedence(upper) ? lower : upper;
+}
+
+// A graph with other leaves.
+struct replacement {
+    struct dsl_decisions *graph;
+    uint32_t *replaced; // by node
+};
+
+// Rebuilds what `root` reaches; its leaves have their replacements already. Returns: the new root.
+static uint32_t rebuild(const struct replacement *replacement, const unsigned char *marks, uint32_t root)
+{
+    struct dsl_decisions *graph = replacement->graph;
+    for (uint32_t id = 0; id <= root; id++) {
+        const struct dsl_decision *node = dsl_decision_get(graph, id);
+        if (!marks[id] || node->kind != DSL_DECISION_SWITCH) {
+            continue;
+        }
+        struct dsl_run *runs = DSL_ARENA_ARRAY(graph->nodes.arena, struct dsl_run, node->run_count);
+        for (uint32_t i = 0; i < node->run_count && runs != NULL; i++) {
+            runs[i] = (struct dsl_run){node->runs[i].first, replacement->replaced[node->runs[i].child]};
+        }
+        replacement->replaced[id] =
+            runs == NULL ? id : dsl_decision_switch(graph, (enum dsl_word)node->word, node->mask, runs, node->run_count);
+    }
+    return replacement->replaced[root];
+}
+
+static bool begin(struct replacement *replacement, struct dsl_decisions *graph, uint32_t root, const unsigned char **ret_marks)
+{
+    *replacement = (struct replacement){graph, DSL_ARENA_ARRAY(graph->nodes.arena, uint32_t, (size_t)root + 1)};
+    *ret_marks = dsl_decisions_mark(graph, root);
+    return replacement->replaced != NULL && *ret_marks != NULL;
+}
+
+// The lower programs where the upper one returned `upper`.
+static uint32_t under(struct dsl_decisions *graph, uint32_t lower_root, uint32_t upper)
+{
+    struct replacement replacement;
+    const unsigned char *marks;
+    if (!begin(&replacement, graph, lower_root, &marks)) {
+        return lower_root;
+    }
+    for (uint32_t id = 0; id <= lower_root; id++) {
+        const struct dsl_decision *node = dsl_decision_get(graph, id);
+        if (marks[id] && node->kind == DSL_DECISION_RET) {
+            replacement.replaced[id] = dsl_decision_ret(graph, combine(upper, node->mask));
+        }
+    }
+    return rebuild(&replacement, marks, lower_root);
+}
+
+static uint32_t stack(struct dsl_decisions *graph, uint32_t upper_root, uint32_t lower_root)
+{
+    struct replacement replacement;
+    const unsigned char *marks;
+    if (!begin(&replacement, graph, upper_root, &marks)) {
+        return upper_root;
+    }
+    for (uint32_t id = 0; id <= upper_root; id++) {
+        const struct dsl_decision *node = dsl_decision_get(graph, id);
+        if (marks[id] && node->kind == DSL_DECISION_RET) {
+            replacement.replaced[id] = under(graph, lower_root, node->mask);
+        }
+    }
+    return rebuild(&replacement, marks, upper_root);
+}
+
+// --- the whole --------------------------------------------------------------------------------------------------------
+
+// Graphs of the whole stack: the good one, and the one that is always there.
+struct forms {
+    uint32_t roots[MERGE_FORMS];
+};
+
+// Returns: false, with the index of a program that cannot be expressed.
+static bool build(struct dsl_decisions *graph, const struct dsl_code *codes, uint32_t count, struct forms *ret_forms,
+                  uint32_t *ret_index)
+{
+    uint32_t bottom = dsl_decision_ret(graph, SECCOMP_RET_ALLOW); // what the kernel starts with
+    *ret_forms = (struct forms){{bottom, bottom}};
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t root = dsl_decompile(graph, &codes[i]);
+        *ret_index = i;
+        if (root == DSL_DECISION_NO) {
+            return false;
+        }
+        // A value with the action that the kernel starts with changes nothing, so the bottom stands above the first program.
+        uint32_t raw = i == 0 ? stack(graph, bottom, root) : stack(graph, root, ret_forms->roots[0]);
+        uint32_t good = graph->exploded ? DSL_DECISION_NO : dsl_specialise(graph, raw);
+        *ret_forms = (struct forms){{good == DSL_DECISION_NO ? raw : good, raw}};
+    }
+    // ALLOW has no data, wherever it came from.
+    for (int form = 0; form < MERGE_FORMS; form++) {
+        ret_forms->roots[form] = stack(graph, bottom, ret_forms->roots[form]);
+    }
+    return !graph->exploded;
+}
+
+static bool emit(struct dsl_decisions *graph, const struct forms *forms, const struct dsl_code *codes, uint32_t count,
+                 const struct brig_dsl_options *options, struct dsl_code *ret_code)
+{
+    bool has_one = false;
+    for (int form = 0; form < MERGE_FORMS; form++) {
+        struct dsl_code code;
+        if (!dsl_emit_decision(graph, forms->roots[form], options, &code)) {
+            continue;
+        }
+        if (dsl_keeps_bitmap(codes, count, &code)) {
+            *ret_code = code;
+            return true;
+        }
+        *ret_code = has_one ? *ret_code : code;
+        has_one = true;
+    }
+    return has_one;
+}
+
+static enum brig_code merge(const struct dsl_code *codes, uint32_t count, const struct brig_dsl_options *options,
+                            struct brig_dsl_arena *arena, struct brig_dsl_optimized *ret_optimized, struct brig_error *reterr)
+{
+    struct dsl_decisions *graph = DSL_ARENA_NEW(arena, struct dsl_decisions);
+    struct dsl_code merged;
+    struct forms forms;
+    uint32_t index = 0;
+    bool is_built =
+        graph != NULL && dsl_decisions_init(graph, arena, 4 * codes[0].count) && build(graph, codes, count, &forms, &index);
+    if (arena->exhausted) {
+        return fail(reterr, BRIG_OUT_OF_ARENA, NULL, (int64_t)arena->size_bytes);
+    }
+    if (!is_built && !graph->exploded) {
+        return fail(reterr, BRIG_BAD_ARGUMENT, "a program that returns what it computes", index);
+    }
+    if (!is_built || !emit(graph, &forms, codes, count, options, &merged)) {
+        return arena->exhausted ? fail(reterr, BRIG_OUT_OF_ARENA, NULL, (int64_t)arena->size_bytes)
+                                : fail(reterr, BRIG_PROGRAM_TOO_BIG, NULL, 0);
+    }
+    uint32_t nr;
+    enum dsl_checked checked = dsl_check_programs(codes, count, &merged, arena, &nr);
+    if (checked == DSL_CHECKED_DIFFERENT) {
+        return fail(reterr, BRIG_BUG_CHECK_FAILED, NULL, nr);
+    }
+    *ret_optimized =
+        (struct brig_dsl_optimized){.insns = merged.insns, .insn_count = merged.count, .is_checked = checked == DSL_CHECKED_EQUAL};
+    return BRIG_OK;
+}
+
+enum brig_code brig_dsl_merge(const struct brig_dsl_filter *filters, size_t filter_count, const struct brig_dsl_options *options,
+                              struct brig_dsl_arena *arena, struct brig_dsl_optimized *ret_optimized, struct brig_error *reterr)
+{
+    struct dsl_code codes[MERGE_MOST_PROGRAMS];
+    if (filter_count == 0 || filter_count > MERGE_MOST_PROGRAMS) {
+        return fail(reterr, BRIG_BAD_ARGUMENT, "filter_count", (int64_t)filter_count);
+    }
+    if (filter_count == 1) {
+        return brig_dsl_optimize(&filters[0], options, arena, ret_optimized, reterr);
+    }
+    for (size_t i = 0; i < filter_count; i++) {
+        enum brig_code code = brig_dsl_validate(filters[i].insns, filters[i].insn_count, reterr);
+        if (code != BRIG_OK) {
+            return code;
+        }
+        codes[i] = (struct dsl_code){filters[i].insns, (uint32_t)filters[i].insn_count};
+    }
+    return merge(codes, (uint32_t)filter_count, options, arena, ret_optimized, reterr);
+}
