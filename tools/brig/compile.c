@@ -1,10 +1,8 @@
 // brig compile: a policy becomes a program, written raw, as C, as a listing or as JSON; with --stats, what is known about it
 // instead.
 #include <inttypes.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "tools/brig/tool.h"
+#include "tools/brig/write_program.h"
 
 const struct tool_option brig_compile_options[] = {
     TOOL_OPTION_ARCH,
@@ -13,8 +11,7 @@ const struct tool_option brig_compile_options[] = {
     TOOL_OPTION_FROM,
     TOOL_OPTION_CAP,
     TOOL_OPTION_PLAIN,
-    {"format", 0, "FORMAT",
-     "raw (8-byte instructions), c (an initializer), text (a listing) or json; without it text, or raw with -o"},
+    WRITE_PROGRAM_OPTION_FORMAT,
     {"stats", 0, NULL, "print figures about the program instead of the program"},
     TOOL_OPTION_JSON,
     TOOL_OPTION_PROFILE,
@@ -23,61 +20,7 @@ const struct tool_option brig_compile_options[] = {
 };
 enum { ARCH, OUTPUT, KERNEL, FROM, CAP, PLAIN, FORMAT, STATS, JSON, PROFILE };
 
-static void write_raw(FILE *out, const struct tool_subject *subject)
-{
-    fwrite(subject->program.insns, sizeof *subject->program.insns, subject->program.insn_count, out);
-}
-
-static void write_c(FILE *out, const struct tool_subject *subject)
-{
-    const struct brig_dsl_program *program = &subject->program;
-    fprintf(out, "// policy %s for %s, %" PRIu32 " instructions, hash %016" PRIx64 "\n", subject->name,
-            brig_dsl_arch_name(program->arch), program->insn_count, program->hash);
-    fputs("// code, jt, jf, k of struct sock_filter\n", out);
-    for (uint32_t i = 0; i < program->insn_count; i++) {
-        const struct sock_filter *insn = &program->insns[i];
-        char text[64];
-        brig_dsl_disassemble(insn, text, sizeof text);
-        fprintf(out, "{0x%02x, %3u, %3u, 0x%08" PRIx32 "}, // %4" PRIu32 ": %s\n", insn->code, insn->jt, insn->jf, insn->k, i,
-                text);
-    }
-}
-
-static void write_text(FILE *out, const struct tool_subject *subject)
-{
-    tool_print_listing(out, &subject->program, NULL, false);
-}
-
-static json_t *describe_program(const struct tool_subject *subject)
-{
-    char hash[17];
-    snprintf(hash, sizeof hash, "%016" PRIx64, subject->program.hash);
-    return json_pack("{s:s, s:s, s:s, s:s}", "schema", "brig-compile-1", "policy", subject->name, "arch",
-                     brig_dsl_arch_name(subject->program.arch), "hash", hash);
-}
-
-static void write_json(FILE *out, const struct tool_subject *subject)
-{
-    json_t *json = describe_program(subject);
-    json_t *insns = json_array();
-    for (uint32_t i = 0; i < subject->program.insn_count; i++) {
-        const struct sock_filter *insn = &subject->program.insns[i];
-        json_array_append_new(insns, json_pack("[i, i, i, I]", (int)insn->code, (int)insn->jt, (int)insn->jf, (json_int_t)insn->k));
-    }
-    json_object_set_new(json, "insns", insns);
-    tool_print_json(out, json);
-}
-
-static const struct {
-    const char *name;
-    void (*write)(FILE *out, const struct tool_subject *subject);
-} formats[] = {
-    {"raw", write_raw},
-    {"c", write_c},
-    {"text", write_text},
-    {"json", write_json},
-};
-enum { FORMAT_COUNT = sizeof formats / sizeof formats[0], FORMAT_RAW = 0, FORMAT_TEXT = 2, FORMAT_JSON = 3 };
+static const struct write_program_kind kind = {"compile", "policy", "brig-compile-1"};
 
 // Figures about a program, and who was asked for the costs.
 struct figures {
@@ -114,7 +57,7 @@ static void write_stats_json(FILE *out, const struct tool_subject *subject, cons
     const struct brig_dsl_program *program = &subject->program;
     const struct brig_dsl_stats *stats = &figures->stats;
     bool has_profile = tool_profile_calls(figures->profile) != NULL;
-    json_t *json = describe_program(subject);
+    json_t *json = write_program_describe(&kind, &(struct write_program){subject->name, &subject->program});
     json_object_set_new(json, "insns", json_integer(stats->insns));
     json_object_set_new(json, "ebpf_insns", json_integer(stats->ebpf_insns));
     json_object_set_new(json, "bytes", json_integer(stats->bytes));
@@ -153,35 +96,6 @@ static void write_stats(FILE *out, const struct tool_subject *subject, const str
     fprintf(out, "compile_us         %.1f\n", subject->compile_us);
 }
 
-// Which of the formats is meant: --json is short for --format=json. Returns: its index, or -1 after having complained.
-static int find_format(const struct tool_arguments *arguments)
-{
-    const char *name = arguments->values[FORMAT];
-    const char *output = arguments->values[OUTPUT];
-    bool is_json = arguments->values[JSON] != NULL || (name != NULL && strcmp(name, "json") == 0);
-    if (name != NULL && !is_json && arguments->values[STATS] != NULL) {
-        tool_complain("compile", "--stats has no format '%s'; it prints text, or JSON with --json", name);
-        return -1;
-    }
-    if (name != NULL && arguments->values[JSON] != NULL && strcmp(name, "json") != 0) {
-        tool_complain("compile", "--json and --format=%s contradict each other", name);
-        return -1;
-    }
-    if (is_json) {
-        return FORMAT_JSON;
-    }
-    if (name == NULL) {
-        return output == NULL ? FORMAT_TEXT : FORMAT_RAW;
-    }
-    for (int i = 0; i < FORMAT_COUNT; i++) {
-        if (strcmp(name, formats[i].name) == 0) {
-            return i;
-        }
-    }
-    tool_complain("compile", "format '%s' is not known; known are raw, c, text, json", name);
-    return -1;
-}
-
 // Writes what was asked for. Returns: the exit status.
 static int write_output(const struct tool_arguments *arguments, int format, const struct tool_subject *subject,
                         const struct profile *profile)
@@ -192,9 +106,9 @@ static int write_output(const struct tool_arguments *arguments, int format, cons
     }
     if (arguments->values[STATS] != NULL) {
         struct figures figures = measure(subject, profile);
-        (format == FORMAT_JSON ? write_stats_json : write_stats)(out, subject, &figures);
+        (format == WRITE_PROGRAM_JSON ? write_stats_json : write_stats)(out, subject, &figures);
     } else {
-        formats[format].write(out, subject);
+        write_program(out, &kind, format, &(struct write_program){subject->name, &subject->program});
     }
     return tool_close_output("compile", out, arguments->values[OUTPUT]);
 }
@@ -223,10 +137,11 @@ int brig_compile_main(int argc, char **argv)
     if (arguments.operand_count != 1) {
         return tool_complain("compile", "give one policy; see brig compile --help");
     }
-    int format = find_format(&arguments);
-    if (format == FORMAT_RAW && arguments.values[OUTPUT] == NULL && arguments.values[STATS] == NULL && isatty(STDOUT_FILENO) != 0) {
-        return tool_complain("compile", "a raw program is nothing for a terminal; give --output=FILE");
-    }
+    const struct write_program_options asked = {.output = arguments.values[OUTPUT],
+                                                .format = arguments.values[FORMAT],
+                                                .wants_json = arguments.values[JSON] != NULL,
+                                                .wants_stats = arguments.values[STATS] != NULL};
+    int format = write_program_find_format("compile", &asked);
     if (format < 0 || !tool_make_request("compile", &arguments, &request)) {
         return TOOL_USAGE;
     }
