@@ -84,25 +84,26 @@ static uint64_t cost_of_far(const struct list *list, uint32_t at)
 // Fills the table. Returns: what the whole list costs.
 static uint64_t plan(const struct list *list, struct table *table)
 {
+    bool is_wide[SEARCH_EXACT + 1];
     table->weight_before[0] = 0;
     for (uint32_t i = 0; i < list->count; i++) {
+        is_wide[i] = i > 0 && border(list, i) >= HIGH_BIT;
         table->weight_before[i + 1] = table->weight_before[i] + list->items[i].weight;
         table->cost[i][i + 1] = 0;
     }
     for (uint32_t width = 2; width <= list->count; width++) {
         for (uint32_t from = 0; from + width <= list->count; from++) {
             uint32_t to = from + width;
-            uint64_t weight = table->weight_before[to] - table->weight_before[from];
+            uint64_t test = table->weight_before[to] - table->weight_before[from] + list->rent;
             uint64_t best = UINT64_MAX;
             for (uint32_t cut = from + 1; cut < to; cut++) {
-                uint64_t cost = table->cost[from][cut] + table->cost[cut][to] + cost_of_test(list, border(list, cut), weight);
-                cost += width == 2 ? cost_of_far(list, cut) : 0;
+                uint64_t cost = table->cost[from][cut] + table->cost[cut][to] + (is_wide[cut] ? test : 0);
                 if (cost < best) {
                     best = cost;
                     table->cut[from][to] = (uint8_t)cut;
                 }
             }
-            table->cost[from][to] = best;
+            table->cost[from][to] = best + test + (width == 2 ? cost_of_far(list, from + 1) : 0);
         }
     }
     return table->cost[0][list->count];
@@ -156,50 +157,77 @@ static uint32_t test(const struct dsl_search *search, enum dsl_step_kind kind, u
     return yes == no ? yes : search->test(search->context, kind, k, yes, no);
 }
 
-static uint32_t build_cut(const struct dsl_search *search, struct list list, uint32_t at)
+// A test that tells items below `at` from those at and above it.
+struct cut {
+    uint32_t at;
+    enum dsl_step_kind kind;
+    uint32_t constant;
+    bool is_low; // the answer yes is for those below
+};
+
+// Made before the parts are built, which uses the items up. A side that is one value is asked for by that value.
+static struct cut make_cut(const struct list *list, uint32_t at)
 {
-    uint32_t constant = border(&list, at);
-    enum dsl_step_kind kind = constant == list.items[at].first ? DSL_STEP_JGE : DSL_STEP_JGT;
-    const struct dsl_item lowest = list.items[0];
-    const struct dsl_item highest = list.items[list.count - 1];
-    bool is_low_heavier = lowest.weight > highest.weight;
-    uint32_t low = build(search, (struct list){list.items, at, list.rent});
-    uint32_t high = build(search, (struct list){list.items + at, list.count - at, list.rent});
-    if (at + 1 == list.count && is_single(&highest) && !(at == 1 && is_single(&lowest) && is_low_heavier)) {
-        return test(search, DSL_STEP_JEQ, highest.first, high, low);
+    const struct dsl_item *lowest = &list->items[0];
+    const struct dsl_item *highest = &list->items[list->count - 1];
+    bool may_ask_lowest = at == 1 && is_single(lowest);
+    bool may_ask_highest = at + 1 == list->count && is_single(highest);
+    if (may_ask_highest && !(may_ask_lowest && lowest->weight > highest->weight)) {
+        return (struct cut){at, DSL_STEP_JEQ, highest->first, false};
     }
-    if (at == 1 && is_single(&lowest)) {
-        return test(search, DSL_STEP_JEQ, lowest.first, low, high);
+    if (may_ask_lowest) {
+        return (struct cut){at, DSL_STEP_JEQ, lowest->first, true};
     }
-    return test(search, kind, constant, high, low);
+    uint32_t constant = border(list, at);
+    return (struct cut){at, constant == list->items[at].first ? DSL_STEP_JGE : DSL_STEP_JGT, constant, false};
 }
 
-static uint32_t build_without(const struct dsl_search *search, struct list list, uint32_t at)
+static uint32_t test_cut(const struct dsl_search *search, struct cut cut, uint32_t low, uint32_t high)
 {
-    const struct dsl_item taken = list.items[at];
-    take_out(&list, at);
-    uint32_t rest = build(search, list);
-    return test(search, DSL_STEP_JEQ, taken.first, taken.target, rest);
+    return test(search, cut.kind, cut.constant, cut.is_low ? low : high, cut.is_low ? high : low);
 }
 
-// At most SEARCH_EXACT items.
+static struct list part_of(const struct list *list, uint32_t from, uint32_t to)
+{
+    return (struct list){list->items + from, to - from, list->rent};
+}
+
+// What the list costs when items[at] is asked for first; `ret_table` is about what is left then.
+static uint64_t cost_of_asking(const struct list *list, uint32_t at, struct table *ret_table)
+{
+    struct dsl_item items[SEARCH_EXACT];
+    struct list rest = {items, list->count, list->rent};
+    memcpy(items, list->items, list->count * sizeof *items);
+    take_out(&rest, at);
+    return cost_of_test(list, list->items[at].first, weight_of(list, 0, list->count)) + plan(&rest, ret_table);
+}
+
+// At most SEARCH_EXACT items, which `table` knows from number `start` on. What was planned for a list holds for its parts, until a
+// value is taken out.
+static uint32_t build_planned(const struct dsl_search *search, struct list list, const struct table *table, uint32_t start)
+{
+    uint32_t at;
+    uint32_t end = start + list.count;
+    struct table rest;
+    if (list.count == 1) {
+        return list.items[0].target;
+    }
+    if (find_candidate(&list, &at) && cost_of_asking(&list, at, &rest) <= table->cost[start][end]) {
+        const struct dsl_item taken = list.items[at];
+        take_out(&list, at);
+        return test(search, DSL_STEP_JEQ, taken.first, taken.target, build_planned(search, list, &rest, 0));
+    }
+    struct cut cut = make_cut(&list, table->cut[start][end] - start);
+    uint32_t low = build_planned(search, part_of(&list, 0, cut.at), table, start);
+    uint32_t high = build_planned(search, part_of(&list, cut.at, list.count), table, start + cut.at);
+    return test_cut(search, cut, low, high);
+}
+
 static uint32_t build_short(const struct dsl_search *search, struct list list)
 {
     struct table table;
-    uint64_t cost = plan(&list, &table);
-    uint32_t cut = table.cut[0][list.count];
-    uint32_t at;
-    if (find_candidate(&list, &at)) {
-        struct dsl_item items[SEARCH_EXACT];
-        struct list rest = {items, list.count, list.rent};
-        memcpy(items, list.items, list.count * sizeof *items);
-        uint64_t weight = weight_of(&list, 0, list.count);
-        take_out(&rest, at);
-        if (cost_of_test(&list, list.items[at].first, weight) + plan(&rest, &table) <= cost) {
-            return build_without(search, list, at);
-        }
-    }
-    return build_cut(search, list, cut);
+    plan(&list, &table);
+    return build_planned(search, list, &table, 0);
 }
 
 // Where both sides weigh about the same; what weighs nothing is halved by count.
@@ -225,9 +253,14 @@ static uint32_t build_long(const struct dsl_search *search, struct list list)
 {
     uint32_t at;
     if (find_candidate(&list, &at) && list.items[at].weight * SEARCH_HOT_PART > weight_of(&list, 0, list.count)) {
-        return build_without(search, list, at);
+        const struct dsl_item taken = list.items[at];
+        take_out(&list, at);
+        return test(search, DSL_STEP_JEQ, taken.first, taken.target, build(search, list));
     }
-    return build_cut(search, list, middle_of(&list));
+    struct cut cut = make_cut(&list, middle_of(&list));
+    uint32_t low = build(search, part_of(&list, 0, cut.at));
+    uint32_t high = build(search, part_of(&list, cut.at, list.count));
+    return test_cut(search, cut, low, high);
 }
 
 // --- the high bit -----------------------------------------------------------------------------------------------------
@@ -275,10 +308,10 @@ static uint32_t build_astride(const struct dsl_search *search, struct list list,
     const struct dsl_item both = list.items[at];
     bool is_both = both.first < HIGH_BIT;
     list.items[at].first = is_both ? HIGH_BIT : both.first;
-    uint32_t high = build(search, (struct list){list.items + at, list.count - at, list.rent});
+    uint32_t high = build(search, part_of(&list, at, list.count));
     list.items[at] = both;
     list.items[at].last = HIGH_BIT - 1;
-    uint32_t low = build(search, (struct list){list.items, is_both ? at + 1 : at, list.rent});
+    uint32_t low = build(search, part_of(&list, 0, is_both ? at + 1 : at));
     return test(search, DSL_STEP_JGT, HIGH_BIT - 1, high, low);
 }
 
