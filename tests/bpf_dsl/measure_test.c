@@ -74,6 +74,52 @@ TEST(measure, calls)
     CHECK(stats.expected_executed == 3.0);
 }
 
+TEST(measure, profiles)
+{
+    // read is allowed outright, write if its third argument is 5, everything else is denied.
+    static const struct sock_filter insns[] = {
+        {BPF_LD | BPF_W | BPF_ABS, 0, 0, 4},
+        TEST_K(JEQ, 0, 6, 0xc000003e),
+        LD_NR,
+        TEST_K(JEQ, 5, 0, 0),
+        TEST_K(JEQ, 0, 3, 1),
+        {BPF_LD | BPF_W | BPF_ABS, 0, 0, 32},
+        TEST_K(JEQ, 2, 0, 5),
+        RET(SECCOMP_RET_ERRNO | 2),
+        RET(SECCOMP_RET_ERRNO | 1),
+        RET(SECCOMP_RET_ALLOW),
+    };
+    static const struct brig_dsl_sample samples[] = {
+        {.nr = 0, .count = 60},                                // cached
+        {.nr = 1, .known = 4, .args = {0, 0, 5}, .count = 30}, // 8 instructions
+        {.nr = 1, .known = 4, .args = {0, 0, 6}, .count = 9},  // 8
+        {.nr = 0xf0000000, .count = 1},                        // 6
+    };
+    const struct brig_dsl_profile profile = {samples, COUNT_OF(samples)};
+    struct brig_dsl_cost cost = brig_dsl_measure_profile(insns, COUNT_OF(insns), BRIG_DSL_X86_64, &profile);
+    CHECK(cost.calls == 100);
+    CHECK(cost.cached_share == 0.6);
+    CHECK_EQ((int)(cost.expected_executed * 40 + 0.5), 39 * 8 + 6);
+    // The prologue is 3, the arch has its high bit set, a return is two.
+    CHECK_EQ((int)(cost.expected_ebpf * 40 + 0.5), 39 * (3 + 8 + 1 + 1) + (3 + 6 + 1 + 1));
+    const struct brig_dsl_profile only_cached = {samples, 1};
+    cost = brig_dsl_measure_profile(insns, COUNT_OF(insns), BRIG_DSL_X86_64, &only_cached);
+    CHECK(cost.cached_share == 1 && cost.expected_executed == 0);
+}
+
+// A bit for every number that the kernel has, call or not, and none beyond.
+TEST(measure, bitmap_numbers)
+{
+    static const struct sock_filter allow[] = {RET(SECCOMP_RET_ALLOW)};
+    for (int arch = 0; arch < BRIG_DSL_ARCH_COUNT; arch++) {
+        CHECK_EQ(brig_dsl_measure(allow, 1, (enum brig_dsl_arch)arch).cached_allow, (uint32_t)BRIG_DSL_BITMAP_NUMBERS);
+        CHECK(brig_dsl_has_bitmap(400, (enum brig_dsl_arch)arch));
+        CHECK(!brig_dsl_has_bitmap(1000, (enum brig_dsl_arch)arch));
+        CHECK(!brig_dsl_has_bitmap(0x40000000, (enum brig_dsl_arch)arch));
+    }
+    CHECK(!brig_dsl_has_bitmap(0x0f0005, BRIG_DSL_ARM)); // set_tls
+}
+
 // The longest path as a walk of all of them finds it.
 static uint32_t longest_from(const struct sock_filter *insns, uint32_t at)
 {
