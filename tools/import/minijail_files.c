@@ -91,13 +91,11 @@ static void read_lines(struct minijail *mj, void (*read_line)(struct minijail *m
 static const char *resolve_path(const struct minijail *mj, const struct minijail_file *file, const struct minijail_token *token)
 {
     const char *slash = strrchr(file->source.name, '/');
-    const char *path = token->text;
-    size_t path_bytes = token->text_bytes;
-    if (path[0] == '/' || slash == NULL) {
-        return import_copy(mj->memory, path, path_bytes);
+    int directory_bytes = slash == NULL ? 0 : (int)(slash - file->source.name) + 1;
+    if (token->text[0] == '/') {
+        return import_copy(mj->memory, token->text, token->text_bytes);
     }
-    return import_print(mj->memory, "%.*s/%.*s", (int)(slash - file->source.name), file->source.name, (int)path_bytes - 2,
-                        path + 2);
+    return import_print(mj->memory, "%.*s%.*s", directory_bytes, file->source.name, (int)token->text_bytes - 2, token->text + 2);
 }
 
 static bool check_path(struct minijail *mj, const struct minijail_token *token)
