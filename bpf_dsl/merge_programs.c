@@ -104,19 +104,24 @@ static uint32_t stack(struct dsl_decisions *graph, uint32_t upper_root, uint32_t
 
 // --- the whole --------------------------------------------------------------------------------------------------------
 
+// Programs in the order of their installation.
+struct programs {
+    struct dsl_code codes[MERGE_MOST_PROGRAMS];
+    uint32_t count;
+};
+
 // Graphs of the whole stack: the good one, and the one that is always there.
 struct forms {
     uint32_t roots[MERGE_FORMS];
 };
 
 // Returns: false, with the index of a program that cannot be expressed.
-static bool build(struct dsl_decisions *graph, const struct dsl_code *codes, uint32_t count, struct forms *ret_forms,
-                  uint32_t *ret_index)
+static bool build(struct dsl_decisions *graph, const struct programs *programs, struct forms *ret_forms, uint32_t *ret_index)
 {
     uint32_t bottom = dsl_decision_ret(graph, SECCOMP_RET_ALLOW); // what the kernel starts with
     *ret_forms = (struct forms){{bottom, bottom}};
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t root = dsl_decompile(graph, &codes[i]);
+    for (uint32_t i = 0; i < programs->count; i++) {
+        uint32_t root = dsl_decompile(graph, &programs->codes[i]);
         *ret_index = i;
         if (root == DSL_DECISION_NO) {
             return false;
@@ -133,7 +138,7 @@ static bool build(struct dsl_decisions *graph, const struct dsl_code *codes, uin
     return !graph->exploded;
 }
 
-static bool emit(struct dsl_decisions *graph, const struct forms *forms, const struct dsl_code *codes, uint32_t count,
+static bool emit(struct dsl_decisions *graph, const struct forms *forms, const struct programs *programs,
                  const struct brig_dsl_options *options, struct dsl_code *ret_code)
 {
     bool has_one = false;
@@ -142,7 +147,7 @@ static bool emit(struct dsl_decisions *graph, const struct forms *forms, const s
         if (!dsl_emit_decision(graph, forms->roots[form], options, &code)) {
             continue;
         }
-        if (dsl_keeps_bitmap(codes, count, &code)) {
+        if (dsl_keeps_bitmap(programs->codes, programs->count, &code)) {
             *ret_code = code;
             return true;
         }
@@ -152,27 +157,27 @@ static bool emit(struct dsl_decisions *graph, const struct forms *forms, const s
     return has_one;
 }
 
-static enum brig_code merge(const struct dsl_code *codes, uint32_t count, const struct brig_dsl_options *options,
-                            struct brig_dsl_arena *arena, struct brig_dsl_optimized *ret_optimized, struct brig_error *reterr)
+static enum brig_code merge(const struct programs *programs, const struct brig_dsl_options *options, struct brig_dsl_arena *arena,
+                            struct brig_dsl_optimized *ret_optimized, struct brig_error *reterr)
 {
     struct dsl_decisions *graph = DSL_ARENA_NEW(arena, struct dsl_decisions);
     struct dsl_code merged;
     struct forms forms;
     uint32_t index = 0;
     bool is_built =
-        graph != NULL && dsl_decisions_init(graph, arena, 4 * codes[0].count) && build(graph, codes, count, &forms, &index);
+        graph != NULL && dsl_decisions_init(graph, arena, 4 * programs->codes[0].count) && build(graph, programs, &forms, &index);
     if (arena->exhausted) {
         return fail(reterr, BRIG_OUT_OF_ARENA, NULL, (int64_t)arena->size_bytes);
     }
     if (!is_built && !graph->exploded) {
         return fail(reterr, BRIG_BAD_ARGUMENT, "a program that returns what it computes", index);
     }
-    if (!is_built || !emit(graph, &forms, codes, count, options, &merged)) {
+    if (!is_built || !emit(graph, &forms, programs, options, &merged)) {
         return arena->exhausted ? fail(reterr, BRIG_OUT_OF_ARENA, NULL, (int64_t)arena->size_bytes)
                                 : fail(reterr, BRIG_PROGRAM_TOO_BIG, NULL, 0);
     }
     uint32_t nr;
-    enum dsl_checked checked = dsl_check_programs(codes, count, &merged, arena, &nr);
+    enum dsl_checked checked = dsl_check_programs(programs->codes, programs->count, &merged, arena, &nr);
     if (checked == DSL_CHECKED_DIFFERENT) {
         return fail(reterr, BRIG_BUG_CHECK_FAILED, NULL, nr);
     }
@@ -184,7 +189,7 @@ static enum brig_code merge(const struct dsl_code *codes, uint32_t count, const 
 enum brig_code brig_dsl_merge(const struct brig_dsl_filter *filters, size_t filter_count, const struct brig_dsl_options *options,
                               struct brig_dsl_arena *arena, struct brig_dsl_optimized *ret_optimized, struct brig_error *reterr)
 {
-    struct dsl_code codes[MERGE_MOST_PROGRAMS];
+    struct programs programs = {.count = (uint32_t)filter_count};
     if (filter_count == 0 || filter_count > MERGE_MOST_PROGRAMS) {
         return fail(reterr, BRIG_BAD_ARGUMENT, "filter_count", (int64_t)filter_count);
     }
@@ -196,7 +201,7 @@ enum brig_code brig_dsl_merge(const struct brig_dsl_filter *filters, size_t filt
         if (code != BRIG_OK) {
             return code;
         }
-        codes[i] = (struct dsl_code){filters[i].insns, (uint32_t)filters[i].insn_count};
+        programs.codes[i] = (struct dsl_code){filters[i].insns, (uint32_t)filters[i].insn_count};
     }
-    return merge(codes, (uint32_t)filter_count, options, arena, ret_optimized, reterr);
+    return merge(&programs, options, arena, ret_optimized, reterr);
 }

@@ -1,0 +1,310 @@
+// improve: from programs to one that Z3 has proven equal to them.
+//
+// The library's own check has walked both by then; Z3 is a second opinion that shares nothing with it, and the only one where a
+// program computes what the walk does not follow. What neither has shown is not written: then the program stays as it was.
+#include "tools/brig/improve.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tools/brig/pair.h"
+
+enum { ARCH, OUTPUT, KERNEL, FROM, CAP, FORMAT, STATS, JSON, PROFILE, PROFILE_TYPE, TIMEOUT };
+
+struct improvement {
+    const struct write_program_kind *kind;
+    const struct tool_arguments *arguments;
+    struct tool_request request;
+    struct profile profile;
+    struct tool_subject subjects[IMPROVE_MOST_PROGRAMS];
+    size_t count;
+    unsigned char *memory;
+    struct brig_dsl_optimized optimized;
+    struct brig_dsl_program program; // what is written
+    double improve_us;
+    enum prove_answer answer;
+    struct prove_result proof;
+    int64_t proof_ms;
+};
+
+// --- programs in ------------------------------------------------------------------------------------------------------
+
+// FNV-1a of the instruction bytes, as in every program.
+static uint64_t hash_insns(const struct sock_filter *insns, size_t insn_count)
+{
+    const unsigned char *bytes = (const unsigned char *)insns;
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < insn_count * sizeof *insns; i++) {
+        hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    }
+    return hash;
+}
+
+static int load(struct improvement *improvement)
+{
+    const char *verb = improvement->kind->verb;
+    size_t with_traps = 0;
+    size_t from_input = 0;
+    for (int i = 0; i < improvement->arguments->operand_count; i++) {
+        from_input += strcmp(improvement->arguments->operands[i], "-") == 0;
+        if (from_input > 1) {
+            return tool_complain(verb, "only one program can be standard input");
+        }
+        int status = tool_load(verb, improvement->arguments->operands[i], &improvement->request, &improvement->subjects[i]);
+        if (status >= 0) {
+            return status;
+        }
+        improvement->count++;
+        with_traps += improvement->subjects[i].program.trap_count > 1;
+    }
+    if (with_traps > 1) {
+        return tool_complain(
+            verb, "%zu of these policies number their own traps, and one program has one numbering; merge at most one", with_traps);
+    }
+    return -1;
+}
+
+static double elapsed_us(struct timespec from, struct timespec to)
+{
+    return (double)(to.tv_sec - from.tv_sec) * 1e6 + (double)(to.tv_nsec - from.tv_nsec) / 1e3;
+}
+
+static int improve(struct improvement *improvement, improve_function *function)
+{
+    struct brig_dsl_filter filters[IMPROVE_MOST_PROGRAMS];
+    struct brig_dsl_arena arena;
+    struct brig_error error;
+    struct timespec start;
+    struct timespec end;
+    improvement->memory = malloc(BRIG_DSL_OPTIMIZE_ARENA_BYTES);
+    if (improvement->memory == NULL) {
+        return tool_complain(improvement->kind->verb, "out of memory");
+    }
+    for (size_t i = 0; i < improvement->count; i++) {
+        filters[i].insns = improvement->subjects[i].program.insns;
+        filters[i].insn_count = improvement->subjects[i].program.insn_count;
+    }
+    brig_dsl_arena_init(&arena, improvement->memory, BRIG_DSL_OPTIMIZE_ARENA_BYTES);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    enum brig_code code =
+        function(filters, improvement->count, &improvement->request.options, &arena, &improvement->optimized, &error);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    improvement->improve_us = elapsed_us(start, end);
+    return code == BRIG_OK ? -1 : tool_fail(improvement->kind->verb, &error);
+}
+
+// --- the proof --------------------------------------------------------------------------------------------------------
+
+static void set_progress(void *context, size_t done, size_t total)
+{
+    pair_progress_set(context, done, total);
+}
+
+static void prove(struct improvement *improvement, long timeout_seconds)
+{
+    struct prove_program stack[IMPROVE_MOST_PROGRAMS];
+    struct pair_progress progress;
+    for (size_t i = 0; i < improvement->count; i++) {
+        stack[i].insns = improvement->subjects[i].program.insns;
+        stack[i].insn_count = improvement->subjects[i].program.insn_count;
+    }
+    struct prove_question question = {
+        .relation = PROVE_EQUAL, .timeout_ms = (int64_t)timeout_seconds * 1000, .progress = set_progress, .context = &progress};
+    question.programs[0].insns = improvement->optimized.insns;
+    question.programs[0].insn_count = improvement->optimized.insn_count;
+    question.programs[1] = stack[0];
+    question.stack = (struct prove_stack){stack, improvement->count > 1 ? improvement->count : 0};
+    pair_progress_start(&progress, improvement->kind->verb);
+    improvement->answer = prove_run(&question, &improvement->proof);
+    improvement->proof_ms = pair_progress_end(&progress);
+}
+
+// What was shown about the program that is written, in words.
+static const char *proof_words(const struct improvement *improvement)
+{
+    if (improvement->answer == PROVE_HOLDS) {
+        return "proven equal";
+    }
+    return improvement->optimized.is_checked ? "equal by the library's check, Z3 did not finish" : "not proven";
+}
+
+// Decides what is written. Returns: -1 to go on, else the exit status to return at once.
+static int judge(struct improvement *improvement)
+{
+    const char *verb = improvement->kind->verb;
+    if (improvement->answer == PROVE_FAILS || improvement->answer == PROVE_BROKEN) {
+        tool_complain(verb, "internal error: %s",
+                      improvement->answer == PROVE_FAILS ? "Z3 found a call that the new program decides otherwise"
+                                                         : improvement->proof.why);
+        return TOOL_UNDECIDED;
+    }
+    bool is_shown = improvement->answer == PROVE_HOLDS || improvement->optimized.is_checked;
+    if (!is_shown && improvement->count > 1) {
+        tool_complain(verb, "the merged program could not be proven equal: %s", improvement->proof.why);
+        return TOOL_UNDECIDED;
+    }
+    improvement->program = (struct brig_dsl_program){.insns = improvement->optimized.insns,
+                                                     .insn_count = improvement->optimized.insn_count,
+                                                     .arch = improvement->request.options.arch};
+    if (!is_shown) {
+        tool_complain(verb, "note: the better program could not be proven equal (%s); this is the old one", improvement->proof.why);
+        improvement->program.insns = improvement->subjects[0].program.insns;
+        improvement->program.insn_count = improvement->subjects[0].program.insn_count;
+    }
+    improvement->program.hash = hash_insns(improvement->program.insns, improvement->program.insn_count);
+    return -1;
+}
+
+// --- figures ----------------------------------------------------------------------------------------------------------
+
+struct figures {
+    struct brig_dsl_stats stats;
+    struct brig_dsl_cost cost;
+};
+
+static struct figures measure(const struct improvement *improvement, const struct brig_dsl_program *program)
+{
+    const struct brig_dsl_profile *calls = tool_profile_calls(&improvement->profile);
+    enum brig_dsl_arch arch = improvement->request.options.arch;
+    struct figures figures = {.stats = brig_dsl_measure(program->insns, program->insn_count, arch)};
+    figures.cost.expected_executed = figures.stats.expected_executed;
+    figures.cost.expected_ebpf = figures.stats.expected_ebpf;
+    if (calls != NULL) {
+        figures.cost = brig_dsl_measure_profile(program->insns, program->insn_count, arch, calls);
+    }
+    return figures;
+}
+
+static json_t *figures_json(const char *name, const struct figures *figures)
+{
+    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:f, s:f}", "program", name, "insns", (int)figures->stats.insns, "ebpf_insns",
+                     (int)figures->stats.ebpf_insns, "cached_allow", (int)figures->stats.cached_allow, "max_executed",
+                     (int)figures->stats.max_executed, "expected_executed", figures->cost.expected_executed, "expected_ebpf",
+                     figures->cost.expected_ebpf);
+}
+
+static json_t *describe(const struct improvement *improvement, const char *name)
+{
+    const struct write_program program = {name, &improvement->program};
+    json_t *json = write_program_describe(improvement->kind, &program);
+    json_object_set_new(json, "proof", json_string(proof_words(improvement)));
+    return json;
+}
+
+static void write_stats_json(FILE *out, const struct improvement *improvement, const char *name)
+{
+    json_t *json = describe(improvement, name);
+    json_t *before = json_array();
+    struct figures figures;
+    for (size_t i = 0; i < improvement->count; i++) {
+        figures = measure(improvement, &improvement->subjects[i].program);
+        json_array_append_new(before, figures_json(improvement->subjects[i].name, &figures));
+    }
+    figures = measure(improvement, &improvement->program);
+    json_object_set_new(json, "before", before);
+    json_object_set_new(json, "after", figures_json(name, &figures));
+    json_object_set_new(json, "us", json_real(improvement->improve_us));
+    json_object_set_new(json, "proof_ms", json_integer(improvement->proof_ms));
+    tool_print_json(out, json);
+}
+
+static void write_line(FILE *out, const char *name, const struct figures *figures)
+{
+    fprintf(out, "%7" PRIu32 "%7" PRIu32 "%8" PRIu32 "%9" PRIu32 "%10.2f%10.2f  %s\n", figures->stats.insns,
+            figures->stats.ebpf_insns, figures->stats.cached_allow, figures->stats.max_executed, figures->cost.expected_executed,
+            figures->cost.expected_ebpf, name);
+}
+
+static void write_stats(FILE *out, const struct improvement *improvement)
+{
+    struct figures figures;
+    bool has_profile = tool_profile_calls(&improvement->profile) != NULL;
+    fputs("  insns   ebpf  cached  longest  executed  ebpf_run\n", out);
+    for (size_t i = 0; i < improvement->count; i++) {
+        figures = measure(improvement, &improvement->subjects[i].program);
+        write_line(out, improvement->subjects[i].name, &figures);
+    }
+    figures = measure(improvement, &improvement->program);
+    write_line(out, improvement->count > 1 ? "merged" : "optimized", &figures);
+    fprintf(out, "executed, ebpf_run: mean over %s\n",
+            has_profile ? "the profile's calls that are not cached"
+                        : "all calls that are not cached, alike, arguments 0 (no --profile)");
+    fprintf(out, "%s for every call, by Z3 in %.1f s (%zu parts, %zu queries); made in %.1f ms\n", proof_words(improvement),
+            (double)improvement->proof_ms / 1000, improvement->proof.parts, improvement->proof.queries,
+            improvement->improve_us / 1000);
+}
+
+// --- out --------------------------------------------------------------------------------------------------------------
+
+static int write_output(const struct improvement *improvement, int format)
+{
+    const struct tool_arguments *arguments = improvement->arguments;
+    const char *name = improvement->count > 1 ? "merged" : improvement->subjects[0].name;
+    FILE *out = tool_open_output(improvement->kind->verb, arguments->values[OUTPUT]);
+    if (out == NULL) {
+        return TOOL_USAGE;
+    }
+    if (arguments->values[STATS] != NULL && format == WRITE_PROGRAM_JSON) {
+        write_stats_json(out, improvement, name);
+    } else if (arguments->values[STATS] != NULL) {
+        write_stats(out, improvement);
+    } else if (format == WRITE_PROGRAM_JSON) {
+        json_t *json = describe(improvement, name);
+        json_object_set_new(json, "insns", write_program_insns(&improvement->program));
+        tool_print_json(out, json);
+    } else {
+        write_program(out, improvement->kind, format, &(struct write_program){name, &improvement->program});
+        fprintf(stderr, "brig %s: %" PRIu32 " instructions, %s\n", improvement->kind->verb, improvement->program.insn_count,
+                proof_words(improvement));
+    }
+    int status = tool_close_output(improvement->kind->verb, out, arguments->values[OUTPUT]);
+    bool is_shown = improvement->answer == PROVE_HOLDS || improvement->optimized.is_checked;
+    return status != TOOL_OK || is_shown ? status : TOOL_UNDECIDED;
+}
+
+static int run(struct improvement *improvement, improve_function *function)
+{
+    const struct tool_arguments *arguments = improvement->arguments;
+    const char *verb = improvement->kind->verb;
+    const struct write_program_options asked = {.output = arguments->values[OUTPUT],
+                                                .format = arguments->values[FORMAT],
+                                                .wants_json = arguments->values[JSON] != NULL,
+                                                .wants_stats = arguments->values[STATS] != NULL};
+    int format = write_program_find_format(verb, &asked);
+    long timeout_seconds = format < 0 ? -1 : pair_read_timeout(verb, arguments->values[TIMEOUT]);
+    if (timeout_seconds < 0 || !tool_make_request(verb, arguments, &improvement->request)) {
+        return TOOL_USAGE;
+    }
+    int status = tool_read_profiles(verb, arguments, PROFILE, &improvement->profile);
+    if (status >= 0) {
+        return status;
+    }
+    improvement->request.options.profile = tool_profile_calls(&improvement->profile);
+    status = load(improvement);
+    status = status >= 0 ? status : improve(improvement, function);
+    if (status < 0) {
+        prove(improvement, timeout_seconds);
+        status = judge(improvement);
+    }
+    return status >= 0 ? status : write_output(improvement, format);
+}
+
+int improve_run(const struct write_program_kind *kind, const struct tool_arguments *arguments, improve_function *function)
+{
+    struct improvement *improvement = calloc(1, sizeof *improvement);
+    if (improvement == NULL) {
+        return tool_complain(kind->verb, "out of memory");
+    }
+    improvement->kind = kind;
+    improvement->arguments = arguments;
+    int status = run(improvement, function);
+    for (size_t i = 0; i < improvement->count; i++) {
+        tool_free_subject(&improvement->subjects[i]);
+    }
+    profile_free(&improvement->profile);
+    free(improvement->memory);
+    free(improvement);
+    return status;
+}
