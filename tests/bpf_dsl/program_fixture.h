@@ -28,10 +28,10 @@ const struct compiled *program_compile(struct random *random, const struct rando
 const struct compiled *program_compile_arches(struct random *random, const struct random_shape *shape, uint32_t count);
 
 // The rules of arch number `index` of a program, round and round.
-const struct brig_dsl_rules *program_rules_of(const struct compiled *compiled, uint32_t index);
+const struct brig_dsl_rules *program_rules_of(const struct compiled *of, uint32_t index);
 
 // What the rules say that a program was made from; those of the first arch where the call is of none.
-uint32_t program_expected(const struct compiled *compiled, const struct brig_dsl_data *data);
+uint32_t program_expected(const struct compiled *of, const struct brig_dsl_data *data);
 
 // The same for rules that are there; changed copies of the last call's are good.
 const struct compiled *program_compile_rules(const struct brig_dsl_rules *rules);
