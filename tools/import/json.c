@@ -169,32 +169,33 @@ struct import_json *import_json_read(const struct import_json_reader *reader)
 
 // --- what stands where ------------------------------------------------------------------------------------------------
 
-static bool fail_unknown(const struct import_json_reader *reader, const struct import_json *member, const char *what,
-                         const struct import_json_field *fields, size_t field_count)
+static bool fail_unknown(const struct import_json_reader *reader, const struct import_json *member,
+                         const struct import_json_shape *shape)
 {
-    const char *names[32] = {NULL};
-    for (size_t i = 0; i < field_count; i++) {
-        names[i] = fields[i].name;
+    const char *names[16] = {NULL};
+    size_t count = shape->field_count < 16 ? shape->field_count : 16;
+    for (size_t i = 0; i < count; i++) {
+        names[i] = shape->fields[i].name;
     }
     return import_fail_name(reader->reterr, import_place_at(reader->source, member->key_offset),
-                            import_closest(member->key, names, field_count), "%s has no key '%s'", what, member->key);
+                            import_closest(member->key, names, count), "%s has no key '%s'", shape->what, member->key);
 }
 
-bool import_json_members(const struct import_json_reader *reader, const struct import_json *object, const char *what,
-                         const struct import_json_field *fields, size_t field_count, const struct import_json **ret_members)
+bool import_json_members(const struct import_json_reader *reader, const struct import_json *object,
+                         const struct import_json_shape *shape, const struct import_json **ret_members)
 {
-    memset(ret_members, 0, field_count * sizeof(const struct import_json *));
+    memset(ret_members, 0, shape->field_count * sizeof(const struct import_json *));
     for (const struct import_json *member = object->first; member != NULL; member = member->next) {
         size_t i = 0;
-        while (i < field_count && strcmp(fields[i].name, member->key) != 0) {
+        while (i < shape->field_count && strcmp(shape->fields[i].name, member->key) != 0) {
             i++;
         }
-        if (i == field_count) {
-            return fail_unknown(reader, member, what, fields, field_count);
+        if (i == shape->field_count) {
+            return fail_unknown(reader, member, shape);
         }
-        if (member->kind != IMPORT_JSON_NULL && member->kind != fields[i].kind) {
+        if (member->kind != IMPORT_JSON_NULL && member->kind != shape->fields[i].kind) {
             return IMPORT_JSON_FAIL(reader, member, "'%s' is %s, not %s", member->key, kind_names[member->kind],
-                                    kind_names[fields[i].kind]);
+                                    kind_names[shape->fields[i].kind]);
         }
         ret_members[i] = member->kind == IMPORT_JSON_NULL ? NULL : member;
     }

@@ -42,10 +42,21 @@ struct import_json_field {
     enum import_json_kind kind;
 };
 
+// All of them.
+struct import_json_shape {
+    const char *what; // the object, in errors
+    const struct import_json_field *fields;
+    size_t field_count;
+};
+#define IMPORT_JSON_SHAPE(what_it_is, table) \
+    { \
+        .what = (what_it_is), .fields = (table), .field_count = sizeof(table) / sizeof(table)[0] \
+    }
+
 // Finds an object's members: ret_members[i] is that of fields[i], NULL where it is not there or null. Other members, and other
-// kinds, are errors; `what` says in them what the object is.
-bool import_json_members(const struct import_json_reader *reader, const struct import_json *object, const char *what,
-                         const struct import_json_field *fields, size_t field_count, const struct import_json **ret_members);
+// kinds, are errors.
+bool import_json_members(const struct import_json_reader *reader, const struct import_json *object,
+                         const struct import_json_shape *shape, const struct import_json **ret_members);
 // Finds one member of an object that may have any. Returns: NULL if it is not there or null.
 const struct import_json *import_json_member(const struct import_json *object, const char *name);
 // Reads a whole number from 0 to `most`. `name` says in the error which one it is.

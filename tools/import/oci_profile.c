@@ -120,13 +120,14 @@ static const struct import_json_field argument_fields[] = {
     {"op", IMPORT_JSON_STRING},
 };
 enum { INDEX, VALUE, VALUE_TWO, OPERATOR, ARGUMENT_FIELDS };
+static const struct import_json_shape argument_shape = IMPORT_JSON_SHAPE("an argument", argument_fields);
 
 static bool read_argument(const struct import_json_reader *reader, const struct import_json *object,
                           struct oci_argument *ret_argument)
 {
     const struct import_json *fields[ARGUMENT_FIELDS];
     uint64_t index = 0;
-    if (!import_json_members(reader, object, "an argument", argument_fields, ARGUMENT_FIELDS, fields)) {
+    if (!import_json_members(reader, object, &argument_shape, fields)) {
         return false;
     }
     if (fields[INDEX] == NULL || fields[VALUE] == NULL || fields[OPERATOR] == NULL) {
@@ -175,6 +176,7 @@ static const struct import_json_field entry_fields[] = {
     {"comment", IMPORT_JSON_STRING},  {"includes", IMPORT_JSON_OBJECT}, {"excludes", IMPORT_JSON_OBJECT},
 };
 enum { NAMES, NAME, ACTION, ERRNO_RET, ERRNO_NAME, ARGS, COMMENT, INCLUDES, EXCLUDES, ENTRY_FIELDS };
+static const struct import_json_shape entry_shape = IMPORT_JSON_SHAPE("an entry of 'syscalls'", entry_fields);
 
 static bool check_names(const struct import_json_reader *reader, const struct import_json *names)
 {
@@ -217,8 +219,7 @@ static bool read_names(const struct import_json_reader *reader, const struct imp
 static bool read_entry(const struct import_json_reader *reader, const struct import_json *object, struct oci_entry *entry)
 {
     const struct import_json *fields[ENTRY_FIELDS];
-    if (!import_json_members(reader, object, "an entry of 'syscalls'", entry_fields, ENTRY_FIELDS, fields) ||
-        !read_names(reader, fields, object, entry)) {
+    if (!import_json_members(reader, object, &entry_shape, fields) || !read_names(reader, fields, object, entry)) {
         return false;
     }
     if (fields[ACTION] == NULL) {
@@ -271,6 +272,7 @@ enum {
     SYSCALLS,
     PROFILE_FIELDS
 };
+static const struct import_json_shape profile_shape = IMPORT_JSON_SHAPE("a profile", profile_fields);
 
 static const char *const flag_names[] = {
     "SECCOMP_FILTER_FLAG_TSYNC",
@@ -353,7 +355,7 @@ static bool check_notified(const struct oci_profile *profile, const struct impor
 bool oci_read_profile(const struct import_json_reader *reader, const struct import_json *object, struct oci_profile *ret_profile)
 {
     const struct import_json *fields[PROFILE_FIELDS];
-    if (!import_json_members(reader, object, "a profile", profile_fields, PROFILE_FIELDS, fields)) {
+    if (!import_json_members(reader, object, &profile_shape, fields)) {
         return false;
     }
     if (fields[DEFAULT_ACTION] == NULL) {

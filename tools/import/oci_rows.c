@@ -17,6 +17,7 @@ struct arch_rows {
     size_t unconditional[BRIG_SYS_COUNT]; // 1 + the index of the entry that decides a call alone; 0: none
     bool is_added[BRIG_SYS_COUNT];        // whether that row is there
     const char *comment;                  // of the rows that were added last
+    bool has_warned;                      // of arguments that cannot be seen
 };
 
 // --- calls ------------------------------------------------------------------------------------------------------------
@@ -144,26 +145,28 @@ static enum outcome make_condition(struct import_memory *memory, const struct oc
     return SOMETIMES;
 }
 
-// A rule's conditions, closed by BRIG_DSL_END.
+// A rule, and what became of it.
 struct rule {
+    const struct oci_argument *arguments;
+    size_t argument_count;
     enum outcome outcome;
-    struct brig_dsl_condition conditions[7];
+    struct brig_dsl_condition conditions[8];
     size_t count;
 };
 
-static struct rule make_rule(struct arch_rows *arch_rows, const struct oci_argument *arguments, size_t count)
+// Adds the rule's comparisons to its conditions, but those of the first `skipped` registers.
+static void add_conditions(struct arch_rows *arch_rows, struct rule *rule, unsigned skipped)
 {
-    struct rule rule = {.outcome = ALWAYS};
     uint64_t width = brig_dsl_arch_is_64bit(arch_rows->arch) ? UINT64_MAX : UINT32_MAX;
-    for (size_t i = 0; i < count; i++) {
-        enum outcome outcome = make_condition(arch_rows->rows->memory, &arguments[i], width, &rule.conditions[rule.count]);
-        if (outcome == NEVER) {
-            return (struct rule){.outcome = NEVER};
+    for (size_t i = 0; i < rule->argument_count && rule->outcome != NEVER; i++) {
+        const struct oci_argument *argument = &rule->arguments[i];
+        if (argument->index < skipped) {
+            continue;
         }
-        rule.count += outcome == SOMETIMES;
+        enum outcome outcome = make_condition(arch_rows->rows->memory, argument, width, &rule->conditions[rule->count]);
+        rule->count += outcome == SOMETIMES;
+        rule->outcome = outcome == ALWAYS ? rule->outcome : outcome;
     }
-    rule.outcome = rule.count == 0 ? ALWAYS : SOMETIMES;
-    return rule;
 }
 
 // --- rules ------------------------------------------------------------------------------------------------------------
@@ -186,12 +189,11 @@ static void visit_rules(struct arch_rows *arch_rows, visitor *visit)
             continue;
         }
         size_t rules = entry->is_any ? entry->argument_count : 1;
-        size_t arguments = entry->is_any ? 1 : entry->argument_count;
         for (size_t j = 0; j < rules; j++) {
-            struct rule rule = make_rule(arch_rows, entry->arguments + j, arguments);
-            if (rule.outcome != NEVER) {
-                visit(arch_rows, entry, &rule);
-            }
+            struct rule rule = {
+                .arguments = entry->arguments + j, .argument_count = entry->is_any ? 1 : entry->argument_count, .outcome = ALWAYS};
+            add_conditions(arch_rows, &rule, 0);
+            visit(arch_rows, entry, &rule);
         }
     }
 }
@@ -234,18 +236,25 @@ static void add_row(struct arch_rows *arch_rows, const struct oci_entry *entry, 
     import_add_row(arch_rows->rows, &row, NULL, 0);
 }
 
-// The same rule for a call behind another one: the first argument is the selector, and what is said of it is lost.
-static const struct brig_dsl_condition *select_call(struct arch_rows *arch_rows, const struct rule *rule, uint64_t selector)
+// The same rule for a call behind another one: the first argument is the selector, and what is said of it is lost. So is, for
+// people, what is said of the others: they are in memory, and the registers hold something else.
+static void add_multiplexed_row(struct arch_rows *arch_rows, const struct oci_entry *entry, const struct rule *rule, size_t index)
 {
     struct import_memory *memory = arch_rows->rows->memory;
-    struct brig_dsl_condition conditions[8] = {import_condition(memory, BRIG_DSL_IN, 0, &selector, 1)};
-    size_t count = 1;
-    for (size_t i = 0; i < rule->count; i++) {
-        if (strcmp(rule->conditions[i].argument, conditions[0].argument) != 0) {
-            conditions[count++] = rule->conditions[i];
-        }
+    enum brig_dsl_call behind = multiplexed[index].behind;
+    struct rule selecting = {.arguments = rule->arguments, .argument_count = rule->argument_count, .outcome = ALWAYS};
+    selecting.conditions[selecting.count++] = import_condition(memory, BRIG_DSL_IN, 0, &multiplexed[index].selector, 1);
+    add_conditions(arch_rows, &selecting, 1);
+    if (selecting.outcome == NEVER || arch_rows->unconditional[behind] != 0) {
+        return;
     }
-    return import_conditions(memory, conditions, count);
+    add_row(arch_rows, entry, behind, import_conditions(memory, selecting.conditions, selecting.count));
+    if (rule->argument_count > 0 && !arch_rows->has_warned) {
+        arch_rows->has_warned = true;
+        import_warn(memory, arch_rows->profile->reader->source->name, entry->line,
+                    "on i386 %s can be made by %s, with its arguments in memory, where no filter sees them",
+                    brig_dsl_call_name(multiplexed[index].call), brig_dsl_call_name(behind));
+    }
 }
 
 static void add_rows(struct arch_rows *arch_rows, const struct oci_entry *entry, const struct rule *rule)
@@ -255,9 +264,9 @@ static void add_rows(struct arch_rows *arch_rows, const struct oci_entry *entry,
         enum brig_dsl_call call = oci_find_call(name->text);
         int index = find_multiplexed(call, arch_rows->arch);
         if (index >= 0) {
-            add_row(arch_rows, entry, multiplexed[index].behind, select_call(arch_rows, rule, multiplexed[index].selector));
+            add_multiplexed_row(arch_rows, entry, rule, (size_t)index);
         }
-        if (call != BRIG_SYS_NONE && brig_dsl_call_nr(call, arch_rows->arch) >= 0) {
+        if (rule->outcome != NEVER && call != BRIG_SYS_NONE && brig_dsl_call_nr(call, arch_rows->arch) >= 0) {
             add_row(arch_rows, entry, call, conditions);
         }
     }

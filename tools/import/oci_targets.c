@@ -78,6 +78,7 @@ static const struct import_json_field map_fields[] = {
     {"subArchitectures", IMPORT_JSON_ARRAY},
 };
 enum { MAP_ARCH, MAP_SUBS, MAP_FIELDS };
+static const struct import_json_shape map_shape = IMPORT_JSON_SHAPE("an entry of 'archMap'", map_fields);
 
 static bool check_map(const struct import_json_reader *reader, const struct import_json *map)
 {
@@ -86,7 +87,7 @@ static bool check_map(const struct import_json_reader *reader, const struct impo
         return false;
     }
     for (const struct import_json *element = map->first; element != NULL; element = element->next) {
-        if (!import_json_members(reader, element, "an entry of 'archMap'", map_fields, MAP_FIELDS, fields)) {
+        if (!import_json_members(reader, element, &map_shape, fields)) {
             return false;
         }
         if (fields[MAP_ARCH] == NULL) {
@@ -298,6 +299,7 @@ static const struct import_json_field filter_fields[] = {
     {"minKernel", IMPORT_JSON_STRING},
 };
 enum { FILTER_ARCHES, FILTER_CAPS, FILTER_KERNEL, FILTER_FIELDS };
+static const struct import_json_shape filter_shape = IMPORT_JSON_SHAPE("a filter", filter_fields);
 
 // Reads "4.8". Returns: false if it is anything else.
 static bool read_kernel(const char *text, uint32_t *ret_kernel)
@@ -343,7 +345,7 @@ static bool check_filter(const struct import_json_reader *reader, const struct i
     if (filter == NULL) {
         return true;
     }
-    if (!import_json_members(reader, filter, "a filter", filter_fields, FILTER_FIELDS, fields) ||
+    if (!import_json_members(reader, filter, &filter_shape, fields) ||
         !check_list(reader, fields[FILTER_ARCHES], filter_arches, FILTER_ARCH_COUNT) ||
         !check_list(reader, fields[FILTER_CAPS], capability_names, CAPABILITY_COUNT)) {
         return false;
