@@ -26,7 +26,8 @@ static const struct write_program_kind kind = {"compile", "policy", "brig-compil
 struct figures {
     struct brig_dsl_stats stats;
     struct brig_dsl_cost cost;
-    const struct profile *profile; // empty: cost is that of all calls alike
+    const struct brig_dsl_profile *calls; // NULL: cost is that of all calls alike
+    const struct profile *profile;        // what was read of --profile; empty: the calls are the policy's own
 };
 
 static struct figures measure(const struct tool_subject *subject, const struct profile *profile)
@@ -36,27 +37,29 @@ static struct figures measure(const struct tool_subject *subject, const struct p
     figures.stats = brig_dsl_measure(program->insns, program->insn_count, program->arch);
     figures.cost.expected_executed = figures.stats.expected_executed;
     figures.cost.expected_ebpf = figures.stats.expected_ebpf;
-    if (tool_profile_calls(profile) != NULL) {
-        figures.cost = brig_dsl_measure_profile(program->insns, program->insn_count, program->arch, tool_profile_calls(profile));
+    // A policy of another tool may say itself how often calls are made (@frequency).
+    figures.calls = tool_profile_calls(profile) != NULL ? tool_profile_calls(profile) : subject->imported.profile;
+    if (figures.calls != NULL) {
+        figures.cost = brig_dsl_measure_profile(program->insns, program->insn_count, program->arch, figures.calls);
     }
     return figures;
 }
 
-static json_t *profile_json(const struct profile *profile)
+static json_t *profile_json(const struct figures *figures)
 {
-    if (tool_profile_calls(profile) == NULL) {
+    if (figures->calls == NULL) {
         return json_null();
     }
-    return json_pack("{s:I, s:I, s:I, s:I}", "calls", (json_int_t)profile->call_count, "different",
-                     (json_int_t)profile->calls.sample_count, "without_arguments", (json_int_t)profile->vague_count, "absent",
-                     (json_int_t)profile->absent_count);
+    return json_pack("{s:I, s:I, s:I, s:I}", "calls", (json_int_t)figures->cost.calls, "different",
+                     (json_int_t)figures->calls->sample_count, "without_arguments", (json_int_t)figures->profile->vague_count,
+                     "absent", (json_int_t)figures->profile->absent_count);
 }
 
 static void write_stats_json(FILE *out, const struct tool_subject *subject, const struct figures *figures)
 {
     const struct brig_dsl_program *program = &subject->program;
     const struct brig_dsl_stats *stats = &figures->stats;
-    bool has_profile = tool_profile_calls(figures->profile) != NULL;
+    bool has_profile = figures->calls != NULL;
     json_t *json = write_program_describe(&kind, &(struct write_program){subject->name, &subject->program});
     json_object_set_new(json, "insns", json_integer(stats->insns));
     json_object_set_new(json, "ebpf_insns", json_integer(stats->ebpf_insns));
@@ -66,7 +69,7 @@ static void write_stats_json(FILE *out, const struct tool_subject *subject, cons
     json_object_set_new(json, "expected_executed", json_real(figures->cost.expected_executed));
     json_object_set_new(json, "expected_ebpf", json_real(figures->cost.expected_ebpf));
     json_object_set_new(json, "cached_share", has_profile ? json_real(figures->cost.cached_share) : json_null());
-    json_object_set_new(json, "profile", profile_json(figures->profile));
+    json_object_set_new(json, "profile", profile_json(figures));
     json_object_set_new(json, "compile_us", json_real(subject->compile_us));
     json_object_set_new(json, "plain", json_boolean(program->is_plain));
     json_object_set_new(json, "trap_ids", json_integer(program->trap_count == 0 ? 0 : program->trap_count - 1));
@@ -77,7 +80,7 @@ static void write_stats(FILE *out, const struct tool_subject *subject, const str
 {
     const struct brig_dsl_program *program = &subject->program;
     const struct brig_dsl_stats *stats = &figures->stats;
-    bool has_profile = tool_profile_calls(figures->profile) != NULL;
+    bool has_profile = figures->calls != NULL;
     fprintf(out, "policy             %s\narch               %s\nhash               %016" PRIx64 "\n", subject->name,
             brig_dsl_arch_name(program->arch), program->hash);
     fprintf(out, "insns              %" PRIu32 " of 4096%s\n", stats->insns, program->is_plain ? "  (plain form)" : "");
@@ -90,8 +93,8 @@ static void write_stats(FILE *out, const struct tool_subject *subject, const str
                         : "all calls that are not cached, alike, arguments 0 (no --profile)");
     fprintf(out, "expected_ebpf      %.2f  the same after the kernel's conversion\n", figures->cost.expected_ebpf);
     if (has_profile) {
-        fprintf(out, "cached_share       %.1f %%  of the profile's %" PRIu64 " calls\n", 100 * figures->cost.cached_share,
-                figures->profile->call_count);
+        fprintf(out, "cached_share       %.1f %%  of the profile's %.0f calls\n", 100 * figures->cost.cached_share,
+                figures->cost.calls);
     }
     fprintf(out, "compile_us         %.1f\n", subject->compile_us);
 }
@@ -117,7 +120,13 @@ static int compile(const struct tool_request *request, int format, const struct 
 {
     struct tool_subject subject;
     int status = tool_load("compile", request->arguments->operands[0], request, &subject);
-    if (status < 0) {
+    if (status < 0 && request->options.profile != NULL && subject.program.arch != request->options.arch) {
+        // Numbers of calls mean something else there.
+        status = tool_complain("compile", "the profile was read for %s, and this program is for %s; give --arch=%s",
+                               brig_dsl_arch_name(request->options.arch), brig_dsl_arch_name(subject.program.arch),
+                               brig_dsl_arch_name(subject.program.arch));
+        tool_free_subject(&subject);
+    } else if (status < 0) {
         status = write_output(request->arguments, format, &subject, profile);
         tool_free_subject(&subject);
     }

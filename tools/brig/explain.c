@@ -1,6 +1,5 @@
 // brig explain: a policy for people. One line per row and action: what is allowed, when, which row says so and why; in the order in
 // which the rows count, so that the first line that fits a call is the one that decides it.
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -365,32 +364,11 @@ static void add_all_unlisted(const struct listing *listing, const bool *wanted, 
     }
 }
 
-// A call by its name or number on `arch`. Returns: BRIG_SYS_NONE after having complained.
-static enum brig_dsl_call find_call(const char *name, enum brig_dsl_arch arch)
-{
-    char *end = NULL;
-    enum brig_dsl_call call = brig_dsl_call_by_name(name, strlen(name));
-    if (call != BRIG_SYS_NONE && brig_dsl_call_nr(call, arch) < 0) {
-        tool_complain("explain", "%s has no call '%s'", brig_dsl_arch_name(arch), name);
-        return BRIG_SYS_NONE;
-    }
-    if (call == BRIG_SYS_NONE && isdigit((unsigned char)name[0])) {
-        unsigned long long nr = strtoull(name, &end, 0);
-        call = *end == '\0' && nr <= UINT32_MAX ? brig_dsl_call_by_nr((uint32_t)nr, arch) : BRIG_SYS_NONE;
-        if (call == BRIG_SYS_NONE) {
-            tool_complain("explain", "%s has no call with the number '%s'", brig_dsl_arch_name(arch), name);
-        }
-    } else if (call == BRIG_SYS_NONE) {
-        tool_complain_about_call("explain", name);
-    }
-    return call;
-}
-
 // Marks the calls given by name or number. Returns: false after having complained.
 static bool mark_calls(const struct tool_arguments *arguments, enum brig_dsl_arch arch, bool *wanted)
 {
     for (int i = 1; i < arguments->operand_count; i++) {
-        enum brig_dsl_call call = find_call(arguments->operands[i], arch);
+        enum brig_dsl_call call = tool_find_call("explain", arguments->operands[i], arch);
         if (call == BRIG_SYS_NONE) {
             return false;
         }

@@ -145,29 +145,31 @@ static int load_decisions(const struct tool_request *request, struct graph *grap
     return code == BRIG_OK ? -1 : tool_fail("graph", &error);
 }
 
-// Finds the calls named on the command line on every arch of the program that has them. Returns: how many, 0 after having
-// complained.
+// Adds a call on every arch of the program that has it.
+static size_t add_starts(const struct tool_subject *subject, enum brig_dsl_call call, struct graph_start *starts)
+{
+    size_t count = 0;
+    if (subject->target_count == 0) {
+        starts[count++] = (struct graph_start){.call = call, .arch = subject->program.arch};
+    }
+    for (size_t i = 0; i < subject->target_count; i++) {
+        if (brig_dsl_call_nr(call, subject->targets[i].arch) >= 0) {
+            starts[count++] = (struct graph_start){.call = call, .arch = subject->targets[i].arch};
+        }
+    }
+    return count;
+}
+
+// Finds the calls named on the command line; numbers are those of the first arch. Returns: how many, 0 after having complained.
 static size_t find_starts(const struct tool_arguments *arguments, const struct tool_subject *subject, struct graph_start *starts)
 {
     size_t count = 0;
     for (int i = 1; i < arguments->operand_count; i++) {
-        const char *name = arguments->operands[i];
-        enum brig_dsl_call call = brig_dsl_call_by_name(name, strlen(name));
-        size_t before = count;
+        enum brig_dsl_call call = tool_find_call("graph", arguments->operands[i], subject->program.arch);
         if (call == BRIG_SYS_NONE) {
-            tool_complain_about_call("graph", name);
             return 0;
         }
-        for (size_t target = 0; target < subject->target_count || (target == 0 && subject->target_count == 0); target++) {
-            enum brig_dsl_arch arch = subject->target_count == 0 ? subject->program.arch : subject->targets[target].arch;
-            if (brig_dsl_call_nr(call, arch) >= 0) {
-                starts[count++] = (struct graph_start){.call = call, .arch = arch};
-            }
-        }
-        if (count == before) {
-            tool_complain("graph", "%s has no call '%s'", brig_dsl_arch_name(subject->program.arch), name);
-            return 0;
-        }
+        count += add_starts(subject, call, starts + count);
     }
     return count;
 }

@@ -36,6 +36,22 @@ static bool read_files(struct profile_reader *reader, const struct tool_argument
     return true;
 }
 
+// Standard input can be read once.
+static bool check_stdin(const char *verb, const struct tool_arguments *arguments, int option)
+{
+    int count = 0;
+    for (int i = 0; i < arguments->operand_count; i++) {
+        count += strcmp(arguments->operands[i], "-") == 0;
+    }
+    for (int i = 0; i < arguments->given_count; i++) {
+        count += arguments->given[i].option == option && strcmp(arguments->given[i].value, "-") == 0;
+    }
+    if (count > 1) {
+        tool_complain(verb, "standard input can be read once, as the policy or as one profile");
+    }
+    return count <= 1;
+}
+
 int tool_read_profiles(const char *verb, const struct tool_arguments *arguments, int option, struct profile *ret_profile)
 {
     struct profile_error error;
@@ -43,6 +59,9 @@ int tool_read_profiles(const char *verb, const struct tool_arguments *arguments,
     *ret_profile = (struct profile){.calls = {NULL, 0}};
     if (arguments->values[option] == NULL) {
         return type == NULL ? -1 : tool_complain(verb, "--profile-type goes with --profile");
+    }
+    if (!check_stdin(verb, arguments, option)) {
+        return TOOL_USAGE;
     }
     struct profile_reader *reader = profile_new(arguments->arches[0], type);
     if (reader == NULL) {

@@ -72,6 +72,26 @@ int tool_complain_about_call(const char *verb, const char *name)
                          closest == NULL ? "" : closest, closest == NULL ? "" : "'?");
 }
 
+enum brig_dsl_call tool_find_call(const char *verb, const char *name, enum brig_dsl_arch arch)
+{
+    char *end = NULL;
+    enum brig_dsl_call call = brig_dsl_call_by_name(name, strlen(name));
+    if (call != BRIG_SYS_NONE && brig_dsl_call_nr(call, arch) < 0) {
+        tool_complain(verb, "%s has no call '%s'", brig_dsl_arch_name(arch), name);
+        return BRIG_SYS_NONE;
+    }
+    if (call == BRIG_SYS_NONE && isdigit((unsigned char)name[0])) {
+        unsigned long long nr = strtoull(name, &end, 0);
+        call = *end == '\0' && nr <= UINT32_MAX ? brig_dsl_call_by_nr((uint32_t)nr, arch) : BRIG_SYS_NONE;
+        if (call == BRIG_SYS_NONE) {
+            tool_complain(verb, "%s has no call with the number '%s'", brig_dsl_arch_name(arch), name);
+        }
+    } else if (call == BRIG_SYS_NONE) {
+        tool_complain_about_call(verb, name);
+    }
+    return call;
+}
+
 const char *tool_closest(const char *name, const char *const *candidates, size_t candidate_count)
 {
     return import_closest(name, candidates, candidate_count);

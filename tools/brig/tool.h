@@ -128,6 +128,8 @@ __attribute__((format(printf, 2, 3))) int tool_complain(const char *verb, const 
 int tool_fail(const char *verb, const struct brig_error *error);
 // Prints that `name` is no system call, with a suggestion where there is one. Returns: TOOL_USAGE.
 int tool_complain_about_call(const char *verb, const char *name);
+// Finds a call by its name or number on `arch`. Returns: BRIG_SYS_NONE after having complained.
+enum brig_dsl_call tool_find_call(const char *verb, const char *name, enum brig_dsl_arch arch);
 // Finds the candidate closest to `name`, for "did you mean". Returns: it, or NULL if none is close.
 const char *tool_closest(const char *name, const char *const *candidates, size_t candidate_count);
 
