@@ -176,17 +176,19 @@ static char *repeat(const char *entry, const char *more, size_t count)
 TEST(tools, minijail_policies_are_bounded)
 {
     static const struct {
+        const char *entry;
         const char *more;
         size_t count;
         const char *error;
     } rows[] = {
-        {"||arg0==1", 101000, "the calls have more than 100000 alternatives all together"},
-        {"&&arg0==1", 1000, "more than 1000 conditions are joined by &&"},
+        {"read: arg0 == 1", "||arg0==1", 101000, "the calls have more than 100000 alternatives all together"},
+        {"read: arg0 == 1", "&&arg0==1", 1000, "more than 1000 conditions are joined by &&"},
+        {"", "@include ./kill.policy\n", 1000, "more than 1000 files are read"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct import_policies policies;
         struct import_error error;
-        char *text = repeat("read: arg0 == 1", rows[i].more, rows[i].count);
+        char *text = repeat(rows[i].entry, rows[i].more, rows[i].count);
         REQUIRE(text != NULL);
         CHECK(!import_text(text, BRIG_DSL_X86_64, &policies, &error));
         CHECK_STR_EQ(error.text, rows[i].error);

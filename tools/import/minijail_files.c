@@ -135,33 +135,37 @@ static void add_chain(struct minijail *mj, const struct minijail_token *token)
     mj->has_chain = true;
 }
 
-// Reads the file that `token` names, line by line.
-static void read_file(struct minijail *mj, const struct minijail_token *token, void (*read_line)(struct minijail *mj))
+// Reads the file `path`, which `token` names. Returns: false after a failure.
+static bool load(struct minijail *mj, const struct minijail_token *token, const char *path, char **ret_text, size_t *ret_text_bytes)
 {
     const struct import_reader *reader = mj->options->reader;
-    struct minijail_file *outer = mj->file;
-    char *text = NULL;
-    size_t text_bytes = 0;
-    if (!check_path(mj, token)) {
-        return;
-    }
-    const char *path = resolve_path(mj, outer, token);
-    check_nesting(mj, token, path);
-    if (mj->has_failed) {
-        return;
-    }
-    int status = reader == NULL ? 0 : reader->read(reader->context, path, &text, &text_bytes);
     if (reader == NULL) {
         minijail_fail(mj, token->place, NULL, "'%s' cannot be read: this text may name no files", path);
-    } else if (status != 0) {
+        return false;
+    }
+    int status = reader->read(reader->context, path, ret_text, ret_text_bytes);
+    if (status != 0) {
         minijail_fail(mj, token->place, NULL, "cannot read '%s': %s", path,
                       status == ENODEV ? "it is no regular file" : strerror(status));
     }
-    if (mj->has_failed) {
+    return status == 0;
+}
+
+// Reads the file that `token` names, line by line.
+static void read_file(struct minijail *mj, const struct minijail_token *token, void (*read_line)(struct minijail *mj))
+{
+    struct minijail_file *outer = mj->file;
+    struct minijail_file file = {.parent = outer, .depth = outer->depth + 1};
+    char *text;
+    if (!check_path(mj, token)) {
         return;
     }
-    struct minijail_file file = {
-        .source = {.name = path, .text = text, .text_bytes = text_bytes}, .parent = outer, .depth = outer->depth + 1};
+    file.source.name = resolve_path(mj, outer, token);
+    check_nesting(mj, token, file.source.name);
+    if (mj->has_failed || !load(mj, token, file.source.name, &text, &file.source.text_bytes)) {
+        return;
+    }
+    file.source.text = text;
     mj->file_count++;
     minijail_open(mj, &file);
     read_lines(mj, read_line);
