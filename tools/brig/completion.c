@@ -127,7 +127,9 @@ static void put_bash_valued(const struct tool_verb *verb)
     for (const struct tool_option *option = verb->options; option->name != NULL; option++) {
         if (option->value != NULL) {
             printf("--%s ", option->name);
-            printf(option->letter == 0 ? "" : "-%c ", option->letter);
+            if (option->letter != 0) {
+                printf("-%c ", option->letter);
+            }
         }
     }
     fputs("' ;;\n", stdout);
@@ -143,7 +145,9 @@ static void put_bash_verb(const struct tool_verb *verb)
     for (const struct tool_option *option = verb->options; option->name != NULL; option++) {
         if (option->value != NULL) {
             printf("        --%s", option->name);
-            printf(option->letter == 0 ? "" : " | -%c", option->letter);
+            if (option->letter != 0) {
+                printf(" | -%c", option->letter);
+            }
             fputs(") is_value=1 ", stdout);
             put_bash_choice(choices_of_option(verb, option));
         }
