@@ -303,7 +303,9 @@ static void put_fish_verb(const struct tool_verb *verb)
     for (const struct tool_option *option = verb->options; option->name != NULL; option++) {
         const struct choices *chosen = choices_of_option(verb, option);
         printf("complete -c brig -n '__fish_seen_subcommand_from %s' -l %s", verb->name, option->name);
-        printf(option->letter == 0 ? "" : " -s %c", option->letter);
+        if (option->letter != 0) {
+            printf(" -s %c", option->letter);
+        }
         fputs(option->value == NULL ? "" : chosen->has_files ? " -r -F" : " -x", stdout);
         put_fish_choices(chosen);
         fputs(" -d '", stdout);
