@@ -36,15 +36,18 @@ static bool start(struct pledged *pledged, const char *promises, enum brig_dsl_a
     return decide_start(policy, arch, DECIDE_SELF_PID, &pledged->policy);
 }
 
-// All promises but `error`.
-static void write_all_promises(char *ret_text, size_t text_bytes)
+#define ALL_BYTES 400
+
+// All promises but `error`, and what else is asked for.
+static void write_all_promises(const char *and, char ret_text[ALL_BYTES])
 {
     size_t used = 0;
     for (const struct brig_policy_promise *promise = brig_policy_all_promises; promise->name; promise++) {
         if (strcmp(promise->name, "error") != 0) {
-            used += (size_t)snprintf(ret_text + used, text_bytes - used, "%s ", promise->name);
+            used += (size_t)snprintf(ret_text + used, ALL_BYTES - used, "%s ", promise->name);
         }
     }
+    snprintf(ret_text + used, ALL_BYTES - used, "%s", and);
 }
 
 // --- decisions --------------------------------------------------------------------------------------------------------
@@ -158,9 +161,11 @@ TEST(pledge, promises_only_allow)
 
 TEST(pledge, every_rule_has_a_reason_and_error_never_kills)
 {
-    char promises[400];
-    write_all_promises(promises, sizeof promises);
-    const char *const sets[] = {"", "stdio", promises, "error", "stdio error", strcat(promises, "error")};
+    char all[ALL_BYTES];
+    char all_and_error[ALL_BYTES];
+    write_all_promises("", all);
+    write_all_promises("error", all_and_error);
+    const char *const sets[] = {"", "stdio", all, "error", "stdio error", all_and_error};
     for (size_t s = 0; s < COUNT_OF(sets); s++) {
         struct pledged pledged;
         bool may_fail = strstr(sets[s], "error") != NULL;
@@ -201,7 +206,7 @@ static void check_step(const char *promises, const char *one_more)
 {
     struct pledged fewer;
     struct pledged more;
-    char text[400];
+    char text[ALL_BYTES + 20];
     snprintf(text, sizeof text, "%s %s", promises, one_more);
     if (start(&fewer, promises, BRIG_DSL_X86_64) && start(&more, text, BRIG_DSL_X86_64)) {
         check_grows(&fewer, &more);
@@ -212,12 +217,13 @@ static void check_step(const char *promises, const char *one_more)
 
 TEST(pledge, a_promise_more_allows_no_less)
 {
-    char promises[400] = "";
+    char promises[ALL_BYTES] = "";
+    size_t used = 0;
     for (const struct brig_policy_promise *promise = brig_policy_all_promises; promise->name; promise++) {
         check_step("", promise->name);
         check_step("stdio", promise->name);
         check_step(promises, promise->name);
-        strcat(strcat(promises, " "), promise->name);
+        used += (size_t)snprintf(promises + used, sizeof promises - used, " %s", promise->name);
     }
     test_message("%s", "");
 }
@@ -295,8 +301,8 @@ TEST(pledge, arguments_that_are_missing_are_errors)
 // Every policy of promises fits into the arena that is said to be enough for what Brig ships.
 TEST(pledge, all_promises_compile_for_every_arch)
 {
-    char promises[400];
-    write_all_promises(promises, sizeof promises);
+    char promises[ALL_BYTES];
+    write_all_promises("", promises);
     for (int arch = 0; arch < BRIG_DSL_ARCH_COUNT; arch++) {
         struct pledged pledged;
         test_message("all promises on %s", brig_dsl_arch_name((enum brig_dsl_arch)arch));

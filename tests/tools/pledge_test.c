@@ -67,9 +67,10 @@ TEST(pledge, a_promise_more_allows_no_less_is_proven)
 TEST(pledge, programs_equal_their_plain_forms)
 {
     char all[400] = "";
+    size_t used = 0;
     for (const struct brig_policy_promise *promise = brig_policy_all_promises; promise->name; promise++) {
         if (strcmp(promise->name, "error") != 0) {
-            strcat(strcat(all, " "), promise->name);
+            used += (size_t)snprintf(all + used, sizeof all - used, " %s", promise->name);
         }
     }
     const char *const sets[] = {"", "stdio", "stdio rpath wpath cpath inet", "stdio error", all};
