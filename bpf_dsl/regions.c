@@ -11,8 +11,9 @@
 
 #define ALL UINT32_MAX
 
-// Pieces that one masked test may cut into.
-enum { REGION_MASK_PIECES = 64 };
+// Numbers that a masked test is cut over, and pieces that it may cut into: a bitmap, or a set of few. Elsewhere a mask says more
+// than its pieces. Arch and number are always cut.
+enum { REGION_MASK_NUMBERS = 1024, REGION_MASK_PIECES = 64 };
 
 static const struct dsl_decision *node_of(const struct dsl_specialiser *specialiser, uint32_t id)
 {
@@ -116,13 +117,17 @@ static bool cut_block(struct dsl_specialiser *specialiser, struct masked *masked
 // Adds the borders of one test within [lo, hi]. Returns: false, and adds none, where a mask has too many.
 static bool cut_node(struct dsl_specialiser *specialiser, const struct dsl_decision *node, uint32_t lo, uint32_t hi)
 {
-    if (node->mask == ALL) {
+    if (node->mask == specialiser->mask) {
         for (uint32_t i = find_run(node, lo) + 1; i < node->run_count && node->runs[i].first <= hi; i++) {
             cut(specialiser, node->runs[i].first);
         }
         return true;
     }
     struct masked masked = {.node = node};
+    bool is_cut = specialiser->cuts_all || node->word == DSL_WORD_NR || node->word == DSL_WORD_ARCH;
+    if (specialiser->mask != ALL || (!is_cut && hi - lo >= REGION_MASK_NUMBERS)) {
+        return false;
+    }
     uint32_t before = specialiser->cut_count;
     if (cut_block(specialiser, &masked, (struct dsl_span){lo, hi}, 32)) {
         return true;
@@ -156,6 +161,25 @@ static struct dsl_piece *make_pieces(struct dsl_specialiser *specialiser, const 
 
 // --- the region -------------------------------------------------------------------------------------------------------
 
+// Past tests of other words than the region's whose answer is known.
+static uint32_t skip(struct dsl_specialiser *specialiser, uint32_t id, uint32_t word)
+{
+    struct dsl_region_note *note = &specialiser->notes[id];
+    if (note->skip_stamp == specialiser->stamp) {
+        return note->skip;
+    }
+    const struct dsl_decision *node = node_of(specialiser, id);
+    uint32_t child;
+    while (node->kind == DSL_DECISION_SWITCH && node->word != word &&
+           dsl_region_decided(specialiser, id, dsl_known_set(specialiser, specialiser->known, node->word), &child)) {
+        id = child;
+        node = node_of(specialiser, id);
+    }
+    note->skip_stamp = specialiser->stamp;
+    note->skip = id;
+    return id;
+}
+
 static void push(struct dsl_specialiser *specialiser, uint32_t id, uint32_t lo, uint32_t hi)
 {
     struct dsl_region_note *note = &specialiser->notes[id];
@@ -164,7 +188,9 @@ static void push(struct dsl_specialiser *specialiser, uint32_t id, uint32_t lo, 
         note->hi = hi > note->hi ? hi : note->hi;
         return;
     }
-    *note = (struct dsl_region_note){.stamp = specialiser->stamp, .lo = lo, .hi = hi};
+    note->stamp = specialiser->stamp;
+    note->lo = lo;
+    note->hi = hi;
     uint32_t at = specialiser->heap_count++;
     for (; at > 0 && specialiser->heap[(at - 1) / 2] < id; at = (at - 1) / 2) {
         specialiser->heap[at] = specialiser->heap[(at - 1) / 2];
@@ -191,16 +217,18 @@ static void look_at(struct dsl_specialiser *specialiser, uint32_t id)
         note->stamp = 0; // not in the region after all
         return;
     }
-    for (uint32_t i = node->mask == ALL ? find_run(node, lo) : 0; i < node->run_count; i++) {
-        const struct dsl_decision *child = node_of(specialiser, node->runs[i].child);
-        uint32_t first = node->mask == ALL && node->runs[i].first > lo ? node->runs[i].first : lo;
-        uint32_t last = node->mask == ALL && dsl_run_last(node, i) < hi ? dsl_run_last(node, i) : hi;
-        if (node->mask == ALL && node->runs[i].first > hi) {
+    bool is_direct = node->mask == specialiser->mask;
+    for (uint32_t i = is_direct ? find_run(node, lo) : 0; i < node->run_count; i++) {
+        uint32_t id_of_child = skip(specialiser, node->runs[i].child, node->word);
+        const struct dsl_decision *child = node_of(specialiser, id_of_child);
+        uint32_t first = is_direct && node->runs[i].first > lo ? node->runs[i].first : lo;
+        uint32_t last = is_direct && dsl_run_last(node, i) < hi ? dsl_run_last(node, i) : hi;
+        if (is_direct && node->runs[i].first > hi) {
             break;
         }
         specialiser->steps++;
         if (child->kind == DSL_DECISION_SWITCH && child->word == node->word) {
-            push(specialiser, node->runs[i].child, first, last);
+            push(specialiser, id_of_child, first, last);
         }
     }
 }
@@ -209,21 +237,32 @@ static uint32_t leave(struct dsl_specialiser *specialiser, uint32_t id, uint32_t
 {
     while (specialiser->notes[id].stamp == specialiser->stamp) {
         const struct dsl_decision *node = node_of(specialiser, id);
-        id = node->runs[find_run(node, value & node->mask)].child;
+        id = skip(specialiser, node->runs[find_run(node, value & node->mask)].child, node->word);
         specialiser->steps++;
     }
     return id;
 }
 
-struct dsl_piece *dsl_region_cut(struct dsl_specialiser *specialiser, uint32_t id, const struct dsl_set *set, uint32_t *ret_count)
+// Looks at the region from `id` on. Returns: whether `id` is in it.
+static bool look_around(struct dsl_specialiser *specialiser, uint32_t id, uint32_t mask, const struct dsl_set *set)
 {
     specialiser->stamp++;
+    specialiser->mask = mask;
     push(specialiser, id, set->spans[0].first, set->spans[set->count - 1].last);
     while (specialiser->heap_count > 0) {
         look_at(specialiser, pop(specialiser));
     }
-    if (specialiser->notes[id].stamp != specialiser->stamp) {
-        return NULL;
+    return specialiser->notes[id].stamp == specialiser->stamp;
+}
+
+struct dsl_piece *dsl_region_cut(struct dsl_specialiser *specialiser, uint32_t id, const struct dsl_known *known,
+                                 uint32_t *ret_count)
+{
+    const struct dsl_set *set = dsl_known_set(specialiser, known, node_of(specialiser, id)->word);
+    specialiser->known = known;
+    if (!look_around(specialiser, id, ALL, set)) {
+        set = dsl_set_get(&specialiser->sets, DSL_SET_ALL);
+        look_around(specialiser, id, node_of(specialiser, id)->mask, set);
     }
     struct dsl_piece *pieces = make_pieces(specialiser, set, ret_count);
     for (uint32_t i = 0; i < *ret_count && pieces != NULL; i++) {
@@ -243,6 +282,7 @@ struct dsl_piece *dsl_region_cut_all(struct dsl_specialiser *specialiser, uint32
                                      const struct dsl_known *known, uint32_t *ret_count)
 {
     specialiser->stamp++;
+    specialiser->mask = ALL;
     specialiser->notes[root].stamp = specialiser->stamp;
     for (uint32_t id = root + 1; id-- > 0;) {
         const struct dsl_decision *node = node_of(specialiser, id);

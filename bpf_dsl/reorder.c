@@ -240,6 +240,19 @@ static uint32_t narrowed(struct dsl_reordering *reordering, uint32_t id)
     return has_relatives(reordering) ? dsl_facts_narrow(reordering->graph, id) : id;
 }
 
+uint32_t dsl_reordering_size(struct dsl_reordering *reordering, uint32_t id)
+{
+    uint32_t size = 0;
+    list_nodes(reordering, id);
+    for (uint32_t i = 0; i < reordering->count; i++) {
+        const struct dsl_decision *node = node_of(reordering, reordering->ids[i]);
+        bool is_switch = node->kind == DSL_DECISION_SWITCH;
+        // A load, a mask, and a test for each border.
+        size += is_switch ? node->run_count + (node->mask != UINT32_MAX) : 0;
+    }
+    return size;
+}
+
 uint32_t dsl_reorder(struct dsl_reordering *reordering, uint32_t id)
 {
     struct dsl_decisions *graph = reordering->graph;

@@ -23,8 +23,9 @@ enum {
     SPECIALISE_MORE_CUTS = 4096,
 };
 
-// Beside an id: its diagram was ordered.
+// Beside an id in what is remembered: its diagram was ordered; masks were cut over all numbers.
 #define ORDERED 0x80000000u
+#define CUT_ALL 0x40000000u
 
 struct dsl_specialise_memo {
     const struct dsl_specialise_memo *next;
@@ -107,18 +108,6 @@ static void remember(struct dsl_specialiser *specialiser, uint32_t bucket, uint3
 
 static uint32_t specialise(struct dsl_specialiser *specialiser, uint32_t id, const struct dsl_known *known, uint32_t depth);
 
-// A switch that cannot be cut: its successors, under what is known already.
-static uint32_t keep_switch(struct dsl_specialiser *specialiser, uint32_t id, const struct dsl_known *known, uint32_t depth)
-{
-    const struct dsl_decision *node = dsl_decision_get(specialiser->graph, id);
-    struct dsl_run *runs = DSL_ARENA_ARRAY(specialiser->graph->nodes.arena, struct dsl_run, node->run_count);
-    for (uint32_t i = 0; i < node->run_count && runs != NULL; i++) {
-        runs[i] = (struct dsl_run){node->runs[i].first, specialise(specialiser, node->runs[i].child, known, depth + 1)};
-    }
-    return runs == NULL ? id
-                        : dsl_decision_switch(specialiser->graph, (enum dsl_word)node->word, node->mask, runs, node->run_count);
-}
-
 // Pieces that go on at the same place.
 struct group {
     uint32_t exit;
@@ -156,6 +145,7 @@ struct region {
     struct dsl_piece *pieces;
     uint32_t count;
     uint32_t word;
+    uint32_t mask;
     const struct dsl_known *known;
     uint32_t depth;
 };
@@ -165,7 +155,8 @@ static uint32_t go_on(struct dsl_specialiser *specialiser, const struct region *
                       struct dsl_span *spans)
 {
     struct dsl_known below = *region->known;
-    if ((dsl_decision_get(specialiser->graph, group->exit)->words & dsl_word_bit(region->word)) != 0) {
+    bool is_asked = (dsl_decision_get(specialiser->graph, group->exit)->words & dsl_word_bit(region->word)) != 0;
+    if (is_asked && region->mask == UINT32_MAX) {
         uint32_t set = dsl_set_make(&specialiser->sets, spans + group->start, group->count);
         specialiser->gave_up |= !know(&below, region->word, set);
     }
@@ -194,15 +185,15 @@ static uint32_t join_pieces(struct dsl_specialiser *specialiser, const struct re
         // What the word cannot be belongs to the piece before it.
         runs[i] = (struct dsl_run){i == 0 ? 0 : region->pieces[i].first, groups[region->pieces[i].exit].result};
     }
-    return dsl_decision_switch(specialiser->graph, (enum dsl_word)region->word, UINT32_MAX, runs, count);
+    return dsl_decision_switch(specialiser->graph, (enum dsl_word)region->word, region->mask, runs, count);
 }
 
 static uint32_t specialise_switch(struct dsl_specialiser *specialiser, uint32_t id, const struct dsl_known *known, uint32_t depth)
 {
     struct region region = {.word = dsl_decision_get(specialiser->graph, id)->word, .known = known, .depth = depth};
-    const struct dsl_set *set = dsl_known_set(specialiser, known, region.word);
-    region.pieces = dsl_region_cut(specialiser, id, set, &region.count);
-    return region.pieces == NULL ? keep_switch(specialiser, id, known, depth) : join_pieces(specialiser, &region);
+    region.pieces = dsl_region_cut(specialiser, id, known, &region.count);
+    region.mask = specialiser->mask;
+    return region.pieces == NULL ? id : join_pieces(specialiser, &region);
 }
 
 static uint32_t specialise(struct dsl_specialiser *specialiser, uint32_t id, const struct dsl_known *known, uint32_t depth)
@@ -221,20 +212,21 @@ static uint32_t specialise(struct dsl_specialiser *specialiser, uint32_t id, con
     }
     struct dsl_known needed;
     keep_needed(known, node->words, &needed);
-    uint32_t bucket = bucket_of(id, &needed);
-    const struct dsl_specialise_memo *memo = find_memo(specialiser, bucket, id, &needed);
+    uint32_t key = id | (specialiser->cuts_all ? CUT_ALL : 0);
+    uint32_t bucket = bucket_of(key, &needed);
+    const struct dsl_specialise_memo *memo = find_memo(specialiser, bucket, key, &needed);
     if (memo != NULL) {
         return memo->result;
     }
     uint32_t result = specialise_switch(specialiser, id, &needed, depth);
-    remember(specialiser, bucket, id, &needed, result);
+    remember(specialiser, bucket, key, &needed, result);
     return result;
 }
 
 // --- arch and number --------------------------------------------------------------------------------------------------
 
-// One call's diagram, in its best order.
-static uint32_t finish_call(struct dsl_specialiser *specialiser, uint32_t root, const struct dsl_known *known)
+// One call's diagram with its words in order.
+static uint32_t order_call(struct dsl_specialiser *specialiser, uint32_t root, const struct dsl_known *known)
 {
     static const struct dsl_known is_ordered = {.count = 0};
     uint32_t id = specialise(specialiser, root, known, 0);
@@ -249,6 +241,21 @@ static uint32_t finish_call(struct dsl_specialiser *specialiser, uint32_t root, 
     uint32_t result = dsl_reorder(specialiser->reordering, id);
     remember(specialiser, bucket, id | ORDERED, &is_ordered, result);
     return result;
+}
+
+// One call's diagram in its best form: with masks, or with what they leave as numbers.
+static uint32_t finish_call(struct dsl_specialiser *specialiser, uint32_t root, const struct dsl_known *known)
+{
+    specialiser->cuts_all = false;
+    uint32_t masked = order_call(specialiser, root, known);
+    if (!specialiser->has_masks || dsl_decision_get(specialiser->graph, masked)->kind != DSL_DECISION_SWITCH) {
+        return masked;
+    }
+    specialiser->cuts_all = true;
+    uint32_t cut = order_call(specialiser, root, known);
+    bool is_smaller = cut != masked && !specialiser->gave_up &&
+                      dsl_reordering_size(specialiser->reordering, cut) < dsl_reordering_size(specialiser->reordering, masked);
+    return is_smaller ? cut : masked;
 }
 
 // A switch over `word` (arch, then number) for everything that anything below tells apart.
@@ -277,7 +284,10 @@ static bool start(struct dsl_specialiser *specialiser, uint32_t root)
     size_t nodes = (size_t)root + 1;
     specialiser->cut_limit = SPECIALISE_MORE_CUTS;
     for (uint32_t id = 0; id <= root; id++) {
-        specialiser->cut_limit += dsl_decision_get(specialiser->graph, id)->run_count;
+        const struct dsl_decision *node = dsl_decision_get(specialiser->graph, id);
+        bool is_argument = node->word != DSL_WORD_NR && node->word != DSL_WORD_ARCH;
+        specialiser->has_masks |= node->kind == DSL_DECISION_SWITCH && node->mask != UINT32_MAX && is_argument;
+        specialiser->cut_limit += node->run_count;
     }
     specialiser->notes = DSL_ARENA_ARRAY(arena, struct dsl_region_note, nodes);
     specialiser->heap = DSL_ARENA_ARRAY(arena, uint32_t, nodes);

@@ -31,6 +31,8 @@ struct dsl_region_note {
     uint32_t hi;
     uint32_t group_stamp;
     uint32_t group;
+    uint32_t skip_stamp;
+    uint32_t skip; // where one goes on from here, past tests of other words whose answer is known
 };
 
 struct dsl_specialise_memo;
@@ -43,7 +45,11 @@ struct dsl_specialiser {
     uint32_t memo_count;
     struct dsl_region_note *notes; // by node
     uint32_t stamp;
-    uint32_t *heap; // nodes of a region still to be looked at
+    uint32_t mask;                 // of the region that was cut last
+    const struct dsl_known *known; // above it
+    bool cuts_all;                 // cut masked tests over all numbers, not only where they are few
+    bool has_masks;                // any masked test but of arch and number
+    uint32_t *heap;                // nodes of a region still to be looked at
     uint32_t heap_count;
     uint32_t *cuts;
     uint32_t cut_count;
@@ -58,9 +64,12 @@ struct dsl_specialiser {
 // The successor of a switch when its word is in `set`, if that is always the same one. Returns: false if not, or not seen.
 bool dsl_region_decided(struct dsl_specialiser *specialiser, uint32_t id, const struct dsl_set *set, uint32_t *ret_child);
 
-// Cuts `set` where any of the tests of the same word that follow each other from `id` on changes its answer. Returns: the pieces,
-// in order; NULL where `id` itself cannot be cut (a mask that cuts into too many), or the arena is exhausted.
-struct dsl_piece *dsl_region_cut(struct dsl_specialiser *specialiser, uint32_t id, const struct dsl_set *set, uint32_t *ret_count);
+// Cuts what is known of the word that `id` tests where any of the tests of that word that follow each other from `id` on changes
+// its answer; tests of other words in between whose answer is known do not count. A masked test that would cut into too much is
+// only taken together with others of the same mask; then the pieces are of the masked word, all of it, and specialiser->mask says
+// so. Returns: the pieces, in order; NULL where the arena is exhausted.
+struct dsl_piece *dsl_region_cut(struct dsl_specialiser *specialiser, uint32_t id, const struct dsl_known *known,
+                                 uint32_t *ret_count);
 
 // Cuts all numbers where any test of `word` that can be reached from `root` changes its answer. Returns: as above; `exit` is not
 // set.
@@ -83,5 +92,8 @@ struct dsl_reordering *dsl_reordering_new(struct dsl_decisions *graph);
 // Orders the words of one call's diagram, in which none is tested twice under the same mask on a path. Returns: its id; `id` itself
 // where that would be much bigger.
 uint32_t dsl_reorder(struct dsl_reordering *reordering, uint32_t id);
+
+// About how big a diagram is as a program, for comparing two of them.
+uint32_t dsl_reordering_size(struct dsl_reordering *reordering, uint32_t id);
 
 #endif
