@@ -43,18 +43,30 @@ static bool fail(const struct brig_error *error, char *ret_why_not)
     return false;
 }
 
-// As every caller does it: with an arena of the size that is said to be enough.
-static bool compile(const struct brig_dsl_policy *policy, const struct brig_dsl_options *options, struct bench_code *ret_code,
-                    char *ret_why_not)
+static enum brig_code compile_in(size_t arena_bytes, const struct brig_dsl_policy *policy, const struct brig_dsl_options *options,
+                                 struct brig_dsl_program *ret_program, struct brig_error *reterr)
 {
     struct brig_dsl_arena arena;
+    brig_dsl_arena_init(&arena, memory, arena_bytes);
+    return brig_dsl_compile(policy, options, &arena, ret_program, reterr);
+}
+
+// As every caller does it, with an arena of the size that is said to be enough; where it is not (sanitizers need more), with all
+// the memory that there is.
+static bool compile(const struct brig_dsl_policy *policy, const struct brig_dsl_options *options, struct bench_result *result)
+{
     struct brig_dsl_program program;
     struct brig_error error;
-    brig_dsl_arena_init(&arena, memory, BRIG_DSL_ARENA_BYTES);
-    if (brig_dsl_compile(policy, options, &arena, &program, &error) != BRIG_OK) {
-        return fail(&error, ret_why_not);
+    result->arena_bytes = BRIG_DSL_ARENA_BYTES;
+    enum brig_code code = compile_in(result->arena_bytes, policy, options, &program, &error);
+    if (code == BRIG_OUT_OF_ARENA) {
+        result->arena_bytes = sizeof memory;
+        code = compile_in(result->arena_bytes, policy, options, &program, &error);
     }
-    keep_code(program.insns, program.insn_count, ret_code);
+    if (code != BRIG_OK) {
+        return fail(&error, result->why_not);
+    }
+    keep_code(program.insns, program.insn_count, &result->code);
     return true;
 }
 
@@ -64,8 +76,7 @@ static void read_raw(const struct bench_subject *subject, struct bench_code *ret
     memcpy(ret_code->insns, subject->text, subject->text_bytes);
 }
 
-static bool optimize(const struct bench_subject *subject, const struct brig_dsl_options *options, struct bench_code *ret_code,
-                     char *ret_why_not)
+static bool optimize(const struct bench_subject *subject, const struct brig_dsl_options *options, struct bench_result *result)
 {
     static struct bench_code input;
     struct brig_dsl_arena arena;
@@ -74,36 +85,33 @@ static bool optimize(const struct bench_subject *subject, const struct brig_dsl_
     read_raw(subject, &input);
     brig_dsl_arena_init(&arena, memory, sizeof memory);
     if (brig_dsl_optimize(&(struct brig_dsl_filter){input.insns, input.count}, options, &arena, &optimized, &error) != BRIG_OK) {
-        return fail(&error, ret_why_not);
+        return fail(&error, result->why_not);
     }
     if (!optimized.is_checked) {
-        snprintf(ret_why_not, BENCH_TEXT_BYTES, "%u instructions, not shown to be the same", optimized.insn_count);
+        snprintf(result->why_not, sizeof result->why_not, "%u instructions, not shown to be the same", optimized.insn_count);
         return false;
     }
-    keep_code(optimized.insns, optimized.insn_count, ret_code);
+    keep_code(optimized.insns, optimized.insn_count, &result->code);
     return true;
 }
 
 bool bench_brig_compile(const struct bench_subject *subject, const struct brig_dsl_options *options, struct bench_result *result)
 {
     result->is_wanted = true;
-    return subject->policy ? compile(subject->policy, options, &result->code, result->why_not)
-                           : optimize(subject, options, &result->code, result->why_not);
+    return subject->policy ? compile(subject->policy, options, result) : optimize(subject, options, result);
 }
 
 // --- one subject ------------------------------------------------------------------------------------------------------
 
 // The program that inputs come from: the plain form, or where that does not fit, the one that does; or the raw program itself.
-static bool make_reference(const struct run *run, const struct bench_subject *subject, struct bench_code *ret_code,
-                           char *ret_why_not)
+static bool make_reference(const struct run *run, const struct bench_subject *subject, struct bench_result *ret_reference)
 {
     struct brig_dsl_options plain = run->options;
     plain.plain = true;
     if (subject->policy) {
-        return compile(subject->policy, &plain, ret_code, ret_why_not) ||
-               compile(subject->policy, &run->options, ret_code, ret_why_not);
+        return compile(subject->policy, &plain, ret_reference) || compile(subject->policy, &run->options, ret_reference);
     }
-    read_raw(subject, ret_code);
+    read_raw(subject, &ret_reference->code);
     return true;
 }
 
@@ -137,13 +145,14 @@ static void measure(struct run *run, struct bench_comparison *comparison, const 
 static bool make_source(const struct run *run, const struct bench_subject *subject, struct bench_source *ret_source,
                         char *ret_why_not)
 {
-    static unsigned char rules_memory[BRIG_DSL_ARENA_BYTES];
-    static struct bench_code reference;
+    static unsigned char rules_memory[4 * BRIG_DSL_ARENA_BYTES];
+    static struct bench_result reference;
     static struct brig_dsl_rules rules;
     struct brig_dsl_arena arena;
     struct brig_error error;
-    *ret_source = (struct bench_source){.reference = &reference, .profile = run->profile_path ? &run->profile.calls : NULL};
-    if (!make_reference(run, subject, &reference, ret_why_not)) {
+    *ret_source = (struct bench_source){.reference = &reference.code, .profile = run->profile_path ? &run->profile.calls : NULL};
+    if (!make_reference(run, subject, &reference)) {
+        snprintf(ret_why_not, BENCH_TEXT_BYTES, "%s", reference.why_not);
         return false;
     }
     if (subject->policy) {

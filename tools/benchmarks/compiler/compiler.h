@@ -153,6 +153,7 @@ struct bench_result {
     bool is_wanted; // the compiler is one for subjects of this kind
     struct bench_code code;
     char why_not[BENCH_TEXT_BYTES]; // no program, or not a peer
+    size_t arena_bytes;             // Brig, policies only: BRIG_DSL_ARENA_BYTES, or more if that was too little
     struct bench_figures figures;
     struct bench_time compile_us;
     struct bench_time parse_us;     // Brig, files only

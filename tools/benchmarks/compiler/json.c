@@ -33,6 +33,9 @@ static json_t *result_json(enum bench_compiler compiler, const struct bench_resu
     json_object_set_new(json, "recorded_by_arguments_ebpf", mean_json(&figures->recorded_arguments));
     json_object_set_new(json, "recorded_denied_ebpf", mean_json(&figures->recorded_denied));
     json_object_set_new(json, "recorded_ebpf", mean_json(&figures->recorded));
+    if (result->arena_bytes) {
+        json_object_set_new(json, "arena_bytes", json_integer((json_int_t)result->arena_bytes));
+    }
     json_object_set_new(json, "compile_us", time_json(&result->compile_us));
     json_object_set_new(json, "parse_us", time_json(&result->parse_us));
     json_object_set_new(json, "by_arguments_ns", time_json(&result->arguments_ns));

@@ -64,6 +64,9 @@ void bench_print_comparison(FILE *out, const struct bench_comparison *comparison
         print_time(out, &comparison->denied_again_ns);
         fputc('\n', out);
     }
+    if (comparison->results[BENCH_BRIG].arena_bytes > BRIG_DSL_ARENA_BYTES) {
+        fputs("  brig's arena of BRIG_DSL_ARENA_BYTES was too small; it was given more\n", out);
+    }
     const struct bench_time *parse = &comparison->results[BENCH_BRIG].parse_us;
     if (parse->least > 0) {
         fprintf(out, "  %-86s", "besides, from text to rows");
