@@ -57,9 +57,16 @@ static uint32_t rank_row(const struct brig_dsl_policy *policy, const struct brig
     return 0;
 }
 
+// One row may be for many calls, and an imported line may be many rows.
+static bool same_row(const struct brig_dsl_row *a, const struct brig_dsl_row *b)
+{
+    return a == b ||
+           (a != NULL && b != NULL && a->line == b->line && a->conditions == b->conditions && strcmp(a->file, b->file) == 0);
+}
+
 static bool same_meaning(const struct brig_dsl_rule *a, const struct brig_dsl_rule *b)
 {
-    return a->row == b->row && a->ret == b->ret && a->condition_count == b->condition_count &&
+    return same_row(a->row, b->row) && a->ret == b->ret && a->condition_count == b->condition_count &&
            (a->row != NULL || a->condition_count == 0);
 }
 

@@ -79,6 +79,7 @@ int pair_load(const char *verb, const struct pair_side *sides, const struct tool
     for (int side = 0; side < 2; side++) {
         struct tool_request own = *request;
         own.options.plain = sides[side].is_plain;
+        own.is_quiet = side == 1 && strcmp(sides[0].name, sides[1].name) == 0;
         if (sides[1].is_plain) { // the other side is the same policy
             own.refuses_raw = "a raw program has no plain form to be compared with; give two programs";
         }

@@ -374,7 +374,9 @@ static int load_import(const char *verb, const struct import_source *source, con
     if (!format->import(source, &options, &subject->imported, &error)) {
         return tool_complain(verb, "%s", import_error_format(&error, text, sizeof text));
     }
-    print_warnings(verb, &subject->imported);
+    if (!request->is_quiet) {
+        print_warnings(verb, &subject->imported);
+    }
     subject->target_count = subject->imported.target_count;
     memcpy(subject->targets, subject->imported.targets, subject->target_count * sizeof subject->targets[0]);
     return make_rules(verb, request, subject);

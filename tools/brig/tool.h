@@ -162,6 +162,7 @@ struct tool_request {
     struct brig_dsl_options options;        // arch: the first one asked for
     const struct tool_arguments *arguments; // arches, --from and --cap
     const char *refuses_raw;                // what to complain where POLICY is a raw program, or NULL: it may be one
+    bool is_quiet;                          // its warnings have been printed already
     bool rows_only;                         // no program is made; several arches may then be asked for of any policy
 };
 

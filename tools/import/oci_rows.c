@@ -236,40 +236,67 @@ static void add_row(struct arch_rows *arch_rows, const struct oci_entry *entry, 
     import_add_row(arch_rows->rows, &row, NULL, 0);
 }
 
+// The calls of an entry that one other call can make.
+struct selection {
+    enum brig_dsl_call behind;
+    uint64_t selectors[MULTIPLEXED_COUNT];
+    size_t count;
+    const char *first; // its name
+};
+
+static void select_call(struct selection *selections, size_t index)
+{
+    struct selection *selection = &selections[multiplexed[index].behind == BRIG_SYS_ipc];
+    for (size_t i = 0; i < selection->count; i++) {
+        if (selection->selectors[i] == multiplexed[index].selector) {
+            return;
+        }
+    }
+    selection->first = selection->count == 0 ? brig_dsl_call_name(multiplexed[index].call) : selection->first;
+    selection->behind = multiplexed[index].behind;
+    selection->selectors[selection->count++] = multiplexed[index].selector;
+}
+
 // The same rule for a call behind another one: the first argument is the selector, and what is said of it is lost. So is, for
 // people, what is said of the others: they are in memory, and the registers hold something else.
-static void add_multiplexed_row(struct arch_rows *arch_rows, const struct oci_entry *entry, const struct rule *rule, size_t index)
+static void add_selection(struct arch_rows *arch_rows, const struct oci_entry *entry, const struct rule *rule,
+                          const struct selection *selection)
 {
     struct import_memory *memory = arch_rows->rows->memory;
-    enum brig_dsl_call behind = multiplexed[index].behind;
     struct rule selecting = {.arguments = rule->arguments, .argument_count = rule->argument_count, .outcome = ALWAYS};
-    selecting.conditions[selecting.count++] = import_condition(memory, BRIG_DSL_IN, 0, &multiplexed[index].selector, 1);
-    add_conditions(arch_rows, &selecting, 1);
-    if (selecting.outcome == NEVER || arch_rows->unconditional[behind] != 0) {
+    if (selection->count == 0 || arch_rows->unconditional[selection->behind] != 0) {
         return;
     }
-    add_row(arch_rows, entry, behind, import_conditions(memory, selecting.conditions, selecting.count));
+    selecting.conditions[selecting.count++] = import_condition(memory, BRIG_DSL_IN, 0, selection->selectors, selection->count);
+    add_conditions(arch_rows, &selecting, 1);
+    if (selecting.outcome == NEVER) {
+        return;
+    }
+    add_row(arch_rows, entry, selection->behind, import_conditions(memory, selecting.conditions, selecting.count));
     if (rule->argument_count > 0 && !arch_rows->has_warned) {
         arch_rows->has_warned = true;
         import_warn(memory, arch_rows->profile->reader->source->name, entry->line,
-                    "on i386 %s can be made by %s, with its arguments in memory, where no filter sees them",
-                    brig_dsl_call_name(multiplexed[index].call), brig_dsl_call_name(behind));
+                    "on i386 %s can be made by %s, with its arguments in memory, where no filter sees them", selection->first,
+                    brig_dsl_call_name(selection->behind));
     }
 }
 
 static void add_rows(struct arch_rows *arch_rows, const struct oci_entry *entry, const struct rule *rule)
 {
+    struct selection selections[2] = {{.count = 0}, {.count = 0}};
     const struct brig_dsl_condition *conditions = import_conditions(arch_rows->rows->memory, rule->conditions, rule->count);
     for (const struct import_json *name = entry->names; name != NULL; name = name->next) {
         enum brig_dsl_call call = oci_find_call(name->text);
         int index = find_multiplexed(call, arch_rows->arch);
         if (index >= 0) {
-            add_multiplexed_row(arch_rows, entry, rule, (size_t)index);
+            select_call(selections, (size_t)index);
         }
         if (rule->outcome != NEVER && call != BRIG_SYS_NONE && brig_dsl_call_nr(call, arch_rows->arch) >= 0) {
             add_row(arch_rows, entry, call, conditions);
         }
     }
+    add_selection(arch_rows, entry, rule, &selections[0]);
+    add_selection(arch_rows, entry, rule, &selections[1]);
 }
 
 void oci_add_rows(const struct oci_profile *profile, enum brig_dsl_arch arch, enum brig_dsl_arch machine, struct import_rows *rows)

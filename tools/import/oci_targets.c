@@ -100,27 +100,43 @@ static bool check_map(const struct import_json_reader *reader, const struct impo
     return true;
 }
 
-// What a profile says goes with a machine of `arch`: its architectures, or its map's for that machine. Returns: the first of a list
-// of names, NULL if there are none. `ret_has_list`: whether the profile says anything of arches at all.
-static const struct import_json *list_of(const struct oci_profile *profile, enum brig_dsl_arch machine, bool *ret_lists_machine)
+static bool is_in_list(const struct oci_profile *profile, const struct import_json *list, enum brig_dsl_arch arch)
 {
-    *ret_lists_machine = profile->architectures == NULL || profile->architectures->first == NULL;
-    if (profile->arch_map == NULL) {
-        const struct import_json *first = profile->architectures == NULL ? NULL : profile->architectures->first;
-        for (const struct import_json *name = first; name != NULL; name = name->next) {
-            *ret_lists_machine |= tokens[find_token(profile->reader, name)].arch == (int)machine;
-        }
-        return first;
-    }
-    for (const struct import_json *element = profile->arch_map->first; element != NULL; element = element->next) {
-        const struct import_json *name = import_json_member(element, "architecture");
-        const struct import_json *subs = import_json_member(element, "subArchitectures");
-        if (tokens[find_token(profile->reader, name)].arch == (int)machine) {
-            return subs == NULL ? NULL : subs->first;
+    for (const struct import_json *name = list; name != NULL; name = name->next) {
+        if (tokens[find_token(profile->reader, name)].arch == (int)arch) {
+            return true;
         }
     }
-    *ret_lists_machine = profile->arch_map->first == NULL;
+    return false;
+}
+
+// Finds the map's entry for a machine. Returns: NULL if there is none.
+static const struct import_json *map_entry(const struct oci_profile *profile, enum brig_dsl_arch machine)
+{
+    const struct import_json *element = profile->arch_map == NULL ? NULL : profile->arch_map->first;
+    for (; element != NULL; element = element->next) {
+        if (tokens[find_token(profile->reader, import_json_member(element, "architecture"))].arch == (int)machine) {
+            return element;
+        }
+    }
     return NULL;
+}
+
+// What a profile says goes with a machine: its architectures, or what its map has beside that machine. Returns: the first of a list
+// of names, NULL if there are none.
+static const struct import_json *list_of(const struct oci_profile *profile, enum brig_dsl_arch machine)
+{
+    const struct import_json *entry = map_entry(profile, machine);
+    const struct import_json *list = entry == NULL ? profile->architectures : import_json_member(entry, "subArchitectures");
+    return list == NULL ? NULL : list->first;
+}
+
+// Returns: whether a profile says anything against a program for a machine.
+static bool lists_machine(const struct oci_profile *profile, enum brig_dsl_arch machine)
+{
+    bool has_map = profile->arch_map != NULL && profile->arch_map->first != NULL;
+    const struct import_json *list = list_of(profile, machine);
+    return map_entry(profile, machine) != NULL || (!has_map && (list == NULL || is_in_list(profile, list, machine)));
 }
 
 static void add_target(struct oci_targets *targets, enum brig_dsl_arch arch, enum brig_dsl_arch machine)
@@ -152,26 +168,24 @@ static void add_list(const struct oci_profile *profile, const struct import_json
     }
 }
 
-// The machine whose kernel runs programs for `arch` beside its own, if that is asked for too.
-static enum brig_dsl_arch machine_of(const struct import_options *options, enum brig_dsl_arch arch)
+// The machine whose kernel runs programs for `arch` beside its own.
+static enum brig_dsl_arch host_of(enum brig_dsl_arch arch)
 {
-    for (size_t i = 0; i < options->arch_count; i++) {
-        enum brig_dsl_arch machine = options->arches[i];
-        if ((arch == BRIG_DSL_I386 && machine == BRIG_DSL_X86_64) || (arch == BRIG_DSL_ARM && machine == BRIG_DSL_AARCH64)) {
-            return machine;
-        }
-    }
-    return arch;
+    return arch == BRIG_DSL_I386 ? BRIG_DSL_X86_64 : arch == BRIG_DSL_ARM ? BRIG_DSL_AARCH64 : arch;
 }
 
-static bool is_in_list(const struct oci_profile *profile, const struct import_json *list, enum brig_dsl_arch arch)
+// The machine that an arch that was asked for is meant to be on: another one if that is asked for too, or if the profile serves
+// this arch beside it alone.
+static enum brig_dsl_arch machine_of(const struct oci_profile *profile, enum brig_dsl_arch arch)
 {
-    for (const struct import_json *name = list; name != NULL; name = name->next) {
-        if (tokens[find_token(profile->reader, name)].arch == (int)arch) {
-            return true;
+    enum brig_dsl_arch host = host_of(arch);
+    for (size_t i = 0; i < profile->options->arch_count; i++) {
+        if (profile->options->arches[i] == host) {
+            return host;
         }
     }
-    return false;
+    bool is_beside = host != arch && lists_machine(profile, host) && is_in_list(profile, list_of(profile, host), arch);
+    return is_beside && map_entry(profile, arch) == NULL ? host : arch;
 }
 
 static void warn_unlisted(const struct oci_profile *profile, enum brig_dsl_arch arch)
@@ -183,15 +197,10 @@ static void warn_unlisted(const struct oci_profile *profile, enum brig_dsl_arch 
 
 static void add_asked(const struct oci_profile *profile, struct oci_targets *targets)
 {
-    const struct import_options *options = profile->options;
-    for (size_t i = 0; i < options->arch_count; i++) {
-        enum brig_dsl_arch arch = options->arches[i];
-        enum brig_dsl_arch machine = machine_of(options, arch);
-        bool lists_machine;
-        bool lists_arch;
-        const struct import_json *list = list_of(profile, machine, &lists_machine);
-        (void)list_of(profile, arch, &lists_arch);
-        if (!lists_arch && !is_in_list(profile, list, arch)) {
+    for (size_t i = 0; i < profile->options->arch_count; i++) {
+        enum brig_dsl_arch arch = profile->options->arches[i];
+        enum brig_dsl_arch machine = machine_of(profile, arch);
+        if (!lists_machine(profile, arch) && !is_in_list(profile, list_of(profile, machine), arch)) {
             warn_unlisted(profile, arch);
         }
         add_target(targets, arch, machine);
@@ -201,26 +210,24 @@ static void add_asked(const struct oci_profile *profile, struct oci_targets *tar
 bool oci_find_targets(const struct oci_profile *profile, struct oci_targets *ret_targets)
 {
     const struct import_json *architectures = profile->architectures;
-    bool lists_machine = true;
+    const struct import_json *map = profile->arch_map;
     *ret_targets = (struct oci_targets){.count = 0};
-    if (!check_tokens(profile->reader, architectures, "architectures") ||
-        (profile->arch_map != NULL && !check_map(profile->reader, profile->arch_map))) {
+    if (!check_tokens(profile->reader, architectures, "architectures") || (map != NULL && !check_map(profile->reader, map))) {
         return false;
     }
-    if (profile->arch_map != NULL && architectures != NULL && architectures->first != NULL && profile->arch_map->first != NULL) {
-        return IMPORT_JSON_FAIL(profile->reader, architectures, "'architectures' and 'archMap' are both given");
+    if (map != NULL && map->first != NULL && architectures != NULL && architectures->first != NULL) {
+        return IMPORT_JSON_FAIL(profile->reader, map, "'architectures' and 'archMap' are both given");
     }
     if (profile->options->arch_count > 0) {
         add_asked(profile, ret_targets);
         return true;
     }
     enum brig_dsl_arch native = brig_dsl_arch_native();
-    const struct import_json *list = list_of(profile, native, &lists_machine);
-    if (!lists_machine) {
+    if (!lists_machine(profile, native)) {
         warn_unlisted(profile, native);
     }
     add_target(ret_targets, native, native);
-    add_list(profile, list, native, ret_targets);
+    add_list(profile, list_of(profile, native), native, ret_targets);
     return true;
 }
 
