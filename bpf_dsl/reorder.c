@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "bpf_dsl/facts.h"
+#include "bpf_dsl/masks.h"
 #include "bpf_dsl/specialise.h"
 
 enum { REORDER_STEPS = 200000, REORDER_ARGUMENTS = 6, REORDER_SLACK = 2 };
@@ -237,7 +238,7 @@ static bool has_relatives(const struct dsl_reordering *reordering)
 static uint32_t narrowed(struct dsl_reordering *reordering, uint32_t id)
 {
     list_nodes(reordering, id);
-    return has_relatives(reordering) ? dsl_facts_narrow(reordering->graph, id) : id;
+    return has_relatives(reordering) ? dsl_facts_narrow(reordering->graph, dsl_masks_join(reordering->graph, id)) : id;
 }
 
 uint32_t dsl_reordering_size(struct dsl_reordering *reordering, uint32_t id)
