@@ -111,7 +111,7 @@ TEST(profile, calls_are_summed)
                                "999 1 2 3 4 5 ffffffffffffffff";
     struct profile profile;
     struct profile_error error = {.text = ""};
-    REQUIRE(CHECK(read_one(text, NULL, &profile, &error)));
+    REQUIRE(read_one(text, NULL, &profile, &error));
     CHECK_EQ(profile.call_count, 6u);
     REQUIRE(CHECK_EQ(profile.calls.sample_count, 4u));
     const struct brig_dsl_sample *samples = profile.calls.samples;
@@ -132,12 +132,12 @@ TEST(profile, tables_of_one_run_count_once)
     struct profile_error error = {.text = ""};
     struct profile profile;
     struct profile_reader *reader = profile_new(BRIG_DSL_X86_64, "b");
-    REQUIRE(CHECK(profile_read_text(
-        reader, "1", text_of("process_type\tsyscall\tnr\tcount\na\tread\t0\t5\nb\tfutex\t202\t100\nb\tread\t0\t1\n"), &error)));
-    REQUIRE(CHECK(profile_read_text(
+    REQUIRE(profile_read_text(
+        reader, "1", text_of("process_type\tsyscall\tnr\tcount\na\tread\t0\t5\nb\tfutex\t202\t100\nb\tread\t0\t1\n"), &error));
+    REQUIRE(profile_read_text(
         reader, "2", text_of("process_type\tsyscall\tnr\targument\tcount\nb\tfutex\t202\tWAKE\t60\na\tfutex\t202\tWAIT\t3\n"),
-        &error)));
-    REQUIRE(CHECK(profile_finish(reader, &profile, &error)));
+        &error));
+    REQUIRE(profile_finish(reader, &profile, &error));
     CHECK_EQ(profile.call_count, 101u);
     REQUIRE(CHECK_EQ(profile.calls.sample_count, 3u));
     CHECK_EQ(profile.calls.samples[1].count, 40u); // futex without arguments
@@ -150,8 +150,8 @@ TEST(profile, order_does_not_matter)
 {
     struct profile profiles[2];
     struct profile_error error = {.text = ""};
-    REQUIRE(CHECK(read_one("1 2 3 4 0 0 0\n0 1 2 3 0 0 0\n1 9 3 4 0 0 0\n", NULL, &profiles[0], &error)));
-    REQUIRE(CHECK(read_one("1 9 3 4 0 0 0\n1 2 3 4 0 0 0\n0 1 2 3 0 0 0\n", NULL, &profiles[1], &error)));
+    REQUIRE(read_one("1 2 3 4 0 0 0\n0 1 2 3 0 0 0\n1 9 3 4 0 0 0\n", NULL, &profiles[0], &error));
+    REQUIRE(read_one("1 9 3 4 0 0 0\n1 2 3 4 0 0 0\n0 1 2 3 0 0 0\n", NULL, &profiles[1], &error));
     REQUIRE(CHECK_EQ(profiles[0].calls.sample_count, profiles[1].calls.sample_count));
     CHECK(memcmp(profiles[0].calls.samples, profiles[1].calls.samples,
                  profiles[0].calls.sample_count * sizeof *profiles[0].calls.samples) == 0);
@@ -164,8 +164,8 @@ TEST(profile, calls_of_other_arches_are_absent)
     struct profile_error error = {.text = ""};
     struct profile profile;
     struct profile_reader *reader = profile_new(BRIG_DSL_AARCH64, NULL);
-    REQUIRE(CHECK(profile_read_text(reader, "1", text_of(HEAD "open\t5\nread\t3\n"), &error)));
-    REQUIRE(CHECK(profile_finish(reader, &profile, &error)));
+    REQUIRE(profile_read_text(reader, "1", text_of(HEAD "open\t5\nread\t3\n"), &error));
+    REQUIRE(profile_finish(reader, &profile, &error));
     CHECK_EQ(profile.absent_count, 5u);
     CHECK_EQ(profile.call_count, 3u);
     CHECK_EQ(profile.calls.samples[0].nr, 63u);

@@ -98,7 +98,7 @@ static void check_dot(const char *line)
 {
     static struct command_outcome outcome;
     test_message("%s", line);
-    REQUIRE(CHECK(command_run(line, &outcome)));
+    REQUIRE(command_run(line, &outcome));
     CHECK_EQ(outcome.exit_status, 0);
     CHECK(strncmp(outcome.text, "digraph {\n", 10) == 0);
     CHECK(outcome.bytes > 2 && strcmp(outcome.text + outcome.bytes - 2, "}\n") == 0);
@@ -110,7 +110,7 @@ static void check_dot(const char *line)
     for (const char *at = outcome.text; (at = strstr(at, " -> ")) != NULL; at++) {
         char node[32];
         char definition[48];
-        REQUIRE(CHECK(sscanf(at, " -> %31[a-z0-9_]", node) == 1));
+        REQUIRE(sscanf(at, " -> %31[a-z0-9_]", node) == 1);
         snprintf(definition, sizeof definition, "\n  %s [", node);
         CHECK_CONTAINS(outcome.text, definition);
     }

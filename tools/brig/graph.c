@@ -46,7 +46,7 @@ static void collect(void *context, const struct brig_dsl_node *node)
 
 static void free_graph(struct graph *graph)
 {
-    for (size_t i = 0; i < graph->node_count; i++) {
+    for (size_t i = 0; graph->nodes != NULL && i < graph->node_count; i++) {
         free(graph->nodes[i].runs);
     }
     free(graph->nodes);

@@ -266,7 +266,7 @@ bool profile_finish(struct profile_reader *reader, struct profile *ret_profile, 
     reader->name = reader->file_count == 1 ? reader->name : NULL; // what is wrong now is wrong with all of them
     remove_doubles(reader);
     bool is_good = check_type(reader, reterr) && sum_up(reader, &sum, reterr);
-    if (is_good && sum.count == 0) {
+    if (is_good && sum.entries == NULL) {
         is_good = fail(reader, reterr, "no calls that this arch has");
     }
     if (is_good) {
