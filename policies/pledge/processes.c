@@ -27,7 +27,7 @@ static const struct brig_dsl_set scheduling_questions =
 static const struct brig_dsl_set identities =
     CALLS(pledge_identities, "become another user or group",
           setuid, setgid, setreuid, setregid, setresuid, setresgid, setfsuid, setfsgid, setgroups, setuid32, setgid32, setreuid32,
-          setregid32, setresuid32, setresgid32, setfsuid32, setfsgid32, setgroups32, getpriority, setpriority);
+          setregid32, setresuid32, setresgid32, setfsuid32, setfsgid32, setgroups32, capset, getpriority, setpriority);
 
 static const struct brig_dsl_set clock_changes =
     CALLS(pledge_clock_changes, "set or slew a clock",
@@ -71,7 +71,7 @@ const struct brig_dsl_row policy_pledge_processes[] = {
     WHY("priorities and processors of children"),
     ROW(SET(scheduling), ALLOW),
     WHY("ends with its parent, or takes over orphans"),
-    ROW(prctl, ALLOW, IN(option, PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER)),
+    ROW(prctl, ALLOW, IN(option, PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER)),
     ROWS_END,
 };
 
@@ -113,8 +113,9 @@ const struct brig_dsl_row policy_pledge_code_answers[] = {
 };
 
 const struct brig_dsl_row policy_pledge_identity[] = {
-    WHY("gives up root, or becomes root where the kernel lets it"),
+    WHY("gives up root or single rights of it, or becomes someone else where the kernel lets it"),
     ROW(SET(identities), ALLOW),
+    ROW(prctl, ALLOW, IN(option, PR_SET_KEEPCAPS, PR_SET_SECUREBITS, PR_CAPBSET_DROP, PR_CAP_AMBIENT)),
     ROWS_END,
 };
 

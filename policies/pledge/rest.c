@@ -75,7 +75,7 @@ static const struct brig_dsl_set rest_code =
 static const struct brig_dsl_set rest_identity =
     CALLS(pledge_rest_identity, "change what this process is and may use",
           setuid, setgid, setreuid, setregid, setresuid, setresgid, setfsuid, setfsgid, setgroups, setuid32, setgid32, setreuid32,
-          setregid32, setresuid32, setresgid32, setfsuid32, setfsgid32, setgroups32, setrlimit, prlimit64);
+          setregid32, setresuid32, setresgid32, setfsuid32, setfsgid32, setgroups32, capset, setrlimit, prlimit64);
 
 static const struct brig_dsl_set rest_clocks =
     CALLS(pledge_rest_clocks, "set clocks",

@@ -27,8 +27,8 @@ static const struct brig_dsl_set own_memory =
           msync, mincore, mlock, mlock2, munlock);
 
 static const struct brig_dsl_set own_family =
-    CALLS(pledge_own_family, "groups and sessions of processes, by number; and how a child ended",
-          getgroups, getgroups32, getpgid, getpgrp, getsid, wait4, waitid, waitpid, riscv_hwprobe);
+    CALLS(pledge_own_family, "groups, sessions and rights of processes, by number; and how a child ended",
+          getgroups, getgroups32, getpgid, getpgrp, getsid, wait4, waitid, waitpid, capget, riscv_hwprobe);
 
 static const struct brig_dsl_set page_moves =
     CALLS(pledge_page_moves, "move pages between pipes and files (CVE-2022-0847, Dirty Pipe)",
@@ -108,10 +108,10 @@ const struct brig_dsl_row policy_pledge_stdio[] = {
     ROW(SET(brig_policy_time), ALLOW),
     ROW(SET(brig_policy_getters), ALLOW),
     ROW(SET(own_family), ALLOW),
-    WHY("names for threads and mappings; promises to be no more than now"),
+    WHY("names for threads and mappings; what this process may do, and promises to do no more"),
     ROW(prctl, ALLOW,
         IN(option, PR_SET_NAME, PR_GET_NAME, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_GET_SECCOMP, PR_GET_DUMPABLE,
-           PR_CAPBSET_READ)),
+           PR_CAPBSET_READ, PR_GET_SECUREBITS, PR_GET_KEEPCAPS, PR_GET_PDEATHSIG, PR_GET_TIMERSLACK)),
     ROW(prctl, ALLOW, IN(option, PR_SET_VMA), LOW32_IN(arg2, PR_SET_VMA_ANON_NAME)),
     ROW(prctl, ALLOW, IN(option, PR_SET_DUMPABLE), LOW32_IN(arg2, 0)),
     ROWS_END,
@@ -132,8 +132,13 @@ const struct brig_dsl_row policy_pledge_stdio_answers[] = {
     WHY("glibc's fstat is newfstatat with an empty path; a filter cannot see the path, so the handler looks, and refuses others"),
     ROW(newfstatat, EMULATE(fstatat_empty_path)),
     ROW(fstatat64, EMULATE(fstatat_empty_path)),
-    WHY("stdio asks whether a stream is a terminal: to say so is part of tty, and without it none is"),
-    ROW(ioctl, DENY(ENOTTY), IN(cmd, TCGETS, TCGETS2, TIOCGWINSZ)),
+    WHY("stdio and shells ask whether a stream is a terminal: to say so is part of tty, and without it none is"),
+    ROW(ioctl, DENY(ENOTTY), IN(cmd, TCGETS, TCGETS2, TIOCGWINSZ, TIOCGPGRP, TIOCGSID)),
+    WHY("cp asks the file system to share blocks, and copies when it cannot"),
+    ROW(ioctl, DENY(EOPNOTSUPP), IN(cmd, FICLONE, FICLONERANGE)),
+    WHY("libnuma asks when it is loaded, and takes a kernel that does not have it for a machine with one node"),
+    ROW(get_mempolicy, DENY(ENOSYS)),
+    ROW(set_mempolicy, DENY(ENOSYS)),
     WHY("cat and cp try to move pages, and copy when they cannot; moved pages let others write into files (CVE-2022-0847)"),
     ROW(SET(page_moves), DENY(ENOSYS)),
     WHY("newer spellings of older calls: whoever tries them has the older one to fall back to"),
