@@ -5,7 +5,7 @@
 
 #include "bpf_dsl/lower.h"
 
-enum { RULES_BYTES = 4 << 20, FORM_BYTES = 8 << 20 };
+enum { RULES_BYTES = 4 << 20, FORM_BYTES = 16 << 20 };
 
 static _Alignas(16) unsigned char rules_memory[RULES_BYTES];
 static _Alignas(16) unsigned char form_memory[2][FORM_BYTES];

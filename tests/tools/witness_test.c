@@ -118,9 +118,9 @@ TEST(witness, spoiled_programs_are_found)
     enum { MUTANTS = 300 };
     static struct sock_filter spoiled[BPF_MAXINSNS];
     int found = 0;
-    for (int i = 0; i < MUTANTS; i++) {
+    for (uint32_t i = 0; i < random_policies(MUTANTS); i++) {
         struct random random;
-        struct random_shape shape = random_shape_of(&random, (uint64_t)i);
+        struct random_shape shape = random_shape_of(&random, i);
         shape.calls = 1 + shape.calls % 6;
         const struct compiled *compiled = program_compile(&random, &shape);
         struct prove_program good = program_of(compiled, i % 2);
@@ -131,13 +131,13 @@ TEST(witness, spoiled_programs_are_found)
             .program = bad, .rules = &compiled->rules, .rules_count = 1, .timeout_ms = TIMEOUT_MS};
         memcpy(spoiled, good.insns, good.insn_count * sizeof *spoiled);
         random_mutation(&random, spoiled, good.insn_count);
-        test_message("mutant %d", i);
+        test_message("mutant %u", i);
         enum prove_answer answer = prove_rules_run(&of_rules, &result);
         CHECK_EQ(answer, prove_run(&question, &result));
         found += answer == PROVE_FAILS;
     }
-    CHECK_GT(found, MUTANTS / 2);
-    CHECK_LT(found, MUTANTS);
+    CHECK_GT(found, random_policies(MUTANTS) / 2);
+    CHECK_LT(found, random_policies(MUTANTS));
 }
 
 #define LOAD(word) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 4 * (word))
