@@ -27,6 +27,7 @@ static const struct command rows[] = {
     {"brig compile --frmat=raw renderer", 2, {"'--frmat=raw' is not known"}},
     {"brig compile renderer --format", 2, {"option '--format' needs a value"}},
     {"brig compile -a vax renderer", 2, {"arch 'vax' is not known", "riscv64"}},
+    {"brig explain -a x86_64 -a amd64 renderer", 2, {"arch 'x86_64' is given twice"}},
     {"brig compile --kernel=six renderer", 2, {"'six' is not a kernel version"}},
     {"brig compile --kernel=' 6.1' renderer", 2, {"' 6.1' is not a kernel version"}},
     {"brig compile --kernel=99.1 renderer", 2, {"'99.1' is not a kernel version from 2.6 to 7.3"}},

@@ -180,13 +180,16 @@ static void make_getopt_tables(const struct tool_option *options, struct option 
 
 static int add_arch(const char *verb, const char *name, struct tool_arguments *arguments)
 {
-    if (arguments->arch_count == TOOL_ARCH_MAX) {
-        return tool_complain(verb, "more than %d arches", TOOL_ARCH_MAX);
-    }
-    if (!brig_dsl_arch_by_name(name, &arguments->arches[arguments->arch_count])) {
+    enum brig_dsl_arch arch;
+    if (!brig_dsl_arch_by_name(name, &arch)) {
         return tool_complain(verb, "arch '%s' is not known; known are x86_64, i386, aarch64, arm, riscv64", name);
     }
-    arguments->arch_count++;
+    for (int i = 0; i < arguments->arch_count; i++) {
+        if (arguments->arches[i] == arch) {
+            return tool_complain(verb, "arch '%s' is given twice", brig_dsl_arch_name(arch));
+        }
+    }
+    arguments->arches[arguments->arch_count++] = arch;
     return -1;
 }
 

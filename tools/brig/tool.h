@@ -38,7 +38,6 @@ extern const struct tool_verb tool_verbs[];
 // --- options ----------------------------------------------------------------------------------------------------------
 
 #define TOOL_OPTION_MAX 20
-#define TOOL_ARCH_MAX 8
 #define TOOL_GIVEN_MAX 64
 #define TOOL_CAPABILITY_MAX 64
 
@@ -101,7 +100,7 @@ struct tool_arguments {
         const char *value;
     } given[TOOL_GIVEN_MAX]; // every option, in order: for those that may be repeated
     int given_count;
-    enum brig_dsl_arch arches[TOOL_ARCH_MAX]; // every --arch, in order; the native one if none was given
+    enum brig_dsl_arch arches[BRIG_DSL_ARCH_COUNT]; // every --arch, in order; the native one if none was given
     int arch_count;
     bool has_arch;                                 // whether --arch was given
     const char *kernel;                            // of --kernel, or NULL
@@ -170,10 +169,10 @@ struct tool_request {
 struct tool_subject {
     const char *name;
     const struct brig_dsl_policy *policy; // of the first target; NULL for a raw program
-    struct brig_dsl_target targets[TOOL_ARCH_MAX];
-    struct brig_dsl_rules rules[TOOL_ARCH_MAX]; // of each target
-    size_t target_count;                        // 0 for a raw program
-    struct brig_dsl_program program;            // compiled, or as read (then without traps)
+    struct brig_dsl_target targets[BRIG_DSL_ARCH_COUNT];
+    struct brig_dsl_rules rules[BRIG_DSL_ARCH_COUNT]; // of each target
+    size_t target_count;                              // 0 for a raw program
+    struct brig_dsl_program program;                  // compiled, or as read (then without traps)
     struct import_policies imported;
     struct brig_policy_pledge_memory *pledge; // of a policy of promises
     void *memory;                             // of rules and program

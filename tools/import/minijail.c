@@ -135,6 +135,9 @@ static bool import_arches(struct import_memory *memory, const struct import_sour
     enum brig_dsl_arch native = brig_dsl_arch_native();
     size_t arch_count = options->arch_count == 0 ? 1 : options->arch_count;
     bool is_read = true;
+    if (arch_count > BRIG_DSL_ARCH_COUNT) {
+        return import_fail(reterr, (struct import_place){.file = source->name}, "an arch is asked for twice");
+    }
     for (size_t i = 0; i < arch_count && is_read; i++) {
         struct minijail *mj = import_alloc(memory, sizeof *mj);
         if (mj != NULL) {
