@@ -52,8 +52,9 @@ static bool read_errno_name(const struct import_json_reader *reader, const struc
     size_t bytes = strlen(name->text);
     bool is_errno = name->text[0] == 'E' && brig_dsl_constant_value(name->text, bytes, BRIG_DSL_X86_64, &value) == 0;
     if (!is_errno || value < 0 || value > ERRNO_MOST) {
-        return IMPORT_JSON_FAIL_NAME(reader, name, brig_dsl_closest_name(name->text, bytes, 'k'), "there is no errno '%s'",
-                                     name->text);
+        const char *closest = brig_dsl_closest_name(name->text, bytes, 'k');
+        bool is_help = closest != NULL && closest[0] == 'E';
+        return IMPORT_JSON_FAIL_NAME(reader, name, is_help ? closest : NULL, "there is no errno '%s'", name->text);
     }
     *ret_number = (uint64_t)value;
     return true;
