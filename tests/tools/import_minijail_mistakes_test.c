@@ -130,7 +130,7 @@ static const struct {
     {"a\rb: 1", MAIN "2: byte 0x0d"},
 };
 
-TEST(tools, minijail_mistakes_are_told)
+TEST(minijail, mistakes_are_told)
 {
     for (size_t i = 0; i < COUNT_OF(mistakes); i++) {
         struct import_policies policies;
@@ -146,7 +146,7 @@ TEST(tools, minijail_mistakes_are_told)
     }
 }
 
-TEST(tools, minijail_policies_name_no_files_without_a_reader)
+TEST(minijail, policies_name_no_files_without_a_reader)
 {
     static const char text[] = "@include ./base.policy";
     struct import_source source = {.name = "main.policy", .text = text, .text_bytes = sizeof text - 1};
@@ -173,7 +173,7 @@ static char *repeat(const char *entry, const char *more, size_t count)
     return text;
 }
 
-TEST(tools, minijail_policies_are_bounded)
+TEST(minijail, policies_are_bounded)
 {
     static const struct {
         const char *entry;
@@ -196,7 +196,7 @@ TEST(tools, minijail_policies_are_bounded)
     }
 }
 
-TEST(tools, minijail_warnings_are_told)
+TEST(minijail, warnings_are_told)
 {
     static const struct {
         const char *text;

@@ -197,7 +197,7 @@ static uint32_t decide(const char *text, enum brig_dsl_arch arch, const struct b
     return ret;
 }
 
-TEST(tools, minijail_policies_decide)
+TEST(minijail, policies_decide)
 {
     for (size_t i = 0; i < COUNT_OF(decisions); i++) {
         const struct decision *decision = &decisions[i];
@@ -210,7 +210,7 @@ TEST(tools, minijail_policies_decide)
     }
 }
 
-TEST(tools, minijail_policies_decide_what_is_no_call_of_the_arch)
+TEST(minijail, policies_decide_what_is_no_call_of_the_arch)
 {
     static const struct {
         const char *text;
@@ -236,7 +236,7 @@ TEST(tools, minijail_policies_decide_what_is_no_call_of_the_arch)
 
 // --- what else comes with a policy ------------------------------------------------------------------------------------
 
-TEST(tools, minijail_frequencies_are_a_profile)
+TEST(minijail, frequencies_are_a_profile)
 {
     static const struct {
         uint32_t nr;
@@ -276,28 +276,32 @@ static uint32_t run_chroot(const char *directive)
     return executed;
 }
 
-TEST(tools, minijail_frequencies_make_calls_fast)
+TEST(minijail, frequencies_make_calls_fast)
 {
     CHECK_LT(run_chroot("@frequency ./hot.frequency\n"), run_chroot(""));
 }
 
-TEST(tools, minijail_rows_say_where_they_are_from)
+TEST(minijail, rows_say_where_they_are_from)
 {
     struct import_policies policies;
     struct import_error error;
-    REQUIRE(import_text("\nclose: 1\n@include ./base.policy\n", BRIG_DSL_X86_64, &policies, &error));
+    REQUIRE(import_text("\nclose: arg0 == 1 || \\\n arg0 > 5\n@include ./base.policy\nopen: arg1 & O_RDONLY", BRIG_DSL_X86_64,
+                        &policies, &error));
     const struct brig_dsl_row *rows = policies.targets[0].policy->rows;
     CHECK_STR_EQ(policies.targets[0].policy->name, "dir/main.policy");
     CHECK_STR_EQ(rows[0].file, "dir/main.policy");
     CHECK_EQ(rows[0].line, 2);
-    CHECK_STR_EQ(rows[1].file, "dir/base.policy");
-    CHECK_EQ(rows[1].line, 1);
-    CHECK_STR_EQ(rows[2].file, "dir/deeper/more.policy");
-    CHECK_EQ(rows[3].kind, BRIG_DSL_ROW_END);
+    CHECK_EQ(rows[1].line, 3);
+    CHECK_STR_EQ(rows[2].file, "dir/base.policy");
+    CHECK_EQ(rows[2].line, 1);
+    CHECK_STR_EQ(rows[3].file, "dir/deeper/more.policy");
+    CHECK_EQ(rows[4].line, 5); // of a call for which no condition is left
+    CHECK_EQ(rows[4].action.verb, BRIG_DSL_KILL_PROCESS);
+    CHECK_EQ(rows[5].kind, BRIG_DSL_ROW_END);
     import_free(&policies);
 }
 
-TEST(tools, minijail_policies_serve_several_arches)
+TEST(minijail, policies_serve_several_arches)
 {
     static const char text[] = "open[arch=x86_64]: 1\nopenat: arg2 == O_DIRECTORY; trap\n";
     static const enum brig_dsl_arch arches[] = {BRIG_DSL_AARCH64, BRIG_DSL_X86_64};
@@ -320,7 +324,7 @@ TEST(tools, minijail_policies_serve_several_arches)
 
 #define IN_DIRECTORY(line) "d=$(mktemp -d) && cd $d && { " line "; }; status=$?; rm -r $d; exit $status"
 
-TEST(tools, minijail_policies_are_policies_on_the_command_line)
+TEST(minijail, policies_are_policies_on_the_command_line)
 {
     static const struct command rows[] = {
         {IN_DIRECTORY(

@@ -34,30 +34,39 @@ static bool add_filter(const struct minijail *mj, enum brig_dsl_call call, const
     struct brig_dsl_row row = {.kind = BRIG_DSL_ROW_CALL,
                                .call = call,
                                .action = filter->action.verb == BRIG_DSL_VERB_NONE ? mj->fallback : filter->action,
-                               .file = filter->place.file,
-                               .line = filter->place.line};
+                               .file = filter->place.file};
     for (size_t i = 0; i < filter->clauses.count; i++) {
         const struct minijail_clause *clause = &filter->clauses.items[i];
+        row.line = clause->line;
         import_add_row(rows, &row, clause->conditions, clause->condition_count);
         if (clause->condition_count == 0) {
             return true;
         }
     }
+    row.line = filter->place.line;
     if (filter->is_unconditional) {
         import_add_row(rows, &row, NULL, 0);
     }
     return filter->is_unconditional;
 }
 
-// Where no filter decides, the fallback does.
+// Where no filter decides, the fallback does. A call of which no filter is left has a row that says so, for whoever asks where it
+// is from.
 static void add_call(const struct minijail *mj, enum brig_dsl_call call, struct import_rows *rows)
 {
+    size_t count = rows->count;
+    const struct import_place *place = &mj->calls[call].place;
     for (const struct minijail_entry *entry = mj->calls[call].first; entry != NULL; entry = entry->next) {
         for (const struct minijail_filter *filter = entry->filters; filter != NULL; filter = filter->next) {
             if (add_filter(mj, call, filter, rows)) {
                 return;
             }
         }
+    }
+    if (rows->count == count) {
+        struct brig_dsl_row row = {
+            .kind = BRIG_DSL_ROW_CALL, .call = call, .action = mj->fallback, .file = place->file, .line = place->line};
+        import_add_row(rows, &row, NULL, 0);
     }
 }
 

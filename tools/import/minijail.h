@@ -50,6 +50,7 @@ struct minijail_file {
 struct minijail_clause {
     const struct brig_dsl_condition *conditions;
     size_t condition_count; // 0: always
+    int line;               // where it starts
 };
 
 // One of which must hold.

@@ -149,7 +149,7 @@ static bool make_condition(struct minijail *mj, const struct clause *clause, siz
 static void read_clause(struct minijail *mj, struct minijail_clauses *clauses, bool is_skipped)
 {
     struct clause clause = {.never = false};
-    struct minijail_clause made = {.condition_count = 0};
+    struct minijail_clause made = {.line = mj->file->token.place.line};
     do {
         read_condition(mj, &clause, is_skipped);
     } while (minijail_accept(mj, "&&"));
