@@ -2,7 +2,8 @@
 //
 // The PI operations are the hardest part of the futex code and were the source of CVE-2014-3153 (Towelroot). A kernel without them
 // answers ENOSYS, libc then says ENOTSUP to who asks for a PI mutex; a trap would be wrong, since mutexes are also locked with
-// signals blocked.
+// signals blocked. The flags are spelled out because FUTEX_CMD_MASK grows: the kernel's of today also takes away flags that nobody
+// here has looked at (FUTEX_ROBUST_UNLOCK).
 #include "bpf_dsl/words.h"
 #include "policies/policies.h"
 
