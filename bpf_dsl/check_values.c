@@ -103,6 +103,31 @@ static uint32_t evaluate(const struct value *value, uint32_t masked)
     return masked;
 }
 
+// Whether the low bits of a value depend on the low bits of its word only.
+static bool goes_upwards(const struct value *value)
+{
+    for (uint32_t i = 0; i < value->count; i++) {
+        const struct value_op *op = &value->ops[i];
+        if (op->op == BPF_DIV || op->op == BPF_RSH || (op->op == BPF_LSH && op->is_left != 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// The bits of the word that an operation leaves any trace of: the fewer there are, the less is halved.
+static uint32_t bits_kept(const struct value *value, struct value_op op)
+{
+    bool is_first = value->count == 0 && op.is_left == 0;
+    if (op.op == BPF_AND && op.k != 0 && (op.k & (op.k + 1)) == 0 && goes_upwards(value)) {
+        return op.k;
+    }
+    if (is_first && (op.op == BPF_LSH || op.op == BPF_RSH)) {
+        return op.op == BPF_LSH ? ALL >> (op.k & 31) : ALL << (op.k & 31);
+    }
+    return ALL;
+}
+
 static uint32_t with_op(struct check_values *values, const struct value *before, struct value_op op)
 {
     struct value value = *before;
@@ -112,6 +137,7 @@ static uint32_t with_op(struct check_values *values, const struct value *before,
     if (value.kind == VALUE_UNKNOWN || (value.count == VALUE_OPS && op.op != BPF_AND) || value.count > VALUE_OPS) {
         return DSL_INTERN_NONE;
     }
+    value.mask &= bits_kept(&value, op);
     if (op.op == BPF_AND && value.count == 0) {
         value.mask &= op.k;
     } else if (value.count < VALUE_OPS) {

@@ -8,11 +8,12 @@
 
 #include "bpf_dsl/check_programs.h"
 #include "bpf_dsl/measure.h"
+#include "bpf_dsl/program.h"
 #include "tests/bpf_dsl/random_filter.h"
 #include "tests/bpf_dsl/random_insns.h"
 #include "tests/shim/test.h"
 
-enum { CALLS = 400 };
+enum { CALLS = 400, LENGTH = 64 };
 
 static struct brig_dsl_arena arena;
 static unsigned char *memory;
@@ -108,4 +109,105 @@ TEST(optimize, the_best_stays_as_it_is)
         test_message("seed %llu", (unsigned long long)seed);
         CHECK_LE(twice.insn_count, once.insn_count);
     }
+}
+
+// Programs by hand, each with something that compilers do or that the kernel allows, and what is left of it at most.
+TEST(optimize, what_compilers_do)
+{
+    static const struct {
+        const char *what;
+        uint32_t most;
+        bool is_checked;
+        const char *text;
+    } rows[] = {
+        {"a bitmap of numbers becomes ranges", 8, true,
+         "ld nr\n sub #10\n jgt #31, no\n tax\n ld #1\n lsh x\n jset #0x0000ffff, yes, no\nyes: ret ALLOW\nno: ret ERRNO(1)\n"},
+        {"a table in a constant", 8, true,
+         "ld args[0].lo\n jgt #31, no\n tax\n ld #0xff\n rsh x\n and #1\n jeq #1, yes, no\nyes: ret ALLOW\nno: ret ERRNO(1)\n"},
+        {"a bias", 6, true, "ld nr\n add #5\n jge #15, no\n jge #10, yes, no\nyes: ret ALLOW\nno: ret ERRNO(1)\n"},
+        {"the same word again and again", 4, true,
+         "ld nr\n jeq #1, a\n ret ERRNO(1)\na: ld nr\n jeq #2, bad\n ld nr\n jgt #0, yes\nbad: ret KILL_PROCESS\nyes: ret ALLOW\n"},
+        {"through cells and X", 4, true,
+         "ld nr\n st M[3]\n ldx M[3]\n ld #7\n st M[0]\n txa\n ldx M[0]\n jeq x, yes, no\nyes: ret ALLOW\nno: ret ERRNO(1)\n"},
+        {"two words together", 9, false,
+         "ld args[0].lo\n tax\n ld args[1].lo\n add x\n jeq #9, yes, no\nyes: ret ALLOW\nno: ret ERRNO(1)\n"},
+        {"which of two words is bigger", 9, true,
+         "ld args[0].lo\n tax\n ld args[1].lo\n jgt x, yes, no\nyes: ret ALLOW\nno: ret ERRNO(1)\n"},
+        {"a division by a word that may be 0", 12, true, "ldx #0\n ld args[0].lo\n div x\n ret a\n"},
+        {"the length", 1, true, "ld len\n jeq #64, yes, no\nyes: ret ALLOW\nno: ret ERRNO(1)\n"},
+        {"a computed action of few values", 12, true, "ld nr\n and #3\n or #0x50000\n ret a\n"},
+        {"a computed action of many values", 2, true, "ld args[0].lo\n ret a\n"},
+        {"nothing reaches the end", 2, true,
+         "ld nr\n ja end\n ret ALLOW\n ret KILL_PROCESS\nend: jeq #1, yes, yes\nyes: ret ERRNO(5)\n"},
+        {"a shift by more than 31 counts modulo 32", 6, true,
+         "ld nr\n ldx #33\n lsh x\n jeq #8, yes, no\nyes: ret ALLOW\nno: ret ERRNO(1)\n"},
+    };
+    static struct sock_filter insns[BPF_MAXINSNS];
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        size_t count = 0;
+        struct random random = random_of_seed(i + 1);
+        struct brig_error error = {.code = BRIG_OK};
+        struct brig_dsl_text text = {rows[i].text, strlen(rows[i].text)};
+        enum brig_code code = brig_dsl_assemble(text, BRIG_DSL_X86_64, insns, &count, &error);
+        test_message("%s: %s, line %d", rows[i].what, brig_code_name(code), error.line);
+        REQUIRE(code == BRIG_OK);
+        struct brig_dsl_optimized optimized = optimize(insns, (uint32_t)count);
+        REQUIRE(optimized.insns != NULL);
+        CHECK_LE(optimized.insn_count, rows[i].most);
+        CHECK(optimized.is_checked || !rows[i].is_checked);
+        check_promises(insns, (uint32_t)count, &optimized, &random);
+    }
+}
+
+TEST(optimize, refusals)
+{
+    static const struct sock_filter bad[] = {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 0}};
+    static const struct sock_filter good[] = {{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
+    static _Alignas(16) unsigned char little[256];
+    struct brig_dsl_options options = BRIG_DSL_OPTIONS_DEFAULT;
+    struct brig_dsl_optimized optimized = {.insns = NULL};
+    struct brig_error error = {.code = BRIG_OK};
+    struct brig_dsl_arena small;
+    brig_dsl_arena_init(&small, little, sizeof little);
+    CHECK_EQ(brig_dsl_optimize(&(struct brig_dsl_filter){bad, 1}, &options, &small, &optimized, &error), BRIG_BAD_PROGRAM);
+    CHECK_EQ(brig_dsl_optimize(&(struct brig_dsl_filter){good, 1}, &options, &small, &optimized, &error), BRIG_OUT_OF_ARENA);
+    CHECK_EQ(error.code, BRIG_OUT_OF_ARENA);
+    CHECK(optimized.insns == NULL);
+    brig_dsl_arena_end(&small);
+}
+
+// The check itself: a program with one change is told from the one that it was.
+TEST(optimize, the_check_finds_what_was_changed)
+{
+    static struct sock_filter insns[LENGTH];
+    static struct sock_filter changed[LENGTH];
+    uint32_t different = 0;
+    uint32_t found = 0;
+    for (uint64_t seed = 1; seed <= 2000; seed++) {
+        struct random random = random_of_seed(seed);
+        uint32_t count = random_filter(&random, insns, 16 + random_below(&random, 30));
+        memcpy(changed, insns, count * sizeof *insns);
+        random_mutate(&random, changed, count);
+        if (brig_dsl_validate(changed, count, NULL) != BRIG_OK) {
+            continue;
+        }
+        const struct dsl_code before = {insns, count};
+        const struct dsl_code after = {changed, count};
+        uint32_t nr;
+        memory = memory == NULL ? malloc(BRIG_DSL_OPTIMIZE_ARENA_BYTES) : memory;
+        brig_dsl_arena_init(&arena, memory, BRIG_DSL_OPTIMIZE_ARENA_BYTES);
+        enum dsl_checked checked = dsl_check_programs(&before, 1, &after, &arena, &nr);
+        bool differs = false;
+        for (int i = 0; i < CALLS && !differs; i++) {
+            struct brig_dsl_data data = random_filter_call(&random, insns, count);
+            differs = run(insns, count, &data) != run(changed, count, &data);
+        }
+        test_message("seed %llu", (unsigned long long)seed);
+        CHECK(!differs || checked != DSL_CHECKED_EQUAL);
+        different += differs;
+        found += checked == DSL_CHECKED_DIFFERENT;
+    }
+    test_message("%u different, %u found", different, found);
+    CHECK_GT(different, 100);
+    CHECK_GT(found, 100);
 }

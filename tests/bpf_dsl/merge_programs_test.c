@@ -1,0 +1,150 @@
+// Stacks of programs merged into one: what the kernel makes of what they return, for every pair of actions and for random stacks.
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf_dsl/optimize.h"
+#include "bpf_dsl/program.h"
+#include "tests/bpf_dsl/random_filter.h"
+#include "tests/shim/test.h"
+
+enum { CALLS = 300, MOST = 5, LENGTH = 120 };
+
+static struct brig_dsl_arena arena;
+static unsigned char *memory;
+
+static enum brig_code merge(const struct brig_dsl_filter *filters, size_t count, struct brig_dsl_optimized *ret_merged,
+                            struct brig_error *reterr)
+{
+    struct brig_dsl_options options = BRIG_DSL_OPTIONS_DEFAULT;
+    memory = memory == NULL ? malloc(BRIG_DSL_OPTIMIZE_ARENA_BYTES) : memory;
+    brig_dsl_arena_init(&arena, memory, BRIG_DSL_OPTIMIZE_ARENA_BYTES);
+    return brig_dsl_merge(filters, count, &options, &arena, ret_merged, reterr);
+}
+
+// kernel/seccomp.c:seccomp_run_filters, word for word.
+static uint32_t run_stack(const struct brig_dsl_filter *filters, size_t count, const struct brig_dsl_data *data)
+{
+    uint32_t ret = SECCOMP_RET_ALLOW;
+    for (size_t i = count; i-- > 0;) {
+        uint32_t cur_ret = brig_dsl_interpret(filters[i].insns, filters[i].insn_count, data, NULL).ret;
+        if ((int32_t)(cur_ret & SECCOMP_RET_ACTION_FULL) < (int32_t)(ret & SECCOMP_RET_ACTION_FULL)) {
+            ret = cur_ret;
+        }
+    }
+    return ret;
+}
+
+TEST(merge_programs, every_pair_of_actions)
+{
+    static const uint32_t actions[] = {
+        SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_KILL_THREAD, SECCOMP_RET_TRAP,  SECCOMP_RET_ERRNO, SECCOMP_RET_USER_NOTIF,
+        SECCOMP_RET_TRACE,        SECCOMP_RET_LOG,         SECCOMP_RET_ALLOW, 0x12340000,        0xffff0000};
+    for (size_t i = 0; i < COUNT_OF(actions); i++) {
+        for (size_t j = 0; j < COUNT_OF(actions); j++) {
+            // The lower one decides about number 7 only, the upper one about everything else.
+            struct sock_filter first[] = {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 0},
+                                          {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 7},
+                                          {BPF_RET | BPF_K, 0, 0, actions[i] | 1},
+                                          {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
+            struct sock_filter last[] = {{BPF_RET | BPF_K, 0, 0, actions[j] | 2}};
+            const struct brig_dsl_filter filters[] = {{first, COUNT_OF(first)}, {last, COUNT_OF(last)}};
+            struct brig_dsl_optimized merged = {.insns = NULL};
+            struct brig_error error;
+            test_message("first %08x, last %08x", actions[i], actions[j]);
+            REQUIRE(merge(filters, 2, &merged, &error) == BRIG_OK);
+            CHECK(merged.is_checked);
+            CHECK(!merged.is_input);
+            for (uint32_t nr = 6; nr <= 7; nr++) {
+                struct brig_dsl_data data = {.nr = nr, .audit_arch = AUDIT_ARCH_X86_64};
+                CHECK_EQ(brig_dsl_interpret(merged.insns, merged.insn_count, &data, NULL).ret, run_stack(filters, 2, &data));
+            }
+        }
+    }
+}
+
+TEST(merge_programs, random_stacks_return_what_the_kernel_makes_of_them)
+{
+    static struct sock_filter insns[MOST][LENGTH];
+    uint32_t merged_count = 0;
+    uint32_t checked = 0;
+    for (uint64_t seed = 1; seed <= 250; seed++) {
+        struct random random = random_of_seed(seed);
+        struct brig_dsl_filter filters[MOST];
+        size_t count = 2 + random_below(&random, MOST - 1);
+        struct brig_dsl_optimized merged = {.insns = NULL};
+        struct brig_error error = {.code = BRIG_OK};
+        for (size_t i = 0; i < count; i++) {
+            filters[i].insns = insns[i];
+            filters[i].insn_count = random_filter(&random, insns[i], 16 + random_below(&random, 20));
+        }
+        test_message("seed %llu", (unsigned long long)seed);
+        enum brig_code code = merge(filters, count, &merged, &error);
+        CHECK(code == BRIG_OK || code == BRIG_PROGRAM_TOO_BIG);
+        for (int i = 0; code == BRIG_OK && i < CALLS; i++) {
+            const struct brig_dsl_filter *about = &filters[random_below(&random, (uint32_t)count)];
+            struct brig_dsl_data data = random_filter_call(&random, about->insns, (uint32_t)about->insn_count);
+            CHECK_EQ(brig_dsl_interpret(merged.insns, merged.insn_count, &data, NULL).ret, run_stack(filters, count, &data));
+        }
+        merged_count += code == BRIG_OK;
+        checked += code == BRIG_OK && merged.is_checked;
+    }
+    test_message("%u merged, %u checked", merged_count, checked);
+    CHECK_GT(merged_count, 200);
+    CHECK_GT(checked, 60);
+}
+
+TEST(merge_programs, what_all_allow_stays_in_the_bitmap)
+{
+    // Numbers 1 and 2, and 2 and 3, in the two ways in which programs are mostly written.
+    static const struct sock_filter first[] = {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 0},
+                                               {BPF_JMP | BPF_JEQ | BPF_K, 1, 0, 1},
+                                               {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 2},
+                                               {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
+                                               {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | 1}};
+    static const struct sock_filter last[] = {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 0},
+                                              {BPF_JMP | BPF_JGE | BPF_K, 0, 2, 2},
+                                              {BPF_JMP | BPF_JGT | BPF_K, 1, 0, 3},
+                                              {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
+                                              {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_KILL_PROCESS}};
+    const struct brig_dsl_filter filters[] = {{first, COUNT_OF(first)}, {last, COUNT_OF(last)}};
+    struct brig_dsl_optimized merged = {.insns = NULL};
+    struct brig_error error;
+    REQUIRE(merge(filters, 2, &merged, &error) == BRIG_OK);
+    for (uint32_t nr = 0; nr < 6; nr++) {
+        test_message("number %u", nr);
+        CHECK_EQ(brig_dsl_is_cached_allow(merged.insns, merged.insn_count, AUDIT_ARCH_X86_64, nr), nr == 2);
+    }
+}
+
+TEST(merge_programs, refusals)
+{
+    static const struct sock_filter allow[] = {{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
+    static const struct sock_filter computed[] = {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 16}, {BPF_RET | BPF_A, 0, 0, 0}};
+    static const struct sock_filter bad[] = {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 0}};
+    static struct brig_dsl_filter many[65];
+    const struct brig_dsl_filter with_computed[] = {{allow, 1}, {computed, 2}};
+    const struct brig_dsl_filter with_bad[] = {{allow, 1}, {bad, 1}};
+    const struct {
+        const char *what;
+        const struct brig_dsl_filter *filters;
+        size_t count;
+        enum brig_code code;
+        int64_t detail;
+    } rows[] = {
+        {"none", with_bad, 0, BRIG_BAD_ARGUMENT, 0},
+        {"too many", many, COUNT_OF(many), BRIG_BAD_ARGUMENT, COUNT_OF(many)},
+        {"a computed value", with_computed, 2, BRIG_BAD_ARGUMENT, 1},
+        {"a program that the kernel would refuse", with_bad, 2, BRIG_BAD_PROGRAM, 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct brig_dsl_optimized merged = {.insns = NULL};
+        struct brig_error error = {.code = BRIG_OK};
+        test_message("%s", rows[i].what);
+        CHECK_EQ(merge(rows[i].filters, rows[i].count, &merged, &error), rows[i].code);
+        CHECK_EQ(error.code, rows[i].code);
+        CHECK_EQ(error.detail, rows[i].detail);
+        CHECK(merged.insns == NULL);
+    }
+}
