@@ -2,14 +2,18 @@
 //
 // Takes: a policy, and who has a program of it. Gives: the least and the median time of each, everything included: Brig from rows
 // to a checked program (for raw programs: from the program to a checked one; for files of policies, from text to rows beside it),
-// libseccomp from seccomp_init over its rules to the exported program. Guarantees: every round has each of them once. Weakness:
-// libseccomp gets numbers where Brig looks up names.
+// libseccomp from seccomp_init over its rules to the exported program. Guarantees: every round has each of them, several times in a
+// row where that is quick, so that the least is with warm caches and the median is not only that. Weakness: libseccomp gets numbers
+// where Brig may have to look up names.
 #include <stdlib.h>
 
 #include "tools/benchmarks/compiler/compiler.h"
 
-enum { ROUNDS = 25, FEW_ROUNDS = 5 };
-#define SLOW_NS 20e6 // a round that takes longer is not done often
+enum { ROUNDS = 25, FEW_ROUNDS = 5, IN_A_ROW = 4, TIMES_MAX = ROUNDS * IN_A_ROW };
+
+// A round in which each compiles once may take so long and be done often, or several times in a row.
+#define SLOW_NS 20e6
+#define QUICK_NS 4e6
 
 struct runner {
     const struct race *race;
@@ -17,100 +21,120 @@ struct runner {
     struct bench_code scratch;
 };
 
-static void run_brig(void *data, uint32_t iterations)
+static void run_brig(void *data)
 {
     struct runner *runner = data;
     static struct bench_result again;
-    for (uint32_t i = 0; i < iterations; i++) {
-        if (!bench_brig_compile(runner->race->subject, runner->race->options, &again)) {
-            bench_fail(runner->table, "%s: %s", runner->race->subject->name, again.why_not);
-        }
+    if (!bench_brig_compile(runner->race->subject, runner->race->options, &again)) {
+        bench_fail(runner->table, "%s: %s", runner->race->subject->name, again.why_not);
     }
 }
 
-static void run_import(void *data, uint32_t iterations)
+static void run_import(void *data)
 {
     struct runner *runner = data;
-    const struct bench_subject *subject = runner->race->subject;
-    for (uint32_t i = 0; i < iterations; i++) {
-        struct import_policies policies;
-        struct import_error error;
-        if (!bench_import(subject, &policies, &error)) {
-            bench_fail(runner->table, "%s: cannot be imported again", subject->name);
-            continue;
-        }
+    struct import_policies policies;
+    struct import_error error;
+    if (bench_import(runner->race->subject, &policies, &error)) {
         import_free(&policies);
+    } else {
+        bench_fail(runner->table, "%s: cannot be imported again", runner->race->subject->name);
     }
 }
 
-static void run_peer(struct runner *runner, uint32_t iterations, uint32_t level)
+static void run_peer(struct runner *runner, uint32_t level)
 {
     char why_not[BENCH_TEXT_BYTES];
-    for (uint32_t i = 0; i < iterations; i++) {
-        if (!peer_compile(runner->race->peer_rules, level, &runner->scratch, why_not)) {
-            bench_fail(runner->table, "%s: %s", runner->race->subject->name, why_not);
-        }
+    if (!peer_compile(runner->race->peer_rules, level, &runner->scratch, why_not)) {
+        bench_fail(runner->table, "%s: %s", runner->race->subject->name, why_not);
     }
 }
 
-static void run_level_1(void *data, uint32_t iterations)
+static void run_level_1(void *data)
 {
-    run_peer(data, iterations, 1);
+    run_peer(data, 1);
 }
 
-static void run_level_2(void *data, uint32_t iterations)
+static void run_level_2(void *data)
 {
-    run_peer(data, iterations, 2);
+    run_peer(data, 2);
 }
 
-static struct bench_time time_of(const struct bench_row *row)
-{
-    return (struct bench_time){row->ns / 1e3, row->median_ns / 1e3};
-}
+// --- turns ------------------------------------------------------------------------------------------------------------
 
-// Who runs, and where the times go.
-struct field {
-    struct bench_case cases[BENCH_COMPILER_COUNT];
-    struct bench_time *times[BENCH_COMPILER_COUNT];
+struct entrant {
+    void (*run)(void *data);
+    struct bench_time *result;
+    double ns[TIMES_MAX];
     size_t count;
 };
 
-static void enter(struct field *field, struct bench_time *time, void (*run)(void *data, uint32_t iterations), struct runner *runner)
+struct field {
+    struct entrant entrants[BENCH_COMPILER_COUNT];
+    size_t count;
+    struct runner *runner;
+};
+
+static void enter(struct field *field, void (*run)(void *data), struct bench_time *result)
 {
-    field->times[field->count] = time;
-    field->cases[field->count++] = (struct bench_case){runner->race->subject->name, NULL, run, runner};
+    struct entrant *entrant = &field->entrants[field->count++];
+    entrant->run = run;
+    entrant->result = result;
+    entrant->count = 0;
 }
 
-// Returns: nanoseconds of one round.
-static double measure(const struct field *field, uint32_t rounds)
+// Returns: how long the round took.
+static double run_round(struct field *field, uint32_t in_a_row)
 {
-    static struct bench_table table;
-    double round_ns = 0;
-    table.row_count = 0;
-    bench_measure(&table, field->cases, field->count, &(struct bench_plan){.rounds = rounds, .iterations = 1});
-    for (size_t i = 0; i < field->count && i < table.row_count; i++) {
-        *field->times[i] = time_of(&table.rows[i]);
-        round_ns += table.rows[i].ns;
+    const uint64_t round_ns = bench_now_ns();
+    for (size_t i = 0; i < field->count; i++) {
+        struct entrant *entrant = &field->entrants[i];
+        for (uint32_t j = 0; j < in_a_row && entrant->count < TIMES_MAX; j++) {
+            const uint64_t start_ns = bench_now_ns();
+            entrant->run(field->runner);
+            entrant->ns[entrant->count++] = (double)(bench_now_ns() - start_ns);
+        }
     }
-    return round_ns;
+    return (double)(bench_now_ns() - round_ns);
 }
+
+static int compare_times(const void *left, const void *right)
+{
+    const double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+static void keep_time(struct entrant *entrant)
+{
+    qsort(entrant->ns, entrant->count, sizeof entrant->ns[0], compare_times);
+    *entrant->result = (struct bench_time){entrant->ns[0] / 1e3, entrant->ns[entrant->count / 2] / 1e3};
+}
+
+// --- entry ------------------------------------------------------------------------------------------------------------
 
 void bench_race(const struct race *race, struct bench_result results[BENCH_COMPILER_COUNT], struct bench_table *table)
 {
     static struct runner runner;
-    struct field field = {.count = 0};
+    static struct field field;
     runner.race = race;
     runner.table = table;
-    enter(&field, &results[BENCH_BRIG].compile_us, run_brig, &runner);
+    field.runner = &runner;
+    field.count = 0;
+    enter(&field, run_brig, &results[BENCH_BRIG].compile_us);
     if (race->subject->import) {
-        enter(&field, &results[BENCH_BRIG].parse_us, run_import, &runner);
+        enter(&field, run_import, &results[BENCH_BRIG].parse_us);
     }
     if (bench_is_peer(&results[BENCH_LIBSECCOMP_1])) {
-        enter(&field, &results[BENCH_LIBSECCOMP_1].compile_us, run_level_1, &runner);
+        enter(&field, run_level_1, &results[BENCH_LIBSECCOMP_1].compile_us);
     }
     if (bench_is_peer(&results[BENCH_LIBSECCOMP_2])) {
-        enter(&field, &results[BENCH_LIBSECCOMP_2].compile_us, run_level_2, &runner);
+        enter(&field, run_level_2, &results[BENCH_LIBSECCOMP_2].compile_us);
     }
-    // One round first, to see how many more there can be.
-    measure(&field, measure(&field, 1) < SLOW_NS ? ROUNDS : FEW_ROUNDS);
+    const double first_ns = run_round(&field, 1); // says how many more there can be
+    for (uint32_t round = 1; round < (first_ns < SLOW_NS ? ROUNDS : FEW_ROUNDS); round++) {
+        run_round(&field, first_ns < QUICK_NS ? IN_A_ROW : 1);
+    }
+    for (size_t i = 0; i < field.count; i++) {
+        keep_time(&field.entrants[i]);
+    }
 }
