@@ -1,8 +1,8 @@
-// What libc calls with SIGSYS blocked, found by watching it, must not trap under the renderer policy: the kernel would kill without
-// a report.
+// What libc calls with SIGSYS blocked, found by watching it, must not trap under the renderer policy, nor under promises that cover
+// it: the kernel would kill without a report.
 //
 // Runs the stress program without a sandbox under ptrace, on every libc of this build. Each call that is made while the calling
-// thread blocks SIGSYS is decided by the policy, arguments included.
+// thread blocks SIGSYS is decided by the policies, arguments included.
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -22,8 +22,10 @@
 #define OPTIONS (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL)
 #define STOP_SYSCALL (SIGTRAP | 0x80)
 
+enum { RENDERER, PROMISES, POLICIES };
+
 struct watch {
-    struct decided_policy policy;
+    struct decided_policy policies[POLICIES];
     unsigned blocked_calls; // that were decided
 };
 
@@ -43,18 +45,25 @@ static bool blocks_sigsys(pid_t tid)
     return mask & UINT64_C(1) << (SIGSYS - 1);
 }
 
-static void judge(struct watch *watch, const struct __ptrace_syscall_info *info)
+static void judge(const struct decided_policy *policy, const struct brig_dsl_data *data)
+{
+    char text[80];
+    decide(policy, data, text, sizeof text);
+    if (strcmp(text, "CRASH") == 0 || strncmp(text, "REPORT", 6) == 0 || strncmp(text, "EMULATE", 7) == 0) {
+        const char *name = brig_dsl_call_name(brig_dsl_call_by_nr(data->nr, policy->arch));
+        test_fail(__FILE__, __LINE__, "%s(%#" PRIx64 ", %#" PRIx64 ", %#" PRIx64 ") is called with SIGSYS blocked: %s by %s",
+                  name ? name : "?", data->args[0], data->args[1], data->args[2], text, policy->policy->name);
+    }
+}
+
+static void judge_call(struct watch *watch, const struct __ptrace_syscall_info *info)
 {
     struct brig_dsl_data data = {.nr = (uint32_t)info->entry.nr, .audit_arch = info->arch, .ip = info->instruction_pointer};
-    char text[80];
     memcpy(data.args, info->entry.args, sizeof data.args);
-    decide(&watch->policy, &data, text, sizeof text);
-    watch->blocked_calls++;
-    if (strcmp(text, "CRASH") == 0 || strncmp(text, "REPORT", 6) == 0 || strncmp(text, "EMULATE", 7) == 0) {
-        const char *name = brig_dsl_call_name(brig_dsl_call_by_nr(data.nr, watch->policy.arch));
-        test_fail(__FILE__, __LINE__, "%s(%#" PRIx64 ", %#" PRIx64 ", %#" PRIx64 ") is called with SIGSYS blocked: %s",
-                  name ? name : "?", data.args[0], data.args[1], data.args[2], text);
+    for (size_t i = 0; i < POLICIES; i++) {
+        judge(&watch->policies[i], &data);
     }
+    watch->blocked_calls++;
 }
 
 // Returns: the signal to hand on.
@@ -65,7 +74,7 @@ static int handle_stop(struct watch *watch, pid_t tid, int status)
     if (signal == STOP_SYSCALL) {
         long bytes = ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof info, &info);
         if (bytes > 0 && info.op == PTRACE_SYSCALL_INFO_ENTRY && blocks_sigsys(tid)) {
-            judge(watch, &info);
+            judge_call(watch, &info);
         }
         return 0;
     }
@@ -98,6 +107,16 @@ __attribute__((noreturn)) static void be_watched(const char *path, const char *m
     _exit(127);
 }
 
+// `stdio` covers all that the modes do but to start processes.
+static bool start_policies(struct watch *watch, pid_t pid)
+{
+    static struct brig_policy_pledge_memory memory;
+    const struct brig_dsl_policy *promises;
+    return CHECK(brig_policy_pledge("stdio proc", &memory, &promises, NULL) == BRIG_OK) &&
+           decide_start(&brig_policy_renderer, brig_dsl_arch_native(), pid, &watch->policies[RENDERER]) &&
+           decide_start(promises, brig_dsl_arch_native(), pid, &watch->policies[PROMISES]);
+}
+
 // Returns: how many calls were made with SIGSYS blocked.
 static unsigned watch_mode(const char *path, const char *mode)
 {
@@ -109,11 +128,11 @@ static unsigned watch_mode(const char *path, const char *mode)
         be_watched(path, mode);
     }
     if (CHECK(pid > 0) && CHECK_EQ(waitpid(pid, &status, __WALL), pid) && CHECK(WIFSTOPPED(status)) &&
-        CHECK_EQ(ptrace(PTRACE_SETOPTIONS, pid, NULL, OPTIONS), 0) &&
-        CHECK(decide_start(&brig_policy_renderer, brig_dsl_arch_native(), pid, &watch.policy))) {
+        CHECK_EQ(ptrace(PTRACE_SETOPTIONS, pid, NULL, OPTIONS), 0) && CHECK(start_policies(&watch, pid))) {
         ptrace(PTRACE_SYSCALL, pid, NULL, 0);
         follow(&watch, pid);
-        decide_end(&watch.policy);
+        decide_end(&watch.policies[RENDERER]);
+        decide_end(&watch.policies[PROMISES]);
     }
     test_message("%s", "");
     return watch.blocked_calls;
