@@ -54,13 +54,15 @@ static void free_graph(struct graph *graph)
 
 // --- who comes where --------------------------------------------------------------------------------------------------
 
-// Which calls of `node` have a number in `run`.
+// Which calls of `node` have a number in `run`, on any of its arches.
 static void take_calls(const struct graph_node *node, const struct brig_dsl_node_run *run, uint64_t *calls)
 {
-    for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT && node->arch != GRAPH_ARCH_MIXED; call++) {
-        int32_t nr = brig_dsl_call_nr((enum brig_dsl_call)call, (enum brig_dsl_arch)node->arch);
-        if (graph_has_call(node, call) && nr >= 0 && ((uint32_t)nr & node->mask) >= run->first &&
-            ((uint32_t)nr & node->mask) <= run->last) {
+    for (int i = 0; i < BRIG_SYS_COUNT * BRIG_DSL_ARCH_COUNT; i++) {
+        int call = i / BRIG_DSL_ARCH_COUNT;
+        int arch = i % BRIG_DSL_ARCH_COUNT;
+        int32_t nr = brig_dsl_call_nr((enum brig_dsl_call)call, (enum brig_dsl_arch)arch);
+        uint32_t value = (uint32_t)nr & node->mask;
+        if (nr >= 0 && graph_has_arch(node, arch) && graph_has_call(node, call) && value >= run->first && value <= run->last) {
             calls[call / 64] |= (uint64_t)1 << (call % 64);
         }
     }
@@ -70,18 +72,15 @@ static void go_along(struct graph *graph, const struct graph_node *node, const s
 {
     struct graph_node *child = &graph->nodes[run->target];
     enum brig_dsl_arch arch;
-    int child_arch = node->arch;
     uint64_t calls[GRAPH_CALL_WORDS] = {0};
-    if (node->word.kind == BRIG_DSL_WORD_ARCH && run->first == run->last && brig_dsl_arch_by_audit((uint32_t)run->first, &arch)) {
-        child_arch = (int)arch;
-    }
+    bool is_arch =
+        node->word.kind == BRIG_DSL_WORD_ARCH && run->first == run->last && brig_dsl_arch_by_audit((uint32_t)run->first, &arch);
+    child->arches |= is_arch ? 1u << arch : node->arches;
     if (node->word.kind == BRIG_DSL_WORD_NR) {
         take_calls(node, run, calls);
     } else {
         memcpy(calls, node->calls, sizeof calls);
     }
-    child->arch = !child->is_reached || child->arch == child_arch ? child_arch : GRAPH_ARCH_MIXED;
-    child->is_reached = true;
     for (size_t i = 0; i < GRAPH_CALL_WORDS; i++) {
         child->calls[i] |= calls[i];
     }
@@ -90,12 +89,11 @@ static void go_along(struct graph *graph, const struct graph_node *node, const s
 static void find_comers(struct graph *graph, enum brig_dsl_arch arch)
 {
     struct graph_node *root = &graph->nodes[graph->root];
-    root->is_reached = true;
-    root->arch = (int)arch;
+    root->arches = 1u << arch;
     memset(root->calls, 0xff, sizeof root->calls);
     for (size_t id = graph->node_count; id-- > 0;) {
         struct graph_node *node = &graph->nodes[id];
-        for (uint32_t i = 0; node->is_reached && i < node->run_count; i++) {
+        for (uint32_t i = 0; node->arches != 0 && i < node->run_count; i++) {
             go_along(graph, node, &node->runs[i]);
         }
     }

@@ -5,7 +5,7 @@
 #include "bpf_dsl/stages.h"
 #include "tools/brig/tool.h"
 
-enum { GRAPH_CALL_WORDS = (BRIG_SYS_COUNT + 63) / 64, GRAPH_ARCH_MIXED = -1 };
+enum { GRAPH_CALL_WORDS = (BRIG_SYS_COUNT + 63) / 64 };
 
 // A decision, and who comes to it.
 struct graph_node {
@@ -17,8 +17,7 @@ struct graph_node {
     uint32_t value;
     uint32_t run_count;
     struct brig_dsl_node_run *runs;
-    bool is_reached;
-    int arch;                         // enum brig_dsl_arch of the calls that come here, or GRAPH_ARCH_MIXED
+    uint32_t arches;                  // bit of each arch whose calls may come here
     uint64_t calls[GRAPH_CALL_WORDS]; // bit of each call that may come here
 };
 
@@ -35,6 +34,11 @@ struct graph_start {
     enum brig_dsl_arch arch;
     uint32_t node; // where its arguments start to count
 };
+
+static inline bool graph_has_arch(const struct graph_node *node, int arch)
+{
+    return (node->arches >> arch & 1) != 0;
+}
 
 static inline bool graph_has_call(const struct graph_node *node, int call)
 {

@@ -9,7 +9,7 @@
 
 #include "tools/brig/graph.h"
 
-enum { NAMES_COLUMNS = 56, VALUE_COLUMNS = 100, VALUES_MAX = 40 };
+enum { NAMES_COLUMNS = 56, VALUE_COLUMNS = 150, VALUES_MAX = 40 };
 enum { ARM_PRIVATE = 0x0f0000, X32_BIT = 0x40000000 };
 
 // --- text -------------------------------------------------------------------------------------------------------------
@@ -100,24 +100,47 @@ void graph_put_head(FILE *out, const struct tool_subject *subject)
 
 // --- names ------------------------------------------------------------------------------------------------------------
 
+// Returns: whether `node` tests an argument that calls of `call` on `arch` have; `found` is it, or what was found before.
+static bool agrees(const struct graph_node *node, enum brig_dsl_call call, enum brig_dsl_arch arch,
+                   const struct brig_dsl_argument **found)
+{
+    const struct brig_dsl_argument *before = *found;
+    *found = brig_dsl_call_argument(call, arch, node->word.index);
+    return *found != NULL && (before == NULL || (strcmp(before->name, (*found)->name) == 0 && before->kind == (*found)->kind &&
+                                                 before->group == (*found)->group));
+}
+
 // Returns: the argument that all calls which come to `node` have at its register, or NULL if they do not agree.
 static const struct brig_dsl_argument *find_argument(const struct graph_node *node)
 {
     const struct brig_dsl_argument *found = NULL;
-    for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT && node->arch != GRAPH_ARCH_MIXED; call++) {
-        if (!graph_has_call(node, call)) {
-            continue;
-        }
-        const struct brig_dsl_argument *argument =
-            brig_dsl_call_argument((enum brig_dsl_call)call, (enum brig_dsl_arch)node->arch, node->word.index);
-        bool agrees = argument != NULL && (found == NULL || (strcmp(found->name, argument->name) == 0 &&
-                                                             found->kind == argument->kind && found->group == argument->group));
-        if (!agrees) {
+    for (int i = 0; i < BRIG_SYS_COUNT * BRIG_DSL_ARCH_COUNT && node->word.kind == BRIG_DSL_WORD_ARGUMENT; i++) {
+        enum brig_dsl_call call = (enum brig_dsl_call)(i / BRIG_DSL_ARCH_COUNT);
+        enum brig_dsl_arch arch = (enum brig_dsl_arch)(i % BRIG_DSL_ARCH_COUNT);
+        bool comes = graph_has_call(node, (int)call) && graph_has_arch(node, (int)arch) && brig_dsl_call_nr(call, arch) >= 0;
+        if (comes && !agrees(node, call, arch, &found)) {
             return NULL;
         }
-        found = argument;
     }
     return found;
+}
+
+// Names a value. Returns: false where the arches do not agree, or the name is too long to be of use.
+static bool name_value(const struct graph_node *node, const struct brig_dsl_argument *argument, uint64_t value, char *text,
+                       size_t text_bytes)
+{
+    char other[160];
+    text[0] = '\0';
+    for (int arch = 0; arch < BRIG_DSL_ARCH_COUNT; arch++) {
+        if (graph_has_arch(node, arch)) {
+            brig_dsl_decode_value(argument, value, (enum brig_dsl_arch)arch, other, sizeof other);
+            if (text[0] != '\0' && strcmp(text, other) != 0) {
+                return false;
+            }
+            snprintf(text, text_bytes, "%s", other);
+        }
+    }
+    return text[0] != '\0' && strlen(text) <= VALUE_COLUMNS;
 }
 
 static void put_word(FILE *out, const struct graph_node *node)
@@ -156,8 +179,7 @@ static void put_value(FILE *out, const struct graph_node *node, const struct bri
     char text[160];
     if (node->word.kind == BRIG_DSL_WORD_ARCH && brig_dsl_arch_by_audit((uint32_t)value, &arch)) {
         fputs(brig_dsl_arch_name(arch), out);
-    } else if (argument != NULL && node->word.shift == 0 &&
-               brig_dsl_decode_value(argument, value, (enum brig_dsl_arch)node->arch, text, sizeof text) <= VALUE_COLUMNS) {
+    } else if (argument != NULL && node->word.shift == 0 && name_value(node, argument, value, text, sizeof text)) {
         graph_put_escaped(out, text);
     } else {
         fprintf(out, value < 10 ? "%" PRIu64 : "0x%" PRIx64, value);
@@ -222,65 +244,101 @@ static void put_item(struct lines *lines, const char *text)
     lines->has_text = true;
 }
 
-// Names the calls that a run of numbers has. Returns: how many they are.
+// Returns: the call that has this number on all arches which come here, or BRIG_SYS_NONE.
+static enum brig_dsl_call find_call(const struct graph_node *node, uint32_t nr)
+{
+    enum brig_dsl_call call = BRIG_SYS_NONE;
+    for (int arch = 0; arch < BRIG_DSL_ARCH_COUNT; arch++) {
+        enum brig_dsl_call here = graph_has_arch(node, arch) ? brig_dsl_call_by_nr(nr, (enum brig_dsl_arch)arch) : call;
+        if (call != BRIG_SYS_NONE && here != call) {
+            return BRIG_SYS_NONE;
+        }
+        call = here;
+    }
+    return call;
+}
+
+// Names the calls that a run of numbers has, unless there is nowhere to write. Returns: how many they are.
 static uint64_t put_calls_of_run(struct lines *lines, const struct graph_node *node, const struct brig_dsl_node_run *run)
 {
     uint64_t count = 0;
-    if (node->arch == GRAPH_ARCH_MIXED || node->mask != UINT32_MAX) {
-        return 0;
-    }
     for (uint64_t nr = run->first; nr <= run->last; nr++) {
         // Beyond the tables there are arm's private calls and nothing else.
         nr = nr >= BRIG_DSL_TRAP_NRS && nr < ARM_PRIVATE ? ARM_PRIVATE : nr;
         if (nr > run->last || nr > ARM_PRIVATE + 16) {
             break;
         }
-        enum brig_dsl_call call = brig_dsl_call_by_nr((uint32_t)nr, (enum brig_dsl_arch)node->arch);
-        if (call != BRIG_SYS_NONE) {
+        enum brig_dsl_call call = find_call(node, (uint32_t)nr);
+        if (call != BRIG_SYS_NONE && lines != NULL) {
             put_item(lines, brig_dsl_call_name(call));
-            count++;
         }
+        count += call != BRIG_SYS_NONE;
     }
     return count;
 }
 
-// Names the calls of a row, then the numbers that are none.
-static void put_calls(FILE *out, const struct row *row)
+// Names the calls of a row one by one, and what is special among the numbers that are none. Returns: whether there are others.
+static bool put_named_calls(struct lines *lines, const struct row *row)
 {
     const struct graph_node *node = row->node;
-    struct lines lines = {.out = out};
     bool has_others = false;
     for (uint32_t i = row->first; i < node->run_count; i++) {
         const struct brig_dsl_node_run *run = &node->runs[i];
         if (run->target != row->target) {
             continue;
         }
-        uint64_t calls = put_calls_of_run(&lines, node, run);
+        uint64_t calls = put_calls_of_run(lines, node, run);
         uint64_t count = run->last - run->first + 1;
         has_others = has_others || calls < count;
         if (calls == 0 && count == 1) {
             char text[16];
             snprintf(text, sizeof text, "0x%" PRIx64, run->first);
-            put_item(&lines, text);
+            put_item(lines, text);
         } else if (run->first == X32_BIT) {
-            put_item(&lines, "x32 numbers");
+            put_item(lines, "x32 numbers");
         }
     }
+    return has_others;
+}
+
+// What a row is about. What most calls get is not listed, unless it is that they are allowed.
+static void put_calls(FILE *out, const struct graph *graph, const struct row *row)
+{
+    const struct graph_node *target = &graph->nodes[row->target];
+    bool is_allow = target->kind == BRIG_DSL_NODE_RET && target->value == SECCOMP_RET_ALLOW;
+    uint64_t calls = 0;
+    uint64_t all_calls = 0;
+    struct lines lines = {.out = out};
+    for (uint32_t i = 0; i < row->node->run_count; i++) {
+        uint64_t count = put_calls_of_run(NULL, row->node, &row->node->runs[i]);
+        calls += row->node->runs[i].target == row->target ? count : 0;
+        all_calls += count;
+    }
+    if (2 * calls > all_calls && !is_allow) {
+        fprintf(out, "every other call (%" PRIu64 ")%s", calls, row->is_rest ? ", every other number" : "");
+        return;
+    }
+    bool has_others = put_named_calls(&lines, row);
     if (has_others && (row->is_rest || !lines.has_text)) {
         put_item(&lines, row->is_rest ? "every other number" : "numbers that are no call");
     }
 }
 
-// How a switch of two outcomes says which is which: nothing of a mask is there, or something.
-static const char *name_of_bits(const struct graph_node *node, bool is_rest)
+// How a row is called that needs no values: the rest, or one of the two outcomes of a test for bits.
+static const char *name_of_row(const struct row *row)
 {
+    const struct graph_node *node = row->node;
+    bool has_bits = row->first != 0; // the run that starts at 0 comes first
     if (node->mask == UINT32_MAX || node->run_count != 2 || node->runs[0].last != 0) {
-        return is_rest ? "otherwise" : NULL;
+        return row->is_rest ? "otherwise" : NULL;
     }
     if (is_inverted(node)) {
-        return is_rest ? "other bits too" : "no other bits";
+        return has_bits ? "other bits too" : "no other bits";
     }
-    return is_rest ? "any of them" : "none of them";
+    if (__builtin_popcount(node->mask) == 1) {
+        return has_bits ? "set" : "not set";
+    }
+    return has_bits ? "any of them" : "none of them";
 }
 
 static void put_values(FILE *out, const struct row *row)
@@ -290,7 +348,7 @@ static void put_values(FILE *out, const struct row *row)
     bool is_flags = argument != NULL && argument->kind == BRIG_DSL_KIND_FLAGS;
     struct lines lines = {.out = out};
     int count = 0;
-    const char *name = name_of_bits(node, row->is_rest);
+    const char *name = name_of_row(row);
     if (name != NULL) {
         fputs(name, out);
         return;
@@ -320,8 +378,8 @@ static void put_row(FILE *out, const struct graph *graph, const struct row *row)
 {
     const struct graph_node *target = &graph->nodes[row->target];
     fputs("<TR><TD ALIGN=\"LEFT\" BALIGN=\"LEFT\">", out);
-    if (row->node->word.kind == BRIG_DSL_WORD_NR) {
-        put_calls(out, row);
+    if (row->node->word.kind == BRIG_DSL_WORD_NR && row->node->mask == UINT32_MAX) {
+        put_calls(out, graph, row);
     } else {
         put_values(out, row);
     }

@@ -25,7 +25,7 @@
 #include "bpf_dsl/program.h"
 
 // Limits: bytes of a line, bytes of a file after decompression, and calls that differ in number or arguments.
-enum { PROFILE_LINE_BYTES_MAX = 4096, PROFILE_SAMPLES_MAX = 1 << 18 };
+enum { PROFILE_LINE_BYTES_MAX = 4096, PROFILE_SAMPLES_MAX = 1 << 20 };
 #define PROFILE_FILE_BYTES_MAX ((uint64_t)1 << 30)
 
 struct profile_reader;
