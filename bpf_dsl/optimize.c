@@ -196,19 +196,20 @@ enum brig_code brig_dsl_optimize(const struct brig_dsl_filter *filter, const str
         return fail(reterr, BRIG_OUT_OF_ARENA, (int64_t)arena->size_bytes);
     }
     struct dsl_code better;
-    struct brig_dsl_optimized optimized = {.insns = input.insns, .insn_count = input.count, .is_input = true, .is_checked = true};
-    if (find_better(&input, options, arena, &better)) {
-        uint32_t nr;
-        enum dsl_checked checked = dsl_check_programs(&input, 1, &better, arena, &nr);
-        if (checked == DSL_CHECKED_DIFFERENT) {
-            return fail(reterr, BRIG_BUG_CHECK_FAILED, nr);
-        }
-        optimized = (struct brig_dsl_optimized){
-            .insns = better.insns, .insn_count = better.count, .is_checked = checked == DSL_CHECKED_EQUAL};
+    bool is_input = !find_better(&input, options, arena, &better);
+    const struct dsl_code *result = is_input ? &input : &better;
+    enum dsl_checked checked = DSL_CHECKED_EQUAL;
+    uint32_t nr = 0;
+    if (!is_input || input.count < given.count) {
+        checked = dsl_check_programs(&given, 1, result, arena, &nr);
+    }
+    if (checked == DSL_CHECKED_DIFFERENT) {
+        return fail(reterr, BRIG_BUG_CHECK_FAILED, nr);
     }
     if (arena->exhausted) {
         return fail(reterr, BRIG_OUT_OF_ARENA, (int64_t)arena->size_bytes);
     }
-    *ret_optimized = optimized;
+    *ret_optimized = (struct brig_dsl_optimized){
+        .insns = result->insns, .insn_count = result->count, .is_input = is_input, .is_checked = checked == DSL_CHECKED_EQUAL};
     return BRIG_OK;
 }
