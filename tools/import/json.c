@@ -146,6 +146,11 @@ struct import_json *import_json_read(const struct import_json_reader *reader)
     json_error_t error;
     const struct import_source *source = reader->source;
     struct import_place place = {.file = source->name};
+    const char *zero = source->text_bytes == 0 ? NULL : memchr(source->text, '\0', source->text_bytes);
+    if (zero != NULL) { // jansson overlooks some of them
+        import_fail(reader->reterr, import_place_at(source, (size_t)(zero - source->text)), "not JSON: a byte that is 0");
+        return NULL;
+    }
     json_t *json = json_loadb(source->text, source->text_bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &error);
     if (json == NULL) {
         place.line = error.line > 0 ? error.line : 0;

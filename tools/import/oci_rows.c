@@ -190,8 +190,9 @@ static void visit_rules(struct arch_rows *arch_rows, visitor *visit)
         }
         size_t rules = entry->is_any ? entry->argument_count : 1;
         for (size_t j = 0; j < rules; j++) {
-            struct rule rule = {
-                .arguments = entry->arguments + j, .argument_count = entry->is_any ? 1 : entry->argument_count, .outcome = ALWAYS};
+            struct rule rule = {.arguments = entry->is_any ? entry->arguments + j : entry->arguments,
+                                .argument_count = entry->is_any ? 1 : entry->argument_count,
+                                .outcome = ALWAYS};
             add_conditions(arch_rows, &rule, 0);
             visit(arch_rows, entry, &rule);
         }
