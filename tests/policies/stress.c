@@ -1,6 +1,7 @@
-// stress: what libc does in a busy or dying program, done under the renderer policy.
+// stress: what libc does in a busy or dying program, done under the renderer policy or under promises.
 //
-//   stress MODE [unlocked]      MODE is a name of the table at the end; "unlocked" leaves out the sandbox, for those who watch
+//   stress MODE [unlocked|pledge:PROMISES]     MODE is a name of the table at the end; "unlocked" leaves out the sandbox, for those
+//                                              who watch
 //
 // Takes: a mode. Gives: the exit status or the signal that the mode's path ends in, and whatever libc says on stderr. Eight threads
 // exist when the filter is installed. Built for glibc and musl, dynamic and static; stress_test.c runs all of them and knows how
@@ -235,17 +236,22 @@ static const struct mode {
 };
 
 static bool is_unlocked;
+static const char *promises; // or NULL: the renderer
+
+static enum brig_code lock_or_fail(struct brig_error *reterr)
+{
+    static unsigned char memory[BRIG_DSL_ARENA_BYTES];
+    static struct brig_policy_pledge_memory pledge;
+    const struct brig_dsl_policy *policy = brig_policy_for_this_build("renderer");
+    struct brig_lock_options options = {.memory = memory, .memory_bytes = sizeof memory, .notify_fd = -1};
+    enum brig_code code = promises ? brig_policy_pledge(promises, &pledge, &policy, reterr) : BRIG_OK;
+    return code == BRIG_OK ? brig_lock(policy, &options, reterr) : code;
+}
 
 static int lock(void)
 {
-    if (is_unlocked) {
-        return 0;
-    }
-    static unsigned char memory[BRIG_DSL_ARENA_BYTES];
-    const struct brig_dsl_policy *policy = brig_policy_for_this_build("renderer");
-    struct brig_lock_options options = {.memory = memory, .memory_bytes = sizeof memory, .notify_fd = -1};
     struct brig_error error;
-    if (brig_lock(policy, &options, &error) == BRIG_OK) {
+    if (is_unlocked || lock_or_fail(&error) == BRIG_OK) {
         return 0;
     }
     char text[BRIG_ERROR_TEXT_BYTES];
@@ -290,11 +296,12 @@ static int run_locked_alone(const struct mode *mode)
 int main(int argc, char **argv)
 {
     is_unlocked = argc == 3 && strcmp(argv[2], "unlocked") == 0;
-    for (size_t i = 0; argc == 2 + is_unlocked && i < sizeof modes / sizeof modes[0]; i++) {
+    promises = argc == 3 && strncmp(argv[2], "pledge:", strlen("pledge:")) == 0 ? argv[2] + strlen("pledge:") : NULL;
+    for (size_t i = 0; (argc == 2 || is_unlocked || promises) && i < sizeof modes / sizeof modes[0]; i++) {
         if (strcmp(argv[1], modes[i].name) == 0) {
             return modes[i].is_warm ? run_locked(&modes[i]) : run_locked_alone(&modes[i]);
         }
     }
-    fprintf(stderr, "usage: stress MODE [unlocked]\n");
+    fprintf(stderr, "usage: stress MODE [unlocked|pledge:PROMISES]\n");
     return 64;
 }
