@@ -56,6 +56,21 @@ static uint32_t unmask(uint64_t mask, struct check_span *spans, uint32_t count)
     return kept;
 }
 
+// Says in which high half all numbers outside the spans are, if they are in one. Takes sorted spans.
+static void find_gap(struct check_condition *condition)
+{
+    if (condition->count == 0) {
+        return;
+    }
+    const struct check_span *first = &condition->spans[0];
+    const struct check_span *last = &condition->spans[condition->count - 1];
+    uint64_t lowest = first->first > 0 ? 0 : first->last + 1;
+    uint64_t highest = last->last < UINT64_MAX ? UINT64_MAX : last->first - 1;
+    bool has_gap = condition->count > 1 || first->first > 0 || first->last < UINT64_MAX;
+    condition->has_one_gap = has_gap && lowest >> 32 == highest >> 32;
+    condition->gap_high = (uint32_t)(lowest >> 32);
+}
+
 struct check_condition dsl_check_make_condition(uint8_t argument, bool is_wide, uint64_t mask, struct check_span *spans,
                                                 uint32_t count)
 {
@@ -70,12 +85,14 @@ struct check_condition dsl_check_make_condition(uint8_t argument, bool is_wide, 
     count = join_neighbours(spans, count);
     // High halves of which nothing counts are none; the spans are then all in the low half.
     is_wide = is_wide && mask > UINT32_MAX;
-    return (struct check_condition){.spans = spans,
-                                    .count = count,
-                                    .argument = argument,
-                                    .is_wide = is_wide,
-                                    .has_one_high = count > 0 && spans[0].first >> 32 == spans[count - 1].last >> 32,
-                                    .mask = mask};
+    struct check_condition condition = {.spans = spans,
+                                        .count = count,
+                                        .argument = argument,
+                                        .is_wide = is_wide,
+                                        .has_one_high = count > 0 && spans[0].first >> 32 == spans[count - 1].last >> 32,
+                                        .mask = mask};
+    find_gap(&condition);
+    return condition;
 }
 
 // --- operators --------------------------------------------------------------------------------------------------------

@@ -460,6 +460,21 @@ static unsigned wide_can(struct check_facts *facts, const struct check_condition
     return can;
 }
 
+// A list of numbers with one high half, or all numbers but such a list: the low half matters where the high one is that.
+static unsigned one_high_can(struct check_facts *facts, const struct check_condition *condition, uint32_t only)
+{
+    uint32_t lo = low_word(condition);
+    const struct check_span span = {only, only};
+    const struct check_condition is_only = {.spans = &span, .count = 1};
+    unsigned hi_can = word_can(facts, lo + 1, high(condition->mask), &is_only, 0);
+    unsigned lo_can = word_can(facts, lo, (uint32_t)condition->mask, condition, (uint64_t)only << 32);
+    if (hi_can == 0 || lo_can == 0) {
+        return 0;
+    }
+    unsigned elsewhere = condition->has_one_high ? CHECK_CAN_FAIL : CHECK_CAN_HOLD;
+    return ((hi_can & CHECK_CAN_HOLD) != 0 ? lo_can : 0) | ((hi_can & CHECK_CAN_FAIL) != 0 ? elsewhere : 0);
+}
+
 unsigned dsl_check_condition_can(struct check_facts *facts, const struct check_condition *condition)
 {
     uint32_t lo = low_word(condition);
@@ -470,18 +485,10 @@ unsigned dsl_check_condition_can(struct check_facts *facts, const struct check_c
     if (set.range.lo == set.range.hi) {
         return word_can(facts, lo, (uint32_t)condition->mask, condition, (uint64_t)set.range.lo << 32);
     }
-    if (!condition->has_one_high) {
-        return wide_can(facts, condition);
+    if (condition->has_one_high) {
+        return one_high_can(facts, condition, high(condition->spans[0].first));
     }
-    uint32_t only = high(condition->spans[0].first);
-    const struct check_span span = {only, only};
-    const struct check_condition is_only = {.spans = &span, .count = 1};
-    unsigned hi_can = word_can(facts, lo + 1, high(condition->mask), &is_only, 0);
-    unsigned lo_can = word_can(facts, lo, (uint32_t)condition->mask, condition, (uint64_t)only << 32);
-    if (hi_can == 0 || lo_can == 0) {
-        return 0;
-    }
-    return (hi_can & lo_can & CHECK_CAN_HOLD) | ((hi_can | lo_can) & CHECK_CAN_FAIL);
+    return condition->has_one_gap ? one_high_can(facts, condition, condition->gap_high) : wide_can(facts, condition);
 }
 
 bool dsl_check_is_possible(struct check_facts *facts)

@@ -23,6 +23,8 @@ struct check_condition {
     uint8_t argument;
     bool is_wide;      // 64 bits: high half * 2^32 + low half
     bool has_one_high; // all spans have the same high half
+    bool has_one_gap;  // all numbers outside the spans have the same high half, which is `gap_high`
+    uint32_t gap_high;
     uint64_t mask;
 };
 

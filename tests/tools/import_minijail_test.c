@@ -258,6 +258,24 @@ TEST(minijail, frequencies_are_a_profile)
     import_free(&policies);
 }
 
+TEST(minijail, long_lists_are_checked_in_time)
+{
+    static char text[32768];
+    for (int i = 0; i < 2; i++) {
+        struct compiled compiled;
+        size_t used = (size_t)snprintf(text, sizeof text, "ioctl: arg1 %s 7", i == 0 ? "==" : "!=");
+        for (unsigned value = 1; value < 1000; value++) {
+            used += (size_t)snprintf(text + used, sizeof text - used, i == 0 ? "||arg1==%u" : "&&arg1!=%u", value * 2654435761u);
+        }
+        test_message("%.40s", text);
+        if (compile_text(text, BRIG_DSL_X86_64, &compiled)) {
+            CHECK(!compiled.program.is_plain);
+            CHECK_LT(compiled.program.insn_count, 2000);
+            import_free(&compiled.policies);
+        }
+    }
+}
+
 // Writes entries for calls 0, 7, 14 ... behind `directive`. Returns: how many instructions chroot takes.
 static uint32_t run_chroot(const char *directive)
 {
