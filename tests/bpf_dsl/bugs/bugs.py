@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes sources with deliberate mistakes out of good ones.
 
-bugs.py list LIST HEADER             writes the names of all mistakes as a C header
+bugs.py list LIST HEADER             writes the names of all mistakes and their files as a C header
 bugs.py source LIST SOURCE OUTPUT    writes SOURCE with its mistakes from LIST, each as a conditional expression
 
 An expression that is not in its file exactly once is an error: the list has to be kept in step with the sources.
@@ -85,9 +85,9 @@ def split_values(text):
 def write_list(path, header):
     bugs = read_list(path)
     with open(header, "w", encoding="utf-8") as out:
-        out.write("// Written by bugs.py: the names of the mistakes; the first is number 1.\n")
-        out.write("static const char *const bug_names[] = {\n")
-        out.write("".join(f'    "{name}",\n' for name, *_ in bugs))
+        out.write("// Written by bugs.py: the mistakes and the files that they are in; the first is number 1.\n")
+        out.write("static const struct bug {\n    const char *name;\n    const char *file;\n} bugs[] = {\n")
+        out.write("".join(f'    {{"{name}", "{file}"}},\n' for name, file, _ in bugs))
         out.write("};\n")
 
 
