@@ -135,13 +135,14 @@ bool dsl_visit_decisions(const struct dsl_decisions *graph, uint32_t root, struc
     struct brig_dsl_node_run *runs = marks == NULL ? NULL : DSL_ARENA_ARRAY(arena, struct brig_dsl_node_run, most);
     for (uint32_t id = root + 1; runs != NULL && id-- > 0;) {
         const struct dsl_decision *decision = dsl_decision_get(graph, id);
+        if (marks[id] == 0) {
+            continue; // and there may be no room for its runs
+        }
         struct brig_dsl_node node = {.id = id, .kind = BRIG_DSL_NODE_RET, .value = decision->mask};
         if (decision->kind == DSL_DECISION_SWITCH) {
             node = switch_node(decision, id, runs);
         }
-        if (marks[id] != 0) {
-            visitor->visit(visitor->context, &node);
-        }
+        visitor->visit(visitor->context, &node);
     }
     return runs != NULL;
 }

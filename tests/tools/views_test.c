@@ -188,7 +188,7 @@ TEST(views, bash_completes)
         const char *offers;
     } lines[] = {
         {"brig ex", "explain"},
-        {"brig compile ren", "renderer"},
+        {"brig compile netw", "network"},
         {"brig compile renderer ''", ""},
         {"brig compile --form", "--format"},
         {"brig compile --format = r", "raw"},
