@@ -10,10 +10,11 @@
 // - An entry whose action is the default is no rule at all (runc), so it takes nothing away from others.
 // - Rules of a call are a union (seccomp_rule_add(3)). One without conditions replaces those with; if there are several, the first
 //   counts. Of rules with conditions and different actions that hold for the same call, libseccomp leaves open which one counts;
-//   here it is the first.
+//   here it is the first, and a warning says so.
 // - On 32-bit arches comparisons are of the low 32 bits of what is written.
 // - On i386, a rule for a call that socketcall(2) or ipc(2) can make too is also a rule for that, as far as a filter can see it.
-// - Calls of other arches, and x32 numbers, kill the thread: libseccomp's default for what it does not know, which runc leaves.
+// - Calls of other arches, and x32 numbers (here with the number -1, which libseccomp lets pass to the default), kill the thread:
+// libseccomp's default for what it does not know, which runc leaves.
 // - Calls that a target does not have are skipped there. Names that no arch has are errors.
 //
 // Weaknesses: runc puts a program of its own before libseccomp's, which answers ENOSYS for calls newer than all that the profile
@@ -70,6 +71,7 @@ static void add_targets(const struct oci_profile *profile, const struct oci_targ
         oci_add_rows(profile, targets->arches[i], targets->machines[i], &rows);
         import_add_target(&rows, &heading, policies);
     }
+    oci_warn_overlaps(profile, targets->machines[0]);
     warn_others(profile, targets->machines[0]);
 }
 

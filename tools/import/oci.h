@@ -58,6 +58,9 @@ bool oci_applies(const struct oci_profile *profile, const struct oci_entry *entr
 // Adds the rows of one arch.
 void oci_add_rows(const struct oci_profile *profile, enum brig_dsl_arch arch, enum brig_dsl_arch machine, struct import_rows *rows);
 
+// Warns of rules of one call whose actions differ, and which may hold for the same arguments on this machine.
+void oci_warn_overlaps(const struct oci_profile *profile, enum brig_dsl_arch machine);
+
 // Finds a call by its name in a profile. Returns: BRIG_SYS_NONE if it is none of ours.
 enum brig_dsl_call oci_find_call(const char *name);
 
