@@ -127,6 +127,8 @@ static const struct decision {
     {"{read, write}: 1", BRIG_DSL_X86_64, "write", {0}, ALLOW},
     {"{open[arch=x86_64,x86], openat}: 1", BRIG_DSL_X86_64, "open", {0}, ALLOW},
     {"{open[arch=x86_64,x86], openat}: 1", BRIG_DSL_AARCH64, "openat", {0}, ALLOW},
+    {"ARM_set_tls: 1", BRIG_DSL_ARM, "set_tls", {0}, ALLOW},
+    {"kern_features[arch=sparc64]: 1\nread: 1", BRIG_DSL_ARM, "read", {0}, ALLOW},
     {"open[arch=x86_64]: 1\nread: 1", BRIG_DSL_RISCV64, "read", {0}, ALLOW},
     {"cacheflush[arch=mips]: 1\nread[arch=mips,x86_64]: 1", BRIG_DSL_X86_64, "read", {0}, ALLOW},
     {"mmap[arch=x86_64]: arg3 in MAP_32BIT\nread: 1", BRIG_DSL_AARCH64, "read", {0}, ALLOW},

@@ -109,6 +109,19 @@ static void check_arches(struct minijail *mj, const struct minijail_token *token
     }
 }
 
+// minijail has arm's private calls by the names of their macros: __ARM_NR_set_tls is ARM_set_tls.
+static enum brig_dsl_call call_by_name(const char *name, size_t name_bytes)
+{
+    static const char prefix[] = {'A', 'R', 'M', '_'};
+    enum { FIRST_PRIVATE_NR = 0x0f0000 };
+    enum brig_dsl_call call = brig_dsl_call_by_name(name, name_bytes);
+    if (call == BRIG_SYS_NONE && name_bytes > sizeof prefix && memcmp(name, prefix, sizeof prefix) == 0) {
+        call = brig_dsl_call_by_name(name + sizeof prefix, name_bytes - sizeof prefix);
+        return brig_dsl_call_nr(call, BRIG_DSL_ARM) >= FIRST_PRIVATE_NR ? call : BRIG_SYS_NONE;
+    }
+    return call;
+}
+
 static enum brig_dsl_call find_call(struct minijail *mj, const struct minijail_token *token)
 {
     if (memchr(token->text, '@', token->text_bytes) != NULL) {
@@ -117,8 +130,12 @@ static enum brig_dsl_call find_call(struct minijail *mj, const struct minijail_t
                       minijail_shown(token), token->text);
         return BRIG_SYS_NONE;
     }
-    enum brig_dsl_call call = brig_dsl_call_by_name(token->text, token->text_bytes);
-    if (call == BRIG_SYS_NONE) {
+    enum brig_dsl_call call = call_by_name(token->text, token->text_bytes);
+    if (call == BRIG_SYS_NONE && import_is_other_call(token->text, token->text_bytes)) {
+        minijail_fail(mj, token->place, NULL,
+                      "'%.*s' is a system call of arches that are not known here (say which: %.*s[arch=...])",
+                      minijail_shown(token), token->text, minijail_shown(token), token->text);
+    } else if (call == BRIG_SYS_NONE) {
         minijail_fail(mj, token->place, brig_dsl_closest_name(token->text, token->text_bytes, 'c'),
                       "there is no system call '%.*s'", minijail_shown(token), token->text);
     }
