@@ -266,12 +266,11 @@ bool profile_finish(struct profile_reader *reader, struct profile *ret_profile, 
     reader->name = reader->file_count == 1 ? reader->name : NULL; // what is wrong now is wrong with all of them
     remove_doubles(reader);
     bool is_good = check_type(reader, reterr) && sum_up(reader, &sum, reterr);
-    if (is_good && sum.entries == NULL) {
-        is_good = fail(reader, reterr, "no calls that this arch has");
-    }
-    if (is_good) {
+    if (is_good && sum.entries != NULL) {
         qsort(sum.entries, sum.count, sizeof *sum.entries, compare_samples);
         is_good = copy_samples(&sum, &profile) || fail(reader, reterr, "too many calls");
+    } else if (is_good) {
+        is_good = fail(reader, reterr, "no calls that this arch has");
     }
     profile_table_free(&sum);
     if (is_good) {
