@@ -140,6 +140,8 @@ const struct brig_dsl_row policy_pledge_temporary[] = {
         NO_BITS(mode, S_ISUID | S_ISGID | S_ISVTX)),
     WHY("makes files in memory, sealed or not; MFD_EXEC and huge pages are not asked for"),
     ROW(memfd_create, ALLOW, ONLY_BITS(flags, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL)),
+    ROW(fcntl, ALLOW, IN(cmd, F_ADD_SEALS)),
+    ROW(fcntl64, ALLOW, IN(cmd, F_ADD_SEALS)),
     WHY("removes files; by whatever path, which a filter cannot see"),
     ROW(SET(removes), ALLOW),
     ROW(unlinkat, ALLOW, IN(flags, 0)),

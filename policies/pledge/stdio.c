@@ -103,6 +103,8 @@ const struct brig_dsl_row policy_pledge_stdio[] = {
     ROW(kill, ALLOW, IN(pid, SELF_PID), RANGE(sig, 0, 64)),
     ROW(tgkill, ALLOW, IN(tgid, SELF_PID), RANGE(sig, 0, 64)),
     ROW(tkill, ALLOW, IN(tid, SELF_PID), RANGE(sig, 0, 64)),
+    ROW(rt_sigqueueinfo, ALLOW, IN(tgid, SELF_PID)),
+    ROW(rt_tgsigqueueinfo, ALLOW, IN(tgid, SELF_PID)),
 
     WHY("the time, when the vDSO cannot answer, and facts about oneself"),
     ROW(SET(brig_policy_time), ALLOW),
