@@ -51,7 +51,8 @@ struct tool_option {
 // Options that several verbs have; each verb's table starts with those that it supports.
 #define TOOL_OPTION_ARCH \
     { \
-        "arch", 'a', "ARCH", "target: x86_64, i386, aarch64, arm or riscv64 (this machine's)" \
+        "arch", 'a', "ARCH", \
+            "target: x86_64, i386, aarch64, arm or riscv64 (this machine's); more than one for an imported policy" \
     }
 #define TOOL_OPTION_FROM \
     { \
