@@ -15,7 +15,7 @@ static const struct command rows[] = {
      {"usage: brig compile", "--arch=ARCH", "-o, --output=FILE", "For example:\n  brig compile renderer"}},
     {"brig help emu", 0, {"usage: brig emu", "--batch", "For example:\n  brig emu renderer openat"}},
     {"brig help explian", 2, {"there is no verb 'explian'; did you mean 'explain'?"}},
-    {"for verb in compile dump disasm explain emu report doctor; do brig $verb --help | grep -A1 'For example' | grep -c brig; done | sort -u",
+    {"for verb in $(brig --help | awk '/^  [a-z]/ { print $1 }'); do brig $verb --help | grep -A1 'For example' | grep -c brig; done | sort -u",
      0,
      {"1\n"}},
     {"brig compile --form=json renderer", 0, {"\"insns\""}}, // unambiguous beginnings are enough

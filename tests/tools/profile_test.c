@@ -117,7 +117,7 @@ TEST(profile, calls_are_summed)
     const struct brig_dsl_sample *samples = profile.calls.samples;
     CHECK_EQ(samples[0].nr, 0u);
     CHECK_EQ(samples[0].count, 2u);
-    CHECK_EQ(samples[0].known, 5u);
+    CHECK_EQ(samples[0].known, 7u);
     CHECK(samples[0].args[1] != 0);
     CHECK_EQ(samples[1].nr, 202u);
     CHECK_EQ(samples[1].count + samples[2].count, 3u);

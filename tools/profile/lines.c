@@ -106,14 +106,14 @@ static struct brig_dsl_text next_word(struct brig_dsl_text *rest)
     return word;
 }
 
-// Takes in the value of one register. What the call does not read is left out, and so are addresses: each is as good as another.
+// Takes in the value of one register. What the call does not read is left out. One address is as good as another: filters see that
+// it is not NULL.
 static void set_register(struct brig_dsl_sample *sample, const struct brig_dsl_argument *argument, int index, uint64_t value)
 {
-    if (argument == NULL || (argument->is_pointer && value != 0)) {
-        return;
+    if (argument != NULL) {
+        sample->args[index] = argument->is_pointer && value != 0 ? PROFILE_SOME_POINTER : value;
+        sample->known |= 1u << index;
     }
-    sample->args[index] = value;
-    sample->known |= 1u << index;
 }
 
 static bool read_registers(const struct line *line, struct brig_dsl_text rest, enum brig_dsl_call call,
@@ -127,7 +127,9 @@ static bool read_registers(const struct line *line, struct brig_dsl_text rest, e
             call == BRIG_SYS_NONE ? &any : brig_dsl_call_argument(call, line->reader->arch, i);
         uint64_t value;
         if (word.bytes == 1 && word.text[0] == 'P') {
+            // Elsewhere it is a number that was taken for one, or an address that the call takes for a number.
             sample->args[i] = argument == NULL ? 0 : PROFILE_SOME_POINTER;
+            sample->known |= argument != NULL && argument->is_pointer ? 1u << i : 0;
         } else if (read_hex(word, &value)) {
             set_register(sample, argument, i, value);
         } else if (word.bytes == 0) {
