@@ -1,5 +1,6 @@
 // Policies of promises, on the command line and under the prover: with each promise more a policy allows what it allowed before,
 // for every input, and its optimised program is its plain one.
+#include <linux/filter.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bpf_dsl/rules.h"
 #include "policies/policies.h"
 #include "tests/policies/run_program.h"
 #include "tests/shim/codes.h"
@@ -31,6 +33,18 @@ static struct prove_program compile(const char *promises, enum brig_dsl_arch arc
         CHECK_OK(brig_dsl_compile(policy, &options, &arena, &program, &error), &error);
     }
     return (struct prove_program){program.insns, program.insn_count};
+}
+
+static bool resolve(const char *promises, enum brig_dsl_arch arch, unsigned char *memory, struct brig_dsl_rules *ret_rules)
+{
+    static struct brig_policy_pledge_memory pledge;
+    struct brig_dsl_options options = {.arch = arch, .self_pid = 4242, .notify_fd = 3};
+    const struct brig_dsl_policy *policy;
+    struct brig_dsl_arena arena;
+    struct brig_error error;
+    brig_dsl_arena_init(&arena, memory, BRIG_DSL_ARENA_BYTES);
+    return CHECK_OK(brig_policy_pledge(promises, &pledge, &policy, &error), &error) &&
+           CHECK_OK(brig_dsl_resolve(policy, &options, &arena, ret_rules, &error), &error);
 }
 
 static void check_subset(const char *fewer, const char *more, enum brig_dsl_arch arch, enum prove_answer expected)
@@ -86,6 +100,33 @@ TEST(pledge, programs_equal_their_plain_forms)
         test_message("'%s', %s", promises, brig_dsl_arch_name(arch));
         REQUIRE(question.programs[0].insn_count > 0 && question.programs[1].insn_count > 0);
         CHECK_EQ(prove_run(&question, &result), PROVE_HOLDS);
+    }
+    test_message("%s", "");
+}
+
+// Where promises overlap, rows stand behind others that decide the same: none of that may be left in a program.
+TEST(pledge, programs_are_their_rows_and_every_branch_is_taken)
+{
+    static const struct {
+        const char *promises;
+        enum brig_dsl_arch arch;
+    } rows[] = {
+        {"stdio rpath wpath cpath tmppath unveil", BRIG_DSL_X86_64},
+        {"stdio inet mcast unix dns route sendfd", BRIG_DSL_ARM},
+        {"stdio proc tty ps id prot_exec flock error", BRIG_DSL_AARCH64},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        static unsigned char taken[BPF_MAXINSNS];
+        struct prove_result result;
+        struct prove_reached reached;
+        struct brig_dsl_rules rules;
+        struct prove_program program = compile(rows[i].promises, rows[i].arch, false, arenas[0]);
+        test_message("'%s', %s", rows[i].promises, brig_dsl_arch_name(rows[i].arch));
+        REQUIRE(program.insn_count > 0 && resolve(rows[i].promises, rows[i].arch, arenas[1], &rules));
+        struct prove_rules_question question = {.program = program, .rules = &rules, .rules_count = 1, .timeout_ms = TIMEOUT_MS};
+        CHECK_EQ(prove_rules_run(&question, &result), PROVE_HOLDS);
+        memset(taken, 0, sizeof taken);
+        CHECK_EQ(prove_reach(&program, TIMEOUT_MS, taken, &reached), PROVE_HOLDS);
     }
     test_message("%s", "");
 }
