@@ -106,6 +106,8 @@ static bool check_path(struct minijail *mj, const struct minijail_token *token)
         minijail_fail(mj, token->place, NULL, "a path starts with / or ./, as in './%.*s'", minijail_shown(token), token->text);
     } else if (token->text_bytes == 0) {
         minijail_fail(mj, token->place, NULL, "expected a path, not the end of the line");
+    } else if (memchr(token->text, '\0', token->text_bytes) != NULL) {
+        minijail_fail(mj, token->place, NULL, "byte 0x00 in a path");
     }
     return !mj->has_failed;
 }
