@@ -1,202 +1,12 @@
 // subject: what POLICY means on the command line. A built-in policy is taken as it is, a policy of another tool is imported, a raw
 // program is read and validated; after that the verbs do not care which it was, except where only rows can answer.
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "policies/policies.h"
-#include "tools/brig/tool.h"
-
-// --- what is meant ----------------------------------------------------------------------------------------------------
-
-typedef bool importer(const struct import_source *source, const struct import_options *options,
-                      struct import_policies *ret_policies, struct import_error *reterr);
-
-// What a file can hold.
-struct format {
-    const char *from;   // as --from says it
-    const char *ending; // of a file that needs no --from
-    importer *import;   // NULL: a raw program, or promises
-};
-
-static const struct format formats[] = {
-    {"oci", ".json", import_oci},
-    {"minijail", ".policy", import_minijail},
-    {"pledge", ".pledge", NULL},
-    {"bpf", ".bpf", NULL},
-};
-enum { FORMAT_COUNT = sizeof formats / sizeof formats[0] };
-
-static const struct format *const oci_format = &formats[0];
-static const struct format *const raw_format = &formats[FORMAT_COUNT - 1];
-
-// Names of all formats, for people: as --from says them, or as files end.
-struct format_list {
-    char text[128];
-};
-static struct format_list list_formats(bool as_files)
-{
-    struct format_list list = {""};
-    for (size_t i = 0, used = 0; i < FORMAT_COUNT && used < sizeof list.text; i++) {
-        used += (size_t)snprintf(list.text + used, sizeof list.text - used, "%s%s%s", i == 0 ? "" : ", ", as_files ? "FILE" : "",
-                                 as_files ? formats[i].ending : formats[i].from);
-    }
-    return list;
-}
-
-// Returns: NULL after having complained.
-static const struct format *format_of_option(const char *verb, const char *from)
-{
-    const char *names[FORMAT_COUNT];
-    for (size_t i = 0; i < FORMAT_COUNT; i++) {
-        names[i] = formats[i].from;
-        if (strcmp(names[i], from) == 0) {
-            return &formats[i];
-        }
-    }
-    const char *closest = tool_closest(from, names, FORMAT_COUNT);
-    if (closest != NULL) {
-        tool_complain(verb, "--from=%s is not known; did you mean '%s'?", from, closest);
-    } else {
-        tool_complain(verb, "--from=%s is not known; known are %s", from, list_formats(false).text);
-    }
-    return NULL;
-}
-
-static bool ends_in(const char *text, const char *end)
-{
-    size_t text_bytes = strlen(text);
-    size_t end_bytes = strlen(end);
-    return text_bytes > end_bytes && strcmp(text + text_bytes - end_bytes, end) == 0;
-}
-
-// Returns: NULL if the name's ending says nothing.
-static const struct format *format_of_name(const char *name)
-{
-    for (size_t i = 0; i < FORMAT_COUNT; i++) {
-        if (ends_in(name, formats[i].ending)) {
-            return &formats[i];
-        }
-    }
-    return NULL;
-}
-
-// A program has zero bytes in every instruction but a few, and no text has any; a profile is an object, and no other text starts
-// with a brace. Returns: NULL if it may be several things.
-static const struct format *format_of_content(const char *text, size_t text_bytes)
-{
-    size_t at = 0;
-    if (memchr(text, '\0', text_bytes) != NULL) {
-        return raw_format;
-    }
-    while (at < text_bytes && strchr(" \t\r\n", text[at]) != NULL) {
-        at++;
-    }
-    return at < text_bytes && text[at] == '{' ? oci_format : NULL;
-}
-
-static const struct brig_dsl_policy *find_built_in(const char *name)
-{
-    for (size_t i = 0; brig_policy_all[i] != NULL; i++) {
-        if (strcmp(brig_policy_all[i]->name, name) == 0) {
-            return brig_policy_all[i];
-        }
-    }
-    return NULL;
-}
-
-static int complain_about_policy(const char *verb, const char *name)
-{
-    const char *names[64] = {NULL};
-    char known[160] = "";
-    size_t count = 0;
-    for (size_t used = 0; brig_policy_all[count] != NULL && count < sizeof names / sizeof names[0] && used < sizeof known;
-         count++) {
-        names[count] = brig_policy_all[count]->name;
-        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", count == 0 ? "" : ", ", names[count]);
-    }
-    const char *closest = tool_closest(name, names, count);
-    if (closest != NULL) {
-        return tool_complain(verb, "there is no policy '%s'; did you mean '%s'?", name, closest);
-    }
-    return tool_complain(verb,
-                         "there is no policy '%s'; built in are %s; promises stand behind pledge:; a file is named %s, or ./FILE",
-                         name, known, list_formats(true).text);
-}
-
-// --- reading ----------------------------------------------------------------------------------------------------------
-
-enum { FILE_BYTES_MAX = 16 << 20 };
-
-static int read_stream(FILE *in, char **ret_text, size_t *ret_text_bytes)
-{
-    size_t room = 1 << 16;
-    size_t bytes = 0;
-    char *text = malloc(room);
-    while (text != NULL) {
-        bytes += fread(text + bytes, 1, room - bytes, in);
-        if (bytes < room || room > FILE_BYTES_MAX) {
-            break;
-        }
-        room *= 2;
-        char *larger = realloc(text, room);
-        if (larger == NULL) {
-            free(text);
-        }
-        text = larger;
-    }
-    if (text == NULL) {
-        return ENOMEM;
-    }
-    if (ferror(in) || bytes > FILE_BYTES_MAX) {
-        int code = ferror(in) ? errno : EFBIG;
-        free(text);
-        return code;
-    }
-    *ret_text = text;
-    *ret_text_bytes = bytes;
-    return 0;
-}
-
-// Reads all of a file. Returns: 0, or an errno.
-static int read_file(void *context, const char *path, char **ret_text, size_t *ret_text_bytes)
-{
-    (void)context;
-    FILE *in = fopen(path, "rbe");
-    if (in == NULL) {
-        return errno;
-    }
-    int code = read_stream(in, ret_text, ret_text_bytes);
-    fclose(in);
-    return code;
-}
-
-// As read_file, for what a policy includes: a pipe that nobody writes to would be waited for. Returns: 0, or an errno; ENODEV where
-// the file is none that can be read whole.
-static int read_regular_file(void *context, const char *path, char **ret_text, size_t *ret_text_bytes)
-{
-    (void)context;
-    struct stat status;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    FILE *in = fd < 0 ? NULL : fdopen(fd, "rb");
-    if (in == NULL) {
-        int code = errno;
-        if (fd >= 0) {
-            close(fd);
-        }
-        return code;
-    }
-    int code = fstat(fd, &status) != 0 ? errno : S_ISREG(status.st_mode) ? 0 : ENODEV;
-    if (code == 0) {
-        code = read_stream(in, ret_text, ret_text_bytes);
-    }
-    fclose(in);
-    return code;
-}
+#include "tools/brig/subject.h"
 
 // --- programs ---------------------------------------------------------------------------------------------------------
 
@@ -338,7 +148,9 @@ static int load_promises_text(const char *verb, const struct import_source *sour
     if (promises == NULL) {
         return tool_complain(verb, "out of memory");
     }
-    memcpy(promises, source->text, source->text_bytes);
+    if (source->text_bytes > 0) {
+        memcpy(promises, source->text, source->text_bytes);
+    }
     promises[source->text_bytes] = '\0';
     int status = strlen(promises) < source->text_bytes ? tool_complain(verb, "'%s' is not a text", subject->name)
                                                        : load_promises(verb, promises, request, subject);
@@ -358,11 +170,11 @@ static void print_warnings(const char *verb, const struct import_policies *impor
     }
 }
 
-static int load_import(const char *verb, const struct import_source *source, const struct format *format,
+static int load_import(const char *verb, const struct import_source *source, const struct subject_format *format,
                        const struct tool_request *request, struct tool_subject *subject)
 {
     const struct tool_arguments *arguments = request->arguments;
-    struct import_reader reader = {.read = read_regular_file};
+    struct import_reader reader = {.read = subject_read_regular_file};
     struct import_error error;
     char text[IMPORT_ERROR_TEXT_BYTES];
     struct import_options options = {.arches = arguments->has_arch ? arguments->arches : NULL,
@@ -388,37 +200,38 @@ static const char *refusal(const struct tool_request *request)
     return request->refuses_raw == NULL && request->options.plain ? "a raw program has no plain form" : request->refuses_raw;
 }
 
-static int load_text(const char *verb, const struct import_source *source, const struct format *format,
+static int load_text(const char *verb, const struct import_source *source, const struct subject_format *format,
                      const struct tool_request *request, struct tool_subject *subject)
 {
     if (format == NULL) {
-        format = format_of_content(source->text, source->text_bytes);
+        format = subject_format_of_content(source->text, source->text_bytes);
     }
     if (format == NULL) {
         return tool_complain(verb, "cannot tell what '%s' is; name it %s, or say which with --from", subject->name,
-                             list_formats(true).text);
+                             subject_list_formats(true).text);
     }
     if (format->import != NULL) {
         return load_import(verb, source, format, request, subject);
     }
-    if (format != raw_format) {
+    if (format != subject_raw_format) {
         return load_promises_text(verb, source, request, subject);
     }
     return refusal(request) != NULL ? tool_complain(verb, "%s", refusal(request)) : load_raw(verb, source, subject);
 }
 
-static int load_file(const char *verb, const struct format *format, const struct tool_request *request,
+static int load_file(const char *verb, const struct subject_format *format, const struct tool_request *request,
                      struct tool_subject *subject)
 {
     bool is_stdin = strcmp(subject->name, "-") == 0;
     struct import_source source = {.name = is_stdin ? "<stdin>" : subject->name};
     char *text = NULL;
-    if (format == raw_format && refusal(request) != NULL) { // known before the file is looked at
+    if (format == subject_raw_format && refusal(request) != NULL) { // known before the file is looked at
         return tool_complain(verb, "%s", refusal(request));
     }
-    int code = is_stdin ? read_stream(stdin, &text, &source.text_bytes) : read_file(NULL, subject->name, &text, &source.text_bytes);
+    int code = is_stdin ? subject_read_stream(stdin, &text, &source.text_bytes)
+                        : subject_read_file(NULL, subject->name, &text, &source.text_bytes);
     if (code == EFBIG) {
-        return tool_complain(verb, "'%s' is too big: the limit is %d MiB", subject->name, FILE_BYTES_MAX >> 20);
+        return tool_complain(verb, "'%s' is too big: the limit is %d MiB", subject->name, SUBJECT_BYTES_MAX >> 20);
     }
     if (code != 0) {
         return tool_complain(verb, "cannot read '%s': %s", subject->name, strerror(code));
@@ -433,23 +246,23 @@ static int load(const char *verb, const struct tool_request *request, struct too
 {
     const char *name = subject->name;
     const char *from = request->arguments->from;
-    const struct format *said = from == NULL ? NULL : format_of_option(verb, from);
+    const struct subject_format *said = from == NULL ? NULL : subject_format_of_option(verb, from);
     if (from != NULL && said == NULL) {
         return TOOL_USAGE;
     }
     if (strcmp(name, "-") == 0) {
-        return load_file(verb, said == NULL ? raw_format : said, request, subject);
+        return load_file(verb, said == NULL ? subject_raw_format : said, request, subject);
     }
     if (strncmp(name, "pledge:", strlen("pledge:")) == 0) {
         return load_promises(verb, name + strlen("pledge:"), request, subject);
     }
-    const struct format *format = format_of_name(name);
-    const struct brig_dsl_policy *policy = format == NULL ? find_built_in(name) : NULL;
+    const struct subject_format *format = subject_format_of_name(name);
+    const struct brig_dsl_policy *policy = format == NULL ? subject_find_built_in(name) : NULL;
     if (policy != NULL) {
         return load_built_in(verb, policy, request, subject);
     }
     if (format == NULL && said == NULL && strchr(name, '/') == NULL) {
-        return complain_about_policy(verb, name);
+        return subject_complain_about_policy(verb, name);
     }
     return load_file(verb, format == NULL ? said : format, request, subject);
 }
