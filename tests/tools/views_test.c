@@ -161,6 +161,7 @@ static const struct command rows[] = {
     {"yes 'c000003e 0 0 0 0 0 0 0 0' | head -n 200000 | brig emu --batch renderer | sort | uniq -c", 0, {" 200000 ALLOW "}},
     {"printf 'c000003e 0 0 0 0 0 0 0 0\\nc000003e 0 0 0 0 0 0 0\\n' | brig emu --batch renderer", 2, {"line 2: not `arch nr ip"}},
     {"yes 'c000003e 0 0 0 0 0 0 0 0' | head -n 100000 | brig emu --batch renderer > /dev/full", 2, {"No space left on device"}},
+    {"printf '\\nc000003e 0 0 0 0 0 0 0 0\\r\\n\\n' | brig emu --batch renderer | wc -l", 0, {"1\n"}},
     {"brig emu renderer 1000 --json", 0, {"\"cached\": false", "\"ebpf_executed\": "}},
     {"echo 'ret ALLOW' | brig asm - | brig emu - 1000", 0, {"ALLOW  1 instructions\n"}},
     {"echo 'ret ALLOW' | brig asm - | brig emu - 400", 0, {"ALLOW  1 instructions, answered by the kernel's bitmap"}},

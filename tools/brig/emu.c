@@ -266,6 +266,9 @@ static int run_batch(const struct tool_subject *subject)
         struct brig_dsl_data data;
         char verdict[32];
         number++;
+        if (line[strspn(line, " \t\r\n")] == '\0' && strlen(line) == (size_t)bytes) {
+            continue;
+        }
         if (strlen(line) != (size_t)bytes || !read_batch_line(line, &data)) {
             status = tool_complain("emu", "line %lu: not `arch nr ip a0 a1 a2 a3 a4 a5` in hex", number);
             break;
