@@ -141,7 +141,7 @@ static const struct command rows[] = {
     {"brig graph renderer open -a aarch64", 2, {"aarch64 has no call 'open'"}},
     {"brig graph", 2, {"give a policy"}},
     {"brig graph --flow renderer read write", 2, {"for one call at most"}},
-    {"echo 'ret ALLOW' | brig asm - | brig graph -", 0, {"digraph {"}},
+    {"echo 'ret ALLOW' | brig asm - | brig graph -", 0, {"every call<BR/>ALLOW>"}},
     {"printf 'ld nr\\nadd #1\\nret a\\n' | brig asm - | brig graph -", 0, {"digraph {", "ret a"}}, // no decisions
     {"brig graph renderer -o /no/such/file", 2, {"cannot write '/no/such/file'"}},
     {"brig graph renderer > /dev/full", 2, {"No space left on device"}},

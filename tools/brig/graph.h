@@ -54,6 +54,15 @@ void graph_put_escaped(FILE *out, const char *text);
 const char *graph_fill(const struct tool_subject *subject, uint32_t ret);
 // Writes what a program does in the end: what stands in the policy if it is known, else the value returned.
 void graph_put_verdict(FILE *out, const struct tool_subject *subject, uint32_t ret);
+// Returns: the argument that all calls which come to `node` have at its register, or NULL if they do not agree.
+const struct brig_dsl_argument *graph_find_argument(const struct graph_node *node);
+// Writes what `node` looks at; graph_put_title writes its mask too.
+void graph_put_word(FILE *out, const struct graph_node *node);
+void graph_put_title(FILE *out, const struct graph_node *node);
+// Writes a value of what `node` looks at, by the name that `argument` has for it; NULL: as a number.
+void graph_put_value(FILE *out, const struct graph_node *node, const struct brig_dsl_argument *argument, uint64_t value);
+// Returns: whether the mask leaves most bits, and so is read more easily as what it takes away.
+bool graph_is_inverted(const struct graph_node *node);
 // Writes the beginning of a dot file: name, direction, looks.
 void graph_put_head(FILE *out, const struct tool_subject *subject);
 

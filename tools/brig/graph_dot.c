@@ -2,207 +2,15 @@
 //
 // Every switch is one table: what is looked at on top, then a row for each outcome: values on the left, on the right the verdict,
 // or an arrow to the next table. So verdicts need no arrows, parts that several calls share are drawn once, and a table reads like
-// a sentence. Calls and values have names wherever all that come to a table agree on them.
+// a sentence.
 #include <inttypes.h>
 #include <linux/seccomp.h>
 #include <string.h>
 
 #include "tools/brig/graph.h"
 
-enum { NAMES_COLUMNS = 56, VALUE_COLUMNS = 150, VALUES_MAX = 40 };
+enum { NAMES_COLUMNS = 56, VALUES_MAX = 40 };
 enum { ARM_PRIVATE = 0x0f0000, X32_BIT = 0x40000000 };
-
-// --- text -------------------------------------------------------------------------------------------------------------
-
-void graph_put_escaped(FILE *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        switch (*text) {
-        case '&':
-            fputs("&amp;", out);
-            break;
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '"':
-            fputs("&quot;", out);
-            break;
-        default:
-            // A file's name may hold anything; a control character would break the XML that dot reads.
-            fputc((unsigned char)*text < 0x20 ? '?' : *text, out);
-        }
-    }
-}
-
-// Returns: the policy's trap behind a verdict, or NULL.
-static const struct brig_dsl_trap *find_trap(const struct tool_subject *subject, uint32_t ret)
-{
-    const struct brig_dsl_program *program = &subject->program;
-    uint32_t id = ret & SECCOMP_RET_DATA;
-    bool is_known = (ret & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRAP && id > 0 && id < program->trap_count;
-    return is_known ? &program->traps[id] : NULL;
-}
-
-const char *graph_fill(const struct tool_subject *subject, uint32_t ret)
-{
-    static const char *const fills[] = {[TOOL_COLOR_ALLOW] = "#d3ecd0",
-                                        [TOOL_COLOR_DENY] = "#fcedbb",
-                                        [TOOL_COLOR_TRAP] = "#e3daf5",
-                                        [TOOL_COLOR_KILL] = "#f6cfcb"};
-    const struct brig_dsl_trap *trap = find_trap(subject, ret);
-    bool is_crash = trap != NULL && trap->action.verb == BRIG_DSL_CRASH;
-    return fills[is_crash ? TOOL_COLOR_KILL : tool_color_of_ret(ret)];
-}
-
-static void write_escaped(void *context, const char *text, size_t text_bytes)
-{
-    char piece[2] = "";
-    for (size_t i = 0; i < text_bytes; i++) {
-        piece[0] = text[i];
-        graph_put_escaped(context, piece);
-    }
-}
-
-void graph_put_verdict(FILE *out, const struct tool_subject *subject, uint32_t ret)
-{
-    const struct brig_dsl_trap *trap = find_trap(subject, ret);
-    char text[32];
-    if (trap != NULL) {
-        struct brig_dsl_sink sink = {.write = write_escaped, .context = out};
-        brig_dsl_describe_action(&trap->action, &sink);
-        if (trap->row != NULL) {
-            const char *slash = strrchr(trap->row->file, '/');
-            fputs("<BR/><FONT POINT-SIZE=\"8\">", out);
-            graph_put_escaped(out, slash == NULL ? trap->row->file : slash + 1);
-            fprintf(out, ":%d</FONT>", trap->row->line);
-        }
-        return;
-    }
-    brig_dsl_ret_text(ret, text, sizeof text);
-    graph_put_escaped(out, text);
-}
-
-void graph_put_head(FILE *out, const struct tool_subject *subject)
-{
-    fputs("digraph {\n"
-          "  rankdir=LR; ranksep=0.8; nodesep=0.2; bgcolor=white;\n"
-          "  node [shape=plain, fontname=\"Helvetica,Arial,sans-serif\", fontsize=10];\n"
-          "  edge [color=\"#667085\", arrowsize=0.7];\n"
-          "  labelloc=t; fontname=\"Helvetica,Arial,sans-serif\"; fontsize=14;\n"
-          "  label=<",
-          out);
-    graph_put_escaped(out, subject->name);
-    fprintf(out, " (%s)>;\n", brig_dsl_arch_name(subject->program.arch));
-}
-
-// --- names ------------------------------------------------------------------------------------------------------------
-
-// Returns: whether `node` tests an argument that calls of `call` on `arch` have; `found` is it, or what was found before.
-static bool agrees(const struct graph_node *node, enum brig_dsl_call call, enum brig_dsl_arch arch,
-                   const struct brig_dsl_argument **found)
-{
-    const struct brig_dsl_argument *before = *found;
-    *found = brig_dsl_call_argument(call, arch, node->word.index);
-    return *found != NULL && (before == NULL || (strcmp(before->name, (*found)->name) == 0 && before->kind == (*found)->kind &&
-                                                 before->group == (*found)->group));
-}
-
-// Returns: the argument that all calls which come to `node` have at its register, or NULL if they do not agree.
-static const struct brig_dsl_argument *find_argument(const struct graph_node *node)
-{
-    const struct brig_dsl_argument *found = NULL;
-    for (int i = 0; i < BRIG_SYS_COUNT * BRIG_DSL_ARCH_COUNT && node->word.kind == BRIG_DSL_WORD_ARGUMENT; i++) {
-        enum brig_dsl_call call = (enum brig_dsl_call)(i / BRIG_DSL_ARCH_COUNT);
-        enum brig_dsl_arch arch = (enum brig_dsl_arch)(i % BRIG_DSL_ARCH_COUNT);
-        bool comes = graph_has_call(node, (int)call) && graph_has_arch(node, (int)arch) && brig_dsl_call_nr(call, arch) >= 0;
-        if (comes && !agrees(node, call, arch, &found)) {
-            return NULL;
-        }
-    }
-    return found;
-}
-
-// Names a value. Returns: false where the arches do not agree, or the name is too long to be of use.
-static bool name_value(const struct graph_node *node, const struct brig_dsl_argument *argument, uint64_t value, char *text,
-                       size_t text_bytes)
-{
-    char other[160];
-    text[0] = '\0';
-    for (int arch = 0; arch < BRIG_DSL_ARCH_COUNT; arch++) {
-        if (graph_has_arch(node, arch)) {
-            brig_dsl_decode_value(argument, value, (enum brig_dsl_arch)arch, other, sizeof other);
-            if (text[0] != '\0' && strcmp(text, other) != 0) {
-                return false;
-            }
-            snprintf(text, text_bytes, "%s", other);
-        }
-    }
-    return text[0] != '\0' && strlen(text) <= VALUE_COLUMNS;
-}
-
-static void put_word(FILE *out, const struct graph_node *node)
-{
-    const struct brig_dsl_argument *argument = find_argument(node);
-    const char *half = node->word.shift == 32 ? " (upper half)" : "";
-    switch (node->word.kind) {
-    case BRIG_DSL_WORD_NR:
-        fputs("call", out);
-        break;
-    case BRIG_DSL_WORD_ARCH:
-        fputs("architecture", out);
-        break;
-    case BRIG_DSL_WORD_IP:
-        fprintf(out, "instruction pointer%s", half);
-        break;
-    case BRIG_DSL_WORD_ARGUMENT:
-        if (argument != NULL) {
-            graph_put_escaped(out, argument->name);
-            fputs(half, out);
-        } else {
-            fprintf(out, "argument %u%s", node->word.index, half);
-        }
-        break;
-    case BRIG_DSL_WORD_TERM:
-        fprintf(out, "computed value %u", node->word.index);
-        break;
-    case BRIG_DSL_WORD_NONE:
-        break;
-    }
-}
-
-static void put_value(FILE *out, const struct graph_node *node, const struct brig_dsl_argument *argument, uint64_t value)
-{
-    enum brig_dsl_arch arch;
-    char text[160];
-    if (node->word.kind == BRIG_DSL_WORD_ARCH && brig_dsl_arch_by_audit((uint32_t)value, &arch)) {
-        fputs(brig_dsl_arch_name(arch), out);
-    } else if (argument != NULL && node->word.shift == 0 && name_value(node, argument, value, text, sizeof text)) {
-        graph_put_escaped(out, text);
-    } else {
-        fprintf(out, value < 10 ? "%" PRIu64 : "0x%" PRIx64, value);
-    }
-}
-
-// A mask that leaves most bits is read more easily as what it takes away.
-static bool is_inverted(const struct graph_node *node)
-{
-    return node->mask != UINT32_MAX && __builtin_popcount(node->mask) > 16;
-}
-
-static void put_title(FILE *out, const struct graph_node *node)
-{
-    put_word(out, node);
-    if (node->mask != UINT32_MAX) {
-        fputs(" &amp; ", out);
-        fputs(is_inverted(node) ? "~(" : "(", out);
-        put_value(out, node, node->word.kind == BRIG_DSL_WORD_ARGUMENT ? find_argument(node) : NULL,
-                  is_inverted(node) ? ~node->mask : node->mask);
-        fputs(")", out);
-    }
-}
 
 // --- rows of a table --------------------------------------------------------------------------------------------------
 
@@ -332,7 +140,7 @@ static const char *name_of_row(const struct row *row)
     if (node->mask == UINT32_MAX || node->run_count != 2 || node->runs[0].last != 0) {
         return row->is_rest ? "otherwise" : NULL;
     }
-    if (is_inverted(node)) {
+    if (graph_is_inverted(node)) {
         return has_bits ? "other bits too" : "no other bits";
     }
     if (__builtin_popcount(node->mask) == 1) {
@@ -344,7 +152,7 @@ static const char *name_of_row(const struct row *row)
 static void put_values(FILE *out, const struct row *row)
 {
     const struct graph_node *node = row->node;
-    const struct brig_dsl_argument *argument = node->word.kind == BRIG_DSL_WORD_ARGUMENT ? find_argument(node) : NULL;
+    const struct brig_dsl_argument *argument = node->word.kind == BRIG_DSL_WORD_ARGUMENT ? graph_find_argument(node) : NULL;
     bool is_flags = argument != NULL && argument->kind == BRIG_DSL_KIND_FLAGS;
     struct lines lines = {.out = out};
     int count = 0;
@@ -363,10 +171,10 @@ static void put_values(FILE *out, const struct row *row)
         bool is_range = run->last != run->first;
         // Between two sets of flags lie sets that have nothing to do with them.
         const struct brig_dsl_argument *named = is_range && is_flags ? NULL : argument;
-        put_value(out, node, named, run->first);
+        graph_put_value(out, node, named, run->first);
         if (is_range) {
             fputs(" &#8211; ", out);
-            put_value(out, node, named, run->last);
+            graph_put_value(out, node, named, run->last);
         }
     }
     if (count > VALUES_MAX) {
@@ -385,7 +193,7 @@ static void put_row(FILE *out, const struct graph *graph, const struct row *row)
     }
     if (target->kind == BRIG_DSL_NODE_SWITCH) {
         fprintf(out, "</TD><TD PORT=\"r%" PRIu32 "\" ALIGN=\"LEFT\">", row->target);
-        put_word(out, target);
+        graph_put_word(out, target);
     } else {
         fprintf(out, "</TD><TD BGCOLOR=\"%s\" ALIGN=\"LEFT\">", graph_fill(graph->subject, target->value));
         graph_put_verdict(out, graph->subject, target->value);
@@ -440,7 +248,7 @@ static void draw_table(FILE *out, const struct graph *graph, uint32_t id)
             "  d%" PRIu32 " [label=<<TABLE BORDER=\"0\" CELLBORDER=\"1\" CELLSPACING=\"0\" CELLPADDING=\"3\" COLOR=\"#98a2b3\">\n",
             id);
     fputs("<TR><TD PORT=\"top\" COLSPAN=\"2\" BGCOLOR=\"#e4e7ec\"><B>", out);
-    put_title(out, node);
+    graph_put_title(out, node);
     fputs("</B></TD></TR>\n", out);
     put_rows(out, graph, node);
     fputs("</TABLE>>];\n", out);
@@ -485,6 +293,15 @@ static void narrow(struct graph *graph, const struct graph_start *starts, size_t
     }
 }
 
+// A program that decides nothing is its verdict.
+static void draw_verdict(FILE *out, const struct graph *graph, uint32_t ret)
+{
+    fprintf(out, "  d%" PRIu32 " [shape=box, style=\"rounded,filled\", fillcolor=\"%s\", label=<every call<BR/>", graph->root,
+            graph_fill(graph->subject, ret));
+    graph_put_verdict(out, graph->subject, ret);
+    fputs(">];\n", out);
+}
+
 void graph_draw(FILE *out, struct graph *graph, const struct graph_start *starts, size_t start_count)
 {
     graph_put_head(out, graph->subject);
@@ -492,6 +309,9 @@ void graph_draw(FILE *out, struct graph *graph, const struct graph_start *starts
         narrow(graph, starts, start_count);
     } else {
         graph->nodes[graph->root].is_drawn = true;
+        if (graph->nodes[graph->root].kind == BRIG_DSL_NODE_RET) {
+            draw_verdict(out, graph, graph->nodes[graph->root].value);
+        }
     }
     for (size_t i = 0; i < start_count; i++) {
         draw_start(out, graph, &starts[i]);
