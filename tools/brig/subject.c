@@ -68,28 +68,27 @@ static enum brig_code compile(struct tool_subject *subject, const struct brig_ds
     return code;
 }
 
-// What a compile of a policy that people write by the thousand lines may take; pages that are not touched cost nothing.
-enum { ARENA_BYTES = 16 << 20 };
-
 static int make_rules(const char *verb, const struct tool_request *request, struct tool_subject *subject)
 {
     struct brig_error error;
     struct brig_dsl_arena arena;
     struct brig_dsl_options options = request->options;
     subject->policy = subject->targets[0].policy;
-    subject->memory = malloc((1 + subject->target_count) * ARENA_BYTES);
+    subject->memory = malloc((1 + subject->target_count) * TOOL_ARENA_BYTES);
     if (subject->memory == NULL) {
         return tool_complain(verb, "out of memory");
     }
+    // The first touch of a page is the kernel's work, and a caller of the library compiles into memory that it has.
+    memset(subject->memory, 0, BRIG_DSL_ARENA_BYTES);
     options.arch = subject->targets[0].arch;
     options.profile = options.profile == NULL ? subject->imported.profile : options.profile;
-    brig_dsl_arena_init(&arena, subject->memory, ARENA_BYTES);
+    brig_dsl_arena_init(&arena, subject->memory, TOOL_ARENA_BYTES);
     if (!request->rows_only && compile(subject, &options, &arena, &error) != BRIG_OK) {
         return tool_fail(verb, &error);
     }
     for (size_t i = 0; i < subject->target_count; i++) {
         options.arch = subject->targets[i].arch;
-        brig_dsl_arena_init(&arena, (unsigned char *)subject->memory + (i + 1) * ARENA_BYTES, ARENA_BYTES);
+        brig_dsl_arena_init(&arena, (unsigned char *)subject->memory + (i + 1) * TOOL_ARENA_BYTES, TOOL_ARENA_BYTES);
         if (brig_dsl_resolve(subject->targets[i].policy, &options, &arena, &subject->rules[i], &error) != BRIG_OK) {
             return tool_fail(verb, &error);
         }
