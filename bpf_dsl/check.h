@@ -3,7 +3,8 @@
 //   check_conditions.c   conditions of rules as sets of numbers
 //   check_facts.c        what a path has found out about each word, and what a condition is worth under that
 //   check_subjects.c     what the rules say about a number, compared with one return value
-//   dsl_check_walk.c         all paths of the program
+//   check_insns.c        the program as text
+//   check_walk.c         all paths of the program
 //   check.c              the whole
 //
 // Nothing here is shared with expressions' lowering, decisions, tree or codegen: the operators are read from the rules once more,

@@ -200,6 +200,10 @@ struct dsl_check_walk {
     struct check_memo *memo;
 };
 
+// Reads the program as text. Returns: one for each instruction; NULL when the arena is exhausted.
+const struct check_insn *dsl_check_read_insns(const struct dsl_check_walk *walk, struct brig_dsl_arena *arena);
+// Returns: how many shifts by X are expected on one path; more make the walk undecided.
+uint32_t dsl_check_count_picks(const struct dsl_check_walk *walk);
 // Prepares and walks. Returns: as dsl_check.
 enum dsl_checked dsl_check_walk(struct dsl_check_walk *walk, struct brig_dsl_arena *arena);
 

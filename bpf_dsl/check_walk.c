@@ -3,10 +3,11 @@
 // Takes: a valid program and what must be said about every number. Gives: whether it says that. How: first the paths that look at
 // arch and number only; where one of them returns, or loads anything else, it goes on once for each different thing that must be
 // said about the numbers that come here. Every test splits the facts of a path; a side without any value left is not walked; at a
-// return dsl_check_subject_says compares. Guarantees: exact; what it does not follow (X, M[], arithmetic but "and") makes it
-// undecided, never equal. Joins: where ways meet at a load, nothing that is still tested below was touched, and every condition of
-// the rules is known or untouched as well, the rest is the same for all ways with the same known conditions; it is walked once.
-// Weaknesses: other joins are walked once per way; steps are counted, CHECK_WALK_STEPS of them.
+// return dsl_check_subject_says compares. Guarantees: exact; what it does not follow (M[], arithmetic but "and" with a word, "sub"
+// and a constant shifted by a word) makes it undecided, never equal. Joins: where ways meet at a load, nothing that is still tested
+// below was touched, and every condition of the rules is known or untouched as well, the rest is the same for all ways with the
+// same known conditions; it is walked once. Weaknesses: other joins are walked once per way; steps are counted, CHECK_WALK_STEPS of
+// them.
 #include "bpf_dsl/check_parts.h"
 
 #include <linux/filter.h>
@@ -19,21 +20,32 @@ enum {
     CHECK_MEMO_CONDITIONS = 128,
     CHECK_LONG_LIST = 12,   // rules from which on it pays to pass over those that are out
     CHECK_MORE_FACTS = 256, // beyond one per instruction of a path: cuts, and numbers picked out
+    CHECK_SIDES = 36,       // most sides of one of them, with the test of its distance
 };
 
 #define ALL UINT32_MAX
 
-// What A holds: a masked word. It starts as 0, which is any word under no mask.
-struct check_accumulator {
+enum held {
+    HELD_WORD,     // (word & mask) - minus
+    HELD_CONSTANT, // bits
+    HELD_PICKED,   // bits >> ((word & mask) - minus), which is at most 31
+};
+
+// What A or X holds. Both start as 0, which is any word under no mask.
+struct check_register {
+    enum held held;
     uint32_t word;
     uint32_t mask;
+    uint32_t minus;
+    uint32_t bits;
 };
 
 // The other side of a test.
 struct check_fork {
     uint32_t pc;
     uint32_t first_rule;
-    struct check_accumulator a;
+    struct check_register a;
+    struct check_register x;
     struct dsl_check_mark mark;
     uint32_t word; // what was learned on it
     uint32_t mask;
@@ -60,51 +72,12 @@ struct path {
     const struct check_subject *subject;
     uint32_t pc;
     uint32_t first_rule; // all rules before it are known not to match
-    struct check_accumulator a;
+    struct check_register a;
+    struct check_register x;
     uint32_t fork_count; // forks used by the walks around this one, and by this one
     uint32_t fork_base;
     uint32_t step_base;
 };
-
-// --- the program as text ----------------------------------------------------------------------------------------------
-
-static void follow(struct check_insn *about, uint32_t from, uint32_t to, uint8_t *ways)
-{
-    about[from].words |= about[to].words;
-    uint16_t depth = (uint16_t)(about[to].depth + 1);
-    about[from].depth = depth > about[from].depth ? depth : about[from].depth;
-    ways[to] = ways[to] < 2 ? (uint8_t)(ways[to] + 1) : 2;
-}
-
-// Jumps go forward, so one look from the end to the start knows everything below.
-static const struct check_insn *read_insns(const struct dsl_check_walk *walk, struct brig_dsl_arena *arena)
-{
-    struct check_insn *about = DSL_ARENA_ARRAY(arena, struct check_insn, walk->insn_count);
-    uint8_t *ways = DSL_ARENA_ARRAY(arena, uint8_t, walk->insn_count);
-    if (about == NULL || ways == NULL) {
-        return NULL;
-    }
-    memset(about, 0, walk->insn_count * sizeof *about);
-    memset(ways, 0, walk->insn_count);
-    for (uint32_t pc = walk->insn_count; pc-- > 0;) {
-        const struct sock_filter *insn = &walk->insns[pc];
-        if (insn->code == (BPF_JMP | BPF_JA)) {
-            follow(about, pc, pc + 1 + insn->k, ways);
-        } else if (BPF_CLASS(insn->code) == BPF_JMP) {
-            follow(about, pc, pc + 1 + insn->jt, ways);
-            follow(about, pc, pc + 1 + insn->jf, ways);
-        } else if (BPF_CLASS(insn->code) != BPF_RET) {
-            follow(about, pc, pc + 1, ways);
-        }
-        if (insn->code == (BPF_LD | BPF_W | BPF_ABS)) {
-            about[pc].words |= (uint16_t)(1u << insn->k / 4);
-        }
-    }
-    for (uint32_t pc = 0; pc < walk->insn_count; pc++) {
-        about[pc].is_join = ways[pc] > 1;
-    }
-    return about;
-}
 
 // --- tests ------------------------------------------------------------------------------------------------------------
 
@@ -137,7 +110,7 @@ static struct check_range fit(struct check_facts *facts, const struct check_set 
 }
 
 // Where all bits that a mask takes away are known, the test is one of the whole word.
-static struct check_accumulator widen(const struct check_facts *facts, struct check_accumulator a, uint32_t *k)
+static struct check_register widen(const struct check_facts *facts, struct check_register a, uint32_t *k)
 {
     const struct check_word *known = &facts->words[a.word];
     if ((a.mask | known->known) == ALL && (*k & ~a.mask) == 0) {
@@ -147,7 +120,7 @@ static struct check_accumulator widen(const struct check_facts *facts, struct ch
     return a;
 }
 
-static struct sides split(struct check_facts *facts, struct check_accumulator a, const struct sock_filter *insn)
+static struct sides split(struct check_facts *facts, struct check_register a, const struct sock_filter *insn)
 {
     uint32_t k = insn->k;
     bool is_bits = BPF_OP(insn->code) == BPF_JSET;
@@ -187,25 +160,40 @@ static void learn(struct check_facts *facts, uint32_t word, uint32_t mask, struc
     }
 }
 
+// Keeps a side for later, unless no call goes there. Returns: false when there is no room.
+static bool keep_side(struct dsl_check_walk *walk, struct path *path, uint32_t pc, struct sides sides, struct check_range side)
+{
+    if (side.lo > side.hi) {
+        return true;
+    }
+    if (path->fork_count == walk->fork_limit) {
+        return false;
+    }
+    walk->forks[path->fork_count++] = (struct check_fork){.pc = pc,
+                                                          .first_rule = path->first_rule,
+                                                          .a = path->a,
+                                                          .x = path->x,
+                                                          .mark = dsl_check_mark(&walk->facts),
+                                                          .word = sides.word,
+                                                          .mask = sides.mask,
+                                                          .range = side};
+    return true;
+}
+
 // Goes on with one side of a test and keeps the other for later. Returns: false when there is no room to keep it.
 static bool take_test(struct dsl_check_walk *walk, struct path *path)
 {
-    struct check_facts *facts = &walk->facts;
     const struct sock_filter *insn = &walk->insns[path->pc];
-    struct sides sides = split(facts, path->a, insn);
+    struct sides sides = split(&walk->facts, path->a, insn);
     uint32_t yes = path->pc + 1 + insn->jt;
     uint32_t no = path->pc + 1 + insn->jf;
     bool can_yes = sides.yes.lo <= sides.yes.hi;
-    if (can_yes && sides.no.lo <= sides.no.hi) {
-        if (path->fork_count == walk->fork_limit) {
-            return false;
-        }
-        walk->forks[path->fork_count++] =
-            (struct check_fork){no, path->first_rule, path->a, dsl_check_mark(facts), sides.word, sides.mask, sides.no};
+    if (can_yes && !keep_side(walk, path, no, sides, sides.no)) {
+        return false;
     }
     // With one side only nothing is learned that was not known; where both sides are empty no call comes here, and any side will
     // do.
-    learn(facts, sides.word, sides.mask, can_yes ? sides.yes : sides.no);
+    learn(&walk->facts, sides.word, sides.mask, can_yes ? sides.yes : sides.no);
     path->pc = can_yes ? yes : no;
     return true;
 }
@@ -222,6 +210,83 @@ static bool take_fork(struct dsl_check_walk *walk, struct path *path)
     path->pc = fork->pc;
     path->first_rule = fork->first_rule;
     path->a = fork->a;
+    path->x = fork->x;
+    return true;
+}
+
+// --- shifted words ----------------------------------------------------------------------------------------------------
+
+// The word that a register is about, as a set, and what was subtracted from its values.
+struct shifted {
+    struct sides sides; // without ranges
+    struct check_set set;
+    uint32_t minus;
+};
+
+static struct shifted read_shifted(const struct check_facts *facts, const struct check_register *held)
+{
+    // Where all bits that the mask takes away are known, it is the whole word that was subtracted from.
+    const struct check_word *known = &facts->words[held->word];
+    bool is_whole = (held->mask | known->known) == ALL;
+    uint32_t mask = is_whole ? ALL : held->mask;
+    return (struct shifted){.sides = {.word = held->word, .mask = mask},
+                            .set = dsl_check_set_of(facts, held->word, mask),
+                            .minus = held->minus + (is_whole ? known->value & ~held->mask : 0)};
+}
+
+// Keeps the part [lo, hi] of a set's values for later.
+static bool keep_part(struct dsl_check_walk *walk, struct path *path, uint32_t pc, const struct shifted *shifted,
+                      struct check_range range)
+{
+    struct check_set part = shifted->set;
+    part.range = up_to(from(part.range, range.lo), range.hi);
+    if (part.range.lo > part.range.hi) {
+        return true;
+    }
+    return keep_side(walk, path, pc, shifted->sides, dsl_check_fit(&walk->facts, &part));
+}
+
+// "Word - minus is above k": what is not from minus up to minus + k. Returns: false for what is not followed.
+static bool take_distance(struct dsl_check_walk *walk, struct path *path, const struct sock_filter *insn)
+{
+    const struct shifted shifted = read_shifted(&walk->facts, &path->a);
+    uint32_t minus = shifted.minus;
+    uint32_t k = insn->k - (BPF_OP(insn->code) == BPF_JGE);
+    bool is_followed = BPF_OP(insn->code) == BPF_JGT || (BPF_OP(insn->code) == BPF_JGE && insn->k > 0);
+    if (!is_followed || minus > ALL - k) {
+        return false;
+    }
+    uint32_t far = path->pc + 1 + insn->jt;
+    uint32_t near = path->pc + 1 + insn->jf;
+    return (minus == 0 || keep_part(walk, path, far, &shifted, (struct check_range){.lo = 0, .hi = minus - 1})) &&
+           (minus + k == ALL || keep_part(walk, path, far, &shifted, (struct check_range){.lo = minus + k + 1, .hi = ALL})) &&
+           keep_part(walk, path, near, &shifted, (struct check_range){.lo = minus, .hi = minus + k});
+}
+
+// Whether the values that a register can have are 0 to 31.
+static bool is_a_bit_number(const struct shifted *shifted)
+{
+    return shifted->set.range.lo >= shifted->minus && shifted->set.range.hi - shifted->minus < 32;
+}
+
+// "Some of these bits, shifted by the word": values one after the other that go the same way go together.
+static bool take_pick(struct dsl_check_walk *walk, struct path *path, const struct sock_filter *insn)
+{
+    const struct shifted shifted = read_shifted(&walk->facts, &path->a);
+    if (BPF_OP(insn->code) != BPF_JSET || !is_a_bit_number(&shifted)) {
+        return false;
+    }
+    uint32_t last = shifted.set.range.hi - shifted.minus;
+    uint32_t first = shifted.set.range.lo - shifted.minus; // of the values that go together
+    for (uint32_t at = first; at <= last; at++) {
+        bool is_yes = (path->a.bits >> at & insn->k) != 0;
+        bool is_end = at == last || ((path->a.bits >> (at + 1) & insn->k) != 0) != is_yes;
+        struct check_range together = {.lo = shifted.minus + first, .hi = shifted.minus + at};
+        if (is_end && !keep_part(walk, path, path->pc + 1 + (is_yes ? insn->jt : insn->jf), &shifted, together)) {
+            return false;
+        }
+        first = is_end ? at + 1 : first;
+    }
     return true;
 }
 
@@ -297,6 +362,7 @@ static enum dsl_checked go_on(struct dsl_check_walk *walk, const struct path *pa
     struct path below = {.subject = subject,
                          .pc = path->pc,
                          .a = path->a,
+                         .x = path->x,
                          .fork_count = path->fork_count,
                          .fork_base = path->fork_count,
                          .step_base = walk->facts.steps};
@@ -412,9 +478,57 @@ static enum outcome take_load(struct dsl_check_walk *walk, struct path *path, ui
     if (path->subject != NULL && path->subject->rule_count > CHECK_LONG_LIST) {
         path->first_rule = dsl_check_skip_rules(path->subject, path->first_rule, &walk->facts);
     }
-    path->a = (struct check_accumulator){word, ALL};
+    path->a = (struct check_register){.word = word, .mask = ALL};
     path->pc++;
     return OUTCOME_ON;
+}
+
+// A conditional jump: goes on with one side, or keeps all sides and ends.
+static enum outcome take_jump(struct dsl_check_walk *walk, struct path *path)
+{
+    const struct sock_filter *insn = &walk->insns[path->pc];
+    if (path->a.held == HELD_WORD && path->a.minus == 0) {
+        return take_test(walk, path) ? OUTCOME_ON : OUTCOME_STOP;
+    }
+    if (path->a.held == HELD_WORD) {
+        return take_distance(walk, path, insn) ? OUTCOME_END : OUTCOME_STOP;
+    }
+    return path->a.held == HELD_PICKED && take_pick(walk, path, insn) ? OUTCOME_END : OUTCOME_STOP;
+}
+
+static bool is_word_a_bit_number(const struct dsl_check_walk *walk, const struct check_register *held)
+{
+    const struct shifted shifted = read_shifted(&walk->facts, held);
+    return is_a_bit_number(&shifted);
+}
+
+// What is computed without looking at a word. Returns: false for what is not followed.
+static bool compute(struct dsl_check_walk *walk, struct path *path)
+{
+    const struct sock_filter *insn = &walk->insns[path->pc];
+    struct check_register *a = &path->a;
+    switch (insn->code) {
+    case BPF_ALU | BPF_AND | BPF_K:
+        a->mask &= insn->k;
+        return a->held == HELD_WORD && a->minus == 0;
+    case BPF_ALU | BPF_SUB | BPF_K:
+        a->minus += insn->k;
+        return a->held == HELD_WORD;
+    case BPF_MISC | BPF_TAX:
+        path->x = *a;
+        return true;
+    case BPF_LD | BPF_W | BPF_IMM:
+        *a = (struct check_register){.held = HELD_CONSTANT, .bits = insn->k};
+        return true;
+    case BPF_ALU | BPF_RSH | BPF_X:
+        if (a->held != HELD_CONSTANT || path->x.held != HELD_WORD || !is_word_a_bit_number(walk, &path->x)) {
+            return false;
+        }
+        *a = (struct check_register){HELD_PICKED, path->x.word, path->x.mask, path->x.minus, a->bits};
+        return true;
+    default:
+        return false;
+    }
 }
 
 static enum outcome take_insn(struct dsl_check_walk *walk, struct path *path, enum dsl_checked *ret_checked)
@@ -423,10 +537,6 @@ static enum outcome take_insn(struct dsl_check_walk *walk, struct path *path, en
     switch (insn->code) {
     case BPF_LD | BPF_W | BPF_ABS:
         return take_load(walk, path, insn->k / 4, ret_checked);
-    case BPF_ALU | BPF_AND | BPF_K:
-        path->a.mask &= insn->k;
-        path->pc++;
-        return OUTCOME_ON;
     case BPF_JMP | BPF_JA:
         path->pc += 1 + insn->k;
         return OUTCOME_ON;
@@ -434,14 +544,18 @@ static enum outcome take_insn(struct dsl_check_walk *walk, struct path *path, en
     case BPF_JMP | BPF_JGT | BPF_K:
     case BPF_JMP | BPF_JGE | BPF_K:
     case BPF_JMP | BPF_JSET | BPF_K:
-        return take_test(walk, path) ? OUTCOME_ON : OUTCOME_STOP;
+        return take_jump(walk, path);
     case BPF_RET | BPF_K:
         *ret_checked = path->subject == NULL
                            ? go_on_with_all(walk, path)
                            : dsl_check_subject_says(walk->subjects, path->subject, path->first_rule, insn->k, &walk->facts);
         return OUTCOME_END;
     default:
-        return OUTCOME_STOP;
+        if (!compute(walk, path)) {
+            return OUTCOME_STOP;
+        }
+        path->pc++;
+        return OUTCOME_ON;
     }
 }
 
@@ -468,13 +582,13 @@ static enum dsl_checked walk_paths(struct dsl_check_walk *walk, struct path *pat
 
 enum dsl_checked dsl_check_walk(struct dsl_check_walk *walk, struct brig_dsl_arena *arena)
 {
-    walk->about = read_insns(walk, arena);
+    walk->about = dsl_check_read_insns(walk, arena);
     if (walk->about == NULL) {
         return DSL_CHECKED_UNDECIDED;
     }
     uint32_t depth = walk->about[0].depth + 1u;
-    walk->fork_limit = depth;
-    walk->forks = DSL_ARENA_ARRAY(arena, struct check_fork, depth);
+    walk->fork_limit = depth + CHECK_SIDES * dsl_check_count_picks(walk);
+    walk->forks = DSL_ARENA_ARRAY(arena, struct check_fork, walk->fork_limit);
     walk->memo = DSL_ARENA_NEW(arena, struct check_memo);
     if (walk->forks == NULL || walk->memo == NULL || !dsl_check_facts_init(&walk->facts, arena, 2 * depth + CHECK_MORE_FACTS)) {
         return DSL_CHECKED_UNDECIDED;

@@ -5,6 +5,8 @@
 //
 //     LOAD w     ld  [4 * w]        falls into its successor, or is followed by ja
 //     AND m      and #m             likewise
+//     SUB n      sub #n             likewise
+//     PICK b     tax; ld #b; rsh x  likewise; nothing else uses X
 //     JEQ k      jeq #k, yes, no    one successor stands right behind where that is possible: the kernel turns a conditional jump
 //                                   that falls through on neither side into two
 //     RET k      ret #k             as often as needed so that every jump reaches one
@@ -33,9 +35,10 @@ struct codegen {
 };
 
 static const uint16_t codes[] = {
-    [DSL_STEP_LOAD] = BPF_LD | BPF_W | BPF_ABS, [DSL_STEP_AND] = BPF_ALU | BPF_AND | BPF_K,
-    [DSL_STEP_JEQ] = BPF_JMP | BPF_JEQ | BPF_K, [DSL_STEP_JGE] = BPF_JMP | BPF_JGE | BPF_K,
-    [DSL_STEP_JGT] = BPF_JMP | BPF_JGT | BPF_K, [DSL_STEP_JSET] = BPF_JMP | BPF_JSET | BPF_K,
+    [DSL_STEP_LOAD] = BPF_LD | BPF_W | BPF_ABS,   [DSL_STEP_AND] = BPF_ALU | BPF_AND | BPF_K,
+    [DSL_STEP_SUB] = BPF_ALU | BPF_SUB | BPF_K,   [DSL_STEP_JEQ] = BPF_JMP | BPF_JEQ | BPF_K,
+    [DSL_STEP_JGE] = BPF_JMP | BPF_JGE | BPF_K,   [DSL_STEP_JGT] = BPF_JMP | BPF_JGT | BPF_K,
+    [DSL_STEP_JSET] = BPF_JMP | BPF_JSET | BPF_K,
 };
 
 static const struct dsl_step *step_of(const struct codegen *codegen, uint32_t id)
@@ -71,6 +74,12 @@ static void emit_straight(struct codegen *codegen, const struct dsl_step *step)
         for (uint32_t i = term->count; i-- > 0;) {
             dsl_emit(codegen->emitter, term->insns[i].code, term->insns[i].k);
         }
+        return;
+    }
+    if (step->kind == DSL_STEP_PICK) {
+        dsl_emit(codegen->emitter, BPF_ALU | BPF_RSH | BPF_X, 0);
+        dsl_emit(codegen->emitter, BPF_LD | BPF_W | BPF_IMM, step->k);
+        dsl_emit(codegen->emitter, BPF_MISC | BPF_TAX, 0);
         return;
     }
     dsl_emit(codegen->emitter, codes[step->kind], step->kind == DSL_STEP_LOAD ? 4u * step->word : step->k);

@@ -18,6 +18,7 @@
 
 #include "bpf_dsl/codegen.h"
 #include "bpf_dsl/describe.h"
+#include "bpf_dsl/masks.h"
 #include "bpf_dsl/plain.h"
 #include "bpf_dsl/program.h"
 #include "bpf_dsl/stages_visit.h"
@@ -90,6 +91,7 @@ static bool emit_optimised(struct dsl_compilation *compilation, bool prefer_chai
     if (compilation->lowering.gave_up || arena->exhausted) {
         return false;
     }
+    compilation->root = dsl_masks_drop_idle(compilation->graph, compilation->root);
     return dsl_tree_build(compilation->graph, compilation->root, compilation->options->profile, compilation->tree) &&
            dsl_emitter_init(&compilation->emitter, arena) && dsl_codegen(compilation->tree, &compilation->emitter) &&
            fits(compilation);

@@ -183,6 +183,8 @@ static void dump_decisions(const struct dsl_compilation *compilation, const stru
 
 static void dump_step(const struct dsl_tree *tree, uint32_t id, const struct brig_dsl_sink *sink)
 {
+    static const char *const names[] = {
+        [DSL_STEP_LOAD] = "load ", [DSL_STEP_AND] = "mask ", [DSL_STEP_SUB] = "lower ", [DSL_STEP_PICK] = "pick a bit of "};
     static const char *const tests[] = {
         [DSL_STEP_JEQ] = " == ", [DSL_STEP_JGE] = " >= ", [DSL_STEP_JGT] = " > ", [DSL_STEP_JSET] = " & "};
     const struct dsl_step *step = dsl_step_get(tree, id);
@@ -190,11 +192,11 @@ static void dump_step(const struct dsl_tree *tree, uint32_t id, const struct bri
     dsl_put(sink, ": ");
     if (step->kind == DSL_STEP_RET) {
         put_ret(sink, step->k);
-    } else if (step->kind == DSL_STEP_LOAD || step->kind == DSL_STEP_AND) {
-        dsl_put(sink, step->kind == DSL_STEP_LOAD ? "load " : "mask ");
+    } else if (!dsl_step_is_test(step)) {
+        dsl_put(sink, names[step->kind]);
         put_word(sink, step->word);
-        dsl_put(sink, step->kind == DSL_STEP_LOAD ? "" : " & ");
-        if (step->kind == DSL_STEP_AND) {
+        if (step->kind != DSL_STEP_LOAD) {
+            dsl_put(sink, " by ");
             dsl_put_hex(sink, step->k);
         }
         put_node(sink, ", s", step->yes);

@@ -11,4 +11,8 @@ uint32_t dsl_masks_switch(struct dsl_decisions *graph, enum dsl_word word, uint3
 // The same for all switches of a diagram, from the leaves up. Returns: the diagram; `root` itself when the arena is exhausted.
 uint32_t dsl_masks_join(struct dsl_decisions *graph, uint32_t root);
 
+// Leaves out of every switch over an argument the bits that make no difference, where that saves tests. Returns: the whole graph
+// anew; `root` itself where nothing changed or the arena is exhausted.
+uint32_t dsl_masks_drop_idle(struct dsl_decisions *graph, uint32_t root);
+
 #endif

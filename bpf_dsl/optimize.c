@@ -19,6 +19,7 @@
 #include "bpf_dsl/check_programs.h"
 #include "bpf_dsl/codegen.h"
 #include "bpf_dsl/decompile.h"
+#include "bpf_dsl/masks.h"
 #include "bpf_dsl/measure.h"
 #include "bpf_dsl/optimize_parts.h"
 #include "bpf_dsl/specialise.h"
@@ -147,8 +148,8 @@ bool dsl_emit_decision(struct dsl_decisions *graph, uint32_t root, const struct 
     struct brig_dsl_arena *arena = graph->nodes.arena;
     struct dsl_tree *tree = DSL_ARENA_NEW(arena, struct dsl_tree);
     struct dsl_emitter emitter;
-    if (tree == NULL || !dsl_tree_build(graph, root, options->profile, tree) || !dsl_emitter_init(&emitter, arena) ||
-        !dsl_codegen(tree, &emitter) || dsl_emitted(&emitter) == NULL) {
+    if (tree == NULL || !dsl_tree_build(graph, dsl_masks_drop_idle(graph, root), options->profile, tree) ||
+        !dsl_emitter_init(&emitter, arena) || !dsl_codegen(tree, &emitter) || dsl_emitted(&emitter) == NULL) {
         return false;
     }
     *ret_code = (struct dsl_code){dsl_emitted(&emitter), emitter.head};

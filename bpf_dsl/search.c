@@ -12,6 +12,8 @@
 //   - Short lists are cut (JGE) where the best tree of cuts has its root: dynamic programming over at most SEARCH_EXACT items.
 //     Chains of tests are such trees as well.
 //   - Long lists are cut where both sides weigh about the same.
+//   - Values within 32 of each other that go two ways are a constant with a bit for each value, shifted by the value (PICK): few
+//     branches, where a tree has many. Not for numbers and arches: the kernel's bitmap does not follow it.
 //   - Values from 2^31 on lose their high bit once (AND), where otherwise several tests would pay for it.
 //
 // Weaknesses: which values are taken out of a list is decided one by one, not together.
@@ -148,14 +150,121 @@ static bool find_candidate(const struct list *list, uint32_t *ret_at)
     return found && list->count > 2;
 }
 
-// --- building ---------------------------------------------------------------------------------------------------------
-
-static uint32_t build(const struct dsl_search *search, struct list list);
+// --- windows ----------------------------------------------------------------------------------------------------------
 
 static uint32_t test(const struct dsl_search *search, enum dsl_step_kind kind, uint32_t k, uint32_t yes, uint32_t no)
 {
     return yes == no ? yes : search->test(search->context, kind, k, yes, no);
 }
+
+// All items, or all but the first or the last or both, are within 32 values, and they go two ways: a constant with a bit for each
+// value knows which.
+struct window {
+    uint32_t base;
+    uint32_t bits;   // of the values that go the way of items[inside]
+    uint32_t inside; // an item
+    uint32_t other;  // an item that goes the other way, as all values outside of the window do
+    bool is_open;    // there are values outside
+};
+
+enum {
+    WINDOW_VALUES = 32,
+    WINDOW_INSNS = 6,
+    WINDOW_DENSE = 24, // items within a window for which a long list is cut
+};
+
+static uint32_t bits_between(uint32_t base, uint32_t first, uint32_t last)
+{
+    return (UINT32_MAX >> (31 - (last - first))) << (first - base);
+}
+
+// Whether items [from, to) fit into a window of which the items outside go the way of items[other].
+static bool fill_window(const struct list *list, uint32_t from, uint32_t to, uint32_t other, struct window *ret_window)
+{
+    *ret_window = (struct window){.base = list->items[from].first, .inside = list->count, .other = other};
+    ret_window->is_open = to - from < list->count;
+    for (uint32_t i = 0; i < list->count; i++) {
+        const struct dsl_item *item = &list->items[i];
+        bool is_other = item->target == list->items[other].target;
+        if ((i < from || i >= to) && !is_other) {
+            return false;
+        }
+        if (is_other) {
+            continue;
+        }
+        if (ret_window->inside != list->count && item->target != list->items[ret_window->inside].target) {
+            return false;
+        }
+        ret_window->inside = i;
+        ret_window->bits |= bits_between(ret_window->base, item->first, item->last);
+    }
+    return ret_window->inside != list->count;
+}
+
+static bool find_window(const struct list *list, struct window *ret_window)
+{
+    const struct dsl_item *items = list->items;
+    uint32_t last = list->count - 1;
+    // The widest choice that fits: all; without one end; without both.
+    static const uint8_t cuts[][2] = {{0, 0}, {0, 1}, {1, 0}, {1, 1}};
+    for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
+        uint32_t from = cuts[i][0];
+        uint32_t to = list->count - cuts[i][1];
+        if (to - from >= 2 && items[to - 1].last - items[from].first < WINDOW_VALUES) {
+            uint32_t other = cuts[i][1] != 0 ? last : 0;
+            return fill_window(list, from, to, other, ret_window);
+        }
+    }
+    return false;
+}
+
+// What a window costs, as costs go here.
+static uint64_t cost_of_window(const struct list *list, const struct window *window)
+{
+    uint64_t weight = weight_of(list, 0, list->count);
+    uint64_t insns = WINDOW_INSNS - (window->base == 0 ? 1u : 0u) - (window->is_open ? 0u : 1u);
+    return insns * (weight + list->rent) + list->rent;
+}
+
+// A tree is charged a quarter more: what it asks last is guessed wrong half the time.
+static bool pays_to_shift(const struct dsl_search *search, const struct list *list, uint64_t cost, struct window *ret_window)
+{
+    return search->may_shift && list->count >= WINDOW_INSNS && find_window(list, ret_window) &&
+           ret_window->base <= UINT32_MAX - WINDOW_VALUES && cost_of_window(list, ret_window) < cost + cost / 4;
+}
+
+// Where to cut a long list so that what is dense enough for a window comes to stand alone. Returns: false where nothing is.
+static bool find_dense(const struct list *list, uint32_t *ret_at)
+{
+    for (uint32_t from = 1, to = 1; from < list->count; from++) {
+        to = to > from ? to : from;
+        while (to < list->count && list->items[to].last - list->items[from].first < WINDOW_VALUES) {
+            to++;
+        }
+        if (to - from >= WINDOW_DENSE) {
+            // One item more on either side is what lies outside.
+            *ret_at = from > 1 ? from - 1 : to + 1;
+            return *ret_at < list->count;
+        }
+    }
+    return false;
+}
+
+static uint32_t build_window(const struct dsl_search *search, const struct list *list, const struct window *window)
+{
+    struct dsl_item ways[2] = {list->items[window->inside], list->items[window->other]};
+    search->enter(search->context, 0, ways, 2);
+    uint32_t picked = test(search, DSL_STEP_JSET, 1, ways[0].target, ways[1].target);
+    picked = search->change(search->context, DSL_STEP_PICK, window->bits, picked);
+    if (window->is_open) {
+        picked = test(search, DSL_STEP_JGT, WINDOW_VALUES - 1, ways[1].target, picked);
+    }
+    return window->base == 0 ? picked : search->change(search->context, DSL_STEP_SUB, window->base, picked);
+}
+
+// --- building ---------------------------------------------------------------------------------------------------------
+
+static uint32_t build(const struct dsl_search *search, struct list list);
 
 // A test that tells items below `at` from those at and above it.
 struct cut {
@@ -209,8 +318,12 @@ static uint32_t build_planned(const struct dsl_search *search, struct list list,
     uint32_t at;
     uint32_t end = start + list.count;
     struct table rest;
+    struct window window;
     if (list.count == 1) {
         return list.items[0].target;
+    }
+    if (pays_to_shift(search, &list, table->cost[start][end], &window)) {
+        return build_window(search, &list, &window);
     }
     if (find_candidate(&list, &at) && cost_of_asking(&list, at, &rest) <= table->cost[start][end]) {
         const struct dsl_item taken = list.items[at];
@@ -249,15 +362,26 @@ static uint32_t middle_of(const struct list *list)
     return middle;
 }
 
+// About what a long list costs: a test for each halving.
+static uint64_t cost_of_halving(const struct list *list)
+{
+    uint32_t halvings = 32u - (uint32_t)__builtin_clz(list->count - 1);
+    return halvings * weight_of(list, 0, list->count) + list->count * list->rent;
+}
+
 static uint32_t build_long(const struct dsl_search *search, struct list list)
 {
     uint32_t at;
+    struct window window;
+    if (pays_to_shift(search, &list, cost_of_halving(&list), &window)) {
+        return build_window(search, &list, &window);
+    }
     if (find_candidate(&list, &at) && list.items[at].weight * SEARCH_HOT_PART > weight_of(&list, 0, list.count)) {
         const struct dsl_item taken = list.items[at];
         take_out(&list, at);
         return test(search, DSL_STEP_JEQ, taken.first, taken.target, build(search, list));
     }
-    struct cut cut = make_cut(&list, middle_of(&list));
+    struct cut cut = make_cut(&list, search->may_shift && find_dense(&list, &at) ? at : middle_of(&list));
     uint32_t low = build(search, part_of(&list, 0, cut.at));
     uint32_t high = build(search, part_of(&list, cut.at, list.count));
     return test_cut(search, cut, low, high);
@@ -299,7 +423,7 @@ static uint32_t build_stripped(const struct dsl_search *search, struct list list
         list.items[i].last &= ~HIGH_BIT;
     }
     below.enter(below.context, below.mask, list.items, list.count);
-    return below.strip(below.context, below.mask, build(&below, list));
+    return below.change(below.context, DSL_STEP_AND, below.mask, build(&below, list));
 }
 
 // Items below and from 2^31 on; one of them may be both.

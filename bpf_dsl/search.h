@@ -18,12 +18,13 @@ struct dsl_item {
 struct dsl_search {
     // A step that tests A.
     uint32_t (*test)(void *context, enum dsl_step_kind kind, uint32_t k, uint32_t yes, uint32_t no);
-    // A step that masks A, which holds (word & mask) afterwards.
-    uint32_t (*strip)(void *context, uint32_t mask, uint32_t next);
-    // Sets the items' targets for an A that holds (word & mask).
+    // A step that does something to A.
+    uint32_t (*change)(void *context, enum dsl_step_kind kind, uint32_t k, uint32_t next);
+    // Sets the items' targets for an A that holds (word & mask), or with mask 0 something else.
     void (*enter)(void *context, uint32_t mask, struct dsl_item *items, uint32_t count);
     void *context;
-    uint32_t mask; // what A holds of the word
+    uint32_t mask;  // what A holds of the word
+    bool may_shift; // A may be shifted: the word is none that the kernel's bitmap looks at
 };
 
 // Builds the tests over `items` (sorted, at least one), which it uses up. Returns: the first step.

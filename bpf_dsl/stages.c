@@ -8,12 +8,11 @@
 #include "bpf_dsl/stages_visit.h"
 
 static const char *const kind_names[] = {
-    [BRIG_DSL_NODE_FALSE] = "false",   [BRIG_DSL_NODE_TRUE] = "true", [BRIG_DSL_NODE_TEST] = "test",
-    [BRIG_DSL_NODE_NOT] = "not",       [BRIG_DSL_NODE_ALL] = "all",   [BRIG_DSL_NODE_ANY] = "any",
-    [BRIG_DSL_NODE_IF] = "if",         [BRIG_DSL_NODE_RET] = "ret",   [BRIG_DSL_NODE_RANGE] = "range",
-    [BRIG_DSL_NODE_SWITCH] = "switch", [BRIG_DSL_NODE_LOAD] = "load", [BRIG_DSL_NODE_AND] = "and",
-    [BRIG_DSL_NODE_JEQ] = "jeq",       [BRIG_DSL_NODE_JGE] = "jge",   [BRIG_DSL_NODE_JGT] = "jgt",
-    [BRIG_DSL_NODE_JSET] = "jset",
+    [BRIG_DSL_NODE_FALSE] = "false", [BRIG_DSL_NODE_TRUE] = "true",     [BRIG_DSL_NODE_TEST] = "test", [BRIG_DSL_NODE_NOT] = "not",
+    [BRIG_DSL_NODE_ALL] = "all",     [BRIG_DSL_NODE_ANY] = "any",       [BRIG_DSL_NODE_IF] = "if",     [BRIG_DSL_NODE_RET] = "ret",
+    [BRIG_DSL_NODE_RANGE] = "range", [BRIG_DSL_NODE_SWITCH] = "switch", [BRIG_DSL_NODE_LOAD] = "load", [BRIG_DSL_NODE_AND] = "and",
+    [BRIG_DSL_NODE_SUB] = "sub",     [BRIG_DSL_NODE_PICK] = "pick",     [BRIG_DSL_NODE_JEQ] = "jeq",   [BRIG_DSL_NODE_JGE] = "jge",
+    [BRIG_DSL_NODE_JGT] = "jgt",     [BRIG_DSL_NODE_JSET] = "jset",
 };
 _Static_assert(sizeof kind_names / sizeof kind_names[0] == BRIG_DSL_NODE_KIND_COUNT, "every kind has a name");
 
@@ -158,6 +157,10 @@ static enum brig_dsl_node_kind kind_of_step(enum dsl_step_kind kind)
         return BRIG_DSL_NODE_LOAD;
     case DSL_STEP_AND:
         return BRIG_DSL_NODE_AND;
+    case DSL_STEP_SUB:
+        return BRIG_DSL_NODE_SUB;
+    case DSL_STEP_PICK:
+        return BRIG_DSL_NODE_PICK;
     case DSL_STEP_JEQ:
         return BRIG_DSL_NODE_JEQ;
     case DSL_STEP_JGE:

@@ -27,6 +27,8 @@ enum brig_dsl_node_kind {
     BRIG_DSL_NODE_SWITCH, // decisions: by the run that (word & mask) is in; only runs that have such values
     BRIG_DSL_NODE_LOAD,   // tree: A = word, go to parts[0]
     BRIG_DSL_NODE_AND,    // tree: A &= value, go to parts[0]
+    BRIG_DSL_NODE_SUB,    // tree: A -= value, go to parts[0]
+    BRIG_DSL_NODE_PICK,   // tree: A = value >> A, go to parts[0]
     BRIG_DSL_NODE_JEQ,    // tree: A == value, then parts[0], else parts[1]
     BRIG_DSL_NODE_JGE,
     BRIG_DSL_NODE_JGT,

@@ -50,10 +50,10 @@ static uint32_t test(void *context, enum dsl_step_kind kind, uint32_t k, uint32_
     return step(builder, (struct dsl_step){.kind = (uint8_t)kind, .word = builder->word, .k = k, .yes = yes, .no = no});
 }
 
-static uint32_t mask_a(void *context, uint32_t mask, uint32_t next)
+static uint32_t change(void *context, enum dsl_step_kind kind, uint32_t k, uint32_t next)
 {
     struct builder *builder = context;
-    return step(builder, (struct dsl_step){.kind = DSL_STEP_AND, .word = builder->word, .k = mask, .yes = next});
+    return step(builder, (struct dsl_step){.kind = (uint8_t)kind, .word = builder->word, .k = k, .yes = next});
 }
 
 // The step to jump to for a child whose first step is `entry`, when A holds (word & mask): past a load of what is there already.
@@ -122,11 +122,16 @@ static uint32_t build_switch(struct builder *builder, uint32_t id)
     }
     builder->word = node->word;
     enter_items(builder, mask, items, node->run_count);
-    const struct dsl_search search = {.test = test, .strip = mask_a, .enter = enter_items, .context = builder, .mask = mask};
+    const struct dsl_search search = {.test = test,
+                                      .change = change,
+                                      .enter = enter_items,
+                                      .context = builder,
+                                      .mask = mask,
+                                      .may_shift = node->word != DSL_WORD_NR && node->word != DSL_WORD_ARCH};
     uint32_t first = bit_test ? test(builder, DSL_STEP_JSET, node->mask, items[1].target, items[0].target)
                               : dsl_search_build(&search, items, node->run_count);
     if (mask != UINT32_MAX) {
-        first = mask_a(builder, mask, first);
+        first = change(builder, DSL_STEP_AND, mask, first);
     }
     return step(builder, (struct dsl_step){.kind = DSL_STEP_LOAD, .word = node->word, .yes = first});
 }

@@ -11,6 +11,8 @@ enum dsl_step_kind {
     DSL_STEP_RET,  // return k
     DSL_STEP_LOAD, // A = word, go to yes
     DSL_STEP_AND,  // A &= k, go to yes
+    DSL_STEP_SUB,  // A -= k, go to yes
+    DSL_STEP_PICK, // A = k >> A, where A is at most 31: its lowest bit is bit A of k; go to yes
     DSL_STEP_JEQ,  // A == k ? yes : no
     DSL_STEP_JGE,
     DSL_STEP_JGT,

@@ -114,7 +114,7 @@ TEST(check, what_it_does_not_follow_is_undecided)
     static const struct brig_dsl_rule *const rules[] = {&allow};
     static const struct sock_filter insns[] = {
         {BPF_LD | BPF_W | BPF_ABS, 0, 0, 4},
-        {BPF_MISC | BPF_TAX, 0, 0, 0},
+        {BPF_MISC | BPF_TXA, 0, 0, 0},
         {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
     };
     struct compiled compiled = {.rules = program_rules(BRIG_SYS_read, rules, 1)};

@@ -140,7 +140,7 @@ TEST(codegen, ranges_and_masks_that_are_ranges_are_one_comparison)
 
 TEST(codegen, equal_checks_of_several_calls_are_one_body)
 {
-    const struct brig_dsl_rule_condition values[] = {CONDITION(BRIG_DSL_IN, 2, 32, 10, 20, 30, 40, 50, 60)};
+    const struct brig_dsl_rule_condition values[] = {CONDITION(BRIG_DSL_IN, 2, 32, 100, 200, 300, 400, 500, 600)};
     const struct brig_dsl_rule allow = {.ret = SECCOMP_RET_ALLOW, .condition_count = 1, .conditions = values};
     const struct brig_dsl_rule *const list[] = {&allow, &deny};
     static struct brig_dsl_call_rules calls[BRIG_SYS_COUNT];
@@ -153,7 +153,64 @@ TEST(codegen, equal_checks_of_several_calls_are_one_body)
     rules.calls = calls;
     const struct compiled *compiled = program_compile_rules(&rules);
     CHECK_EQ(count_code(compiled, BPF_LD | BPF_W | BPF_ABS, LOW(2)), 1u);
-    CHECK_EQ(count_code(compiled, BPF_JMP | BPF_JEQ | BPF_K, 30), 1u);
+    CHECK_EQ(count_code(compiled, BPF_JMP | BPF_JEQ | BPF_K, 300), 1u);
+}
+
+// One call's values, and how many tests a call with the last of them comes by once its argument is loaded.
+static uint32_t count_tests_of(const struct brig_dsl_rule_condition *values)
+{
+    const struct brig_dsl_rule allow = {.ret = SECCOMP_RET_ALLOW, .condition_count = 1, .conditions = values};
+    const struct brig_dsl_rule *const list[] = {&allow, &deny};
+    struct brig_dsl_rules rules = program_rules(BRIG_SYS_ioctl, list, 2);
+    const struct compiled *compiled = program_compile_rules(&rules);
+    struct brig_dsl_data data = {.nr = (uint32_t)brig_dsl_call_nr(BRIG_SYS_ioctl, BRIG_DSL_X86_64),
+                                 .audit_arch = brig_dsl_arch_audit(BRIG_DSL_X86_64),
+                                 .args = {0, values->values[values->value_count - 1]}};
+    unsigned char trace[BPF_MAXINSNS] = {0};
+    uint32_t tests = 0;
+    bool is_argument = false;
+    CHECK_EQ(brig_dsl_interpret(compiled->insns[0], compiled->count[0], &data, trace).ret, SECCOMP_RET_ALLOW);
+    for (uint32_t i = 0; i < compiled->count[0]; i++) {
+        const struct sock_filter *insn = &compiled->insns[0][i];
+        is_argument |= trace[i] != 0 && insn->code == (BPF_LD | BPF_W | BPF_ABS) && insn->k == LOW(1);
+        tests += is_argument && trace[i] != 0 && BPF_CLASS(insn->code) == BPF_JMP;
+    }
+    return tests;
+}
+
+TEST(codegen, values_close_to_each_other_are_bits_of_a_constant)
+{
+    const struct brig_dsl_rule_condition dense = CONDITION(BRIG_DSL_IN, 1, 32, 0x5401, 0x5403, 0x5405, 0x5408, 0x540a, 0x540c,
+                                                           0x540f, 0x5411, 0x5413, 0x5416, 0x541a, 0x541c);
+    const struct brig_dsl_rule_condition from_zero = CONDITION(BRIG_DSL_IN, 1, 32, 0, 2, 4, 7, 9, 11, 14, 16, 18, 21, 25, 31);
+    CHECK_EQ(count_tests_of(&dense), 2u); // the distance, and the bit
+    CHECK_EQ(count_tests_of(&from_zero), 2u);
+}
+
+TEST(codegen, bits_that_make_no_difference_are_not_looked_at)
+{
+    const struct brig_dsl_rule_condition closed = CONDITION(BRIG_DSL_IN, 1, 32, 0, 1, 0x80, 0x81);
+    const struct brig_dsl_rule_condition exception = CONDITION(BRIG_DSL_IN, 1, 32, 0, 8, 0x20000, 0x20008, 0xffffffff);
+    CHECK_EQ(count_tests_of(&closed), 1u);
+    CHECK_EQ(count_tests_of(&exception), 1u);
+}
+
+TEST(codegen, flags_that_must_be_set_or_clear_are_one_test)
+{
+    static const uint64_t set[] = {0x100};
+    static const uint64_t other[] = {0x40000000};
+    const struct brig_dsl_rule_condition conditions[] = {
+        {.op = BRIG_DSL_ALL_BITS, .argument = 1, .bits = 32, .value_count = 1, .values = set},
+        {.op = BRIG_DSL_NO_BITS, .argument = 1, .bits = 32, .value_count = 1, .values = other},
+        CONDITION(BRIG_DSL_AT_MOST, 1, 32, 0x7fffffff),
+    };
+    const struct brig_dsl_rule allow = {
+        .ret = SECCOMP_RET_ALLOW, .condition_count = COUNT_OF(conditions), .conditions = conditions};
+    const struct brig_dsl_rule *const list[] = {&allow, &deny};
+    struct brig_dsl_rules rules = program_rules(BRIG_SYS_ioctl, list, 2);
+    const struct compiled *compiled = program_compile_rules(&rules);
+    CHECK_EQ(count_code(compiled, BPF_ALU | BPF_AND | BPF_K, 0xc0000100), 1u);
+    CHECK_EQ(count_code(compiled, BPF_JMP | BPF_JEQ | BPF_K, 0x100), 1u);
 }
 
 TEST(codegen, the_same_bytes_every_time)

@@ -1,0 +1,57 @@
+// check_insns: what can be said about a program as text, before any path is walked.
+//
+// Takes: a valid program. Gives: for each instruction what may be loaded from there on, how long the way to a return is, and
+// whether ways meet there. Requires: nothing. Guarantees: linear; jumps go forward, so one look from the end to the start knows
+// everything below. Weaknesses: says what may happen, for ways that no call takes as well.
+#include "bpf_dsl/check_parts.h"
+
+#include <linux/filter.h>
+#include <string.h>
+
+enum { CHECK_PICKS = 16 }; // shifts by X that one path may come by
+
+static void follow(struct check_insn *about, uint32_t from, uint32_t to, uint8_t *ways)
+{
+    about[from].words |= about[to].words;
+    uint16_t depth = (uint16_t)(about[to].depth + 1);
+    about[from].depth = depth > about[from].depth ? depth : about[from].depth;
+    ways[to] = ways[to] < 2 ? (uint8_t)(ways[to] + 1) : 2;
+}
+
+const struct check_insn *dsl_check_read_insns(const struct dsl_check_walk *walk, struct brig_dsl_arena *arena)
+{
+    struct check_insn *about = DSL_ARENA_ARRAY(arena, struct check_insn, walk->insn_count);
+    uint8_t *ways = DSL_ARENA_ARRAY(arena, uint8_t, walk->insn_count);
+    if (about == NULL || ways == NULL) {
+        return NULL;
+    }
+    memset(about, 0, walk->insn_count * sizeof *about);
+    memset(ways, 0, walk->insn_count);
+    for (uint32_t pc = walk->insn_count; pc-- > 0;) {
+        const struct sock_filter *insn = &walk->insns[pc];
+        if (insn->code == (BPF_JMP | BPF_JA)) {
+            follow(about, pc, pc + 1 + insn->k, ways);
+        } else if (BPF_CLASS(insn->code) == BPF_JMP) {
+            follow(about, pc, pc + 1 + insn->jt, ways);
+            follow(about, pc, pc + 1 + insn->jf, ways);
+        } else if (BPF_CLASS(insn->code) != BPF_RET) {
+            follow(about, pc, pc + 1, ways);
+        }
+        if (insn->code == (BPF_LD | BPF_W | BPF_ABS)) {
+            about[pc].words |= (uint16_t)(1u << insn->k / 4);
+        }
+    }
+    for (uint32_t pc = 0; pc < walk->insn_count; pc++) {
+        about[pc].is_join = ways[pc] > 1;
+    }
+    return about;
+}
+
+uint32_t dsl_check_count_picks(const struct dsl_check_walk *walk)
+{
+    uint32_t picks = 0;
+    for (uint32_t i = 0; i < walk->insn_count && picks < CHECK_PICKS; i++) {
+        picks += walk->insns[i].code == (BPF_ALU | BPF_RSH | BPF_X);
+    }
+    return picks;
+}
