@@ -223,7 +223,7 @@ TEST(codegen, the_same_bytes_every_time)
         uint32_t count = compiled->count[0];
         memcpy(before, compiled->insns[0], count * sizeof *before);
         // Other addresses: the arena starts elsewhere.
-        struct brig_dsl_options options = {.arch = shape.arch};
+        struct brig_dsl_options options = {.arch = shape.arch, .profile = compiled->options[0].profile};
         struct brig_dsl_arena arena;
         static _Alignas(16) unsigned char elsewhere[(8 << 20) + 64];
         brig_dsl_arena_init(&arena, elsewhere + 3 + seed, 8 << 20);

@@ -78,11 +78,14 @@ static bool kernel_agrees(uint64_t seed)
     struct random random;
     const struct compiled *compiled = compile_policy(&random, seed);
     test_message("seed %llu", (unsigned long long)seed);
-    if (!CHECK_EQ(compiled->codes[0], BRIG_OK) || !CHECK_EQ(compiled->codes[1], BRIG_OK)) {
-        return false;
-    }
     choose_calls(&random, compiled);
     for (int form = 0; form < 2; form++) {
+        if (compiled->codes[form] == BRIG_PROGRAM_TOO_BIG) {
+            continue;
+        }
+        if (!CHECK_EQ(compiled->codes[form], BRIG_OK)) {
+            return false;
+        }
         const struct kernel_filter filter = {compiled->insns[form], compiled->count[form]};
         if (!CHECK(kernel_answers(&filter, 1, calls[form], CALLS))) {
             return false;

@@ -4,16 +4,38 @@
 #include <string.h>
 
 #include "bpf_dsl/lower.h"
+#include "tests/bpf_dsl/random_calls.h"
 
-enum { RULES_BYTES = 4 << 20, FORM_BYTES = 16 << 20 };
+enum { RULES_BYTES = 4 << 20, FORM_BYTES = 16 << 20, MOST_SAMPLES = 100 };
 
 static _Alignas(16) unsigned char rules_memory[RULES_BYTES];
 static _Alignas(16) unsigned char form_memory[2][FORM_BYTES];
 static struct compiled compiled;
 
+const struct brig_dsl_rules *program_rules_of(const struct compiled *of, uint32_t index)
+{
+    index %= of->other_count + 1;
+    return index == 0 ? &of->rules : &of->others[index - 1];
+}
+
+// Calls that look for the rules' borders, as if somebody had recorded them.
+static void make_profile(struct random *random, const struct random_shape *shape)
+{
+    static struct brig_dsl_sample samples[MOST_SAMPLES];
+    uint32_t count = shape->samples < MOST_SAMPLES ? shape->samples : MOST_SAMPLES;
+    for (uint32_t i = 0; i < count; i++) {
+        struct brig_dsl_data data = random_data(random, program_rules_of(&compiled, i));
+        samples[i] = (struct brig_dsl_sample){.nr = data.nr, .known = random_below(random, 64)};
+        memcpy(samples[i].args, data.args, sizeof data.args);
+        samples[i].count = random_next(random) >> random_below(random, 64);
+    }
+    compiled.profile = (struct brig_dsl_profile){samples, count};
+}
+
 static void compile_form(int form)
 {
     compiled.options[form] = (struct brig_dsl_options){.arch = compiled.rules.arch, .plain = form == COMPILED_PLAIN};
+    compiled.options[form].profile = compiled.profile.sample_count > 0 ? &compiled.profile : NULL;
     brig_dsl_arena_init(&compiled.arenas[form], form_memory[form], FORM_BYTES);
     compiled.forms[form] = (struct dsl_compilation){.options = &compiled.options[form], .arena = &compiled.arenas[form]};
     dsl_compile_add_rules(&compiled.forms[form], &compiled.rules);
@@ -38,14 +60,17 @@ const struct compiled *program_compile_rules(const struct brig_dsl_rules *rules)
 {
     compiled.rules = *rules;
     compiled.other_count = 0;
+    compiled.profile.sample_count = 0;
     return compile_both();
 }
 
 const struct compiled *program_compile(struct random *random, const struct random_shape *shape)
 {
     brig_dsl_arena_init(&compiled.arenas[2], rules_memory, RULES_BYTES);
-    struct brig_dsl_rules rules = random_rules(random, shape, &compiled.arenas[2]);
-    return program_compile_rules(&rules);
+    compiled.rules = random_rules(random, shape, &compiled.arenas[2]);
+    compiled.other_count = 0;
+    make_profile(random, shape);
+    return compile_both();
 }
 
 const struct compiled *program_compile_arches(struct random *random, const struct random_shape *shape, uint32_t count)
@@ -60,13 +85,8 @@ const struct compiled *program_compile_arches(struct random *random, const struc
         struct brig_dsl_rules *rules = i == 0 ? &compiled.rules : &compiled.others[i - 1];
         *rules = random_rules(are_alike ? &same : random, &next, &compiled.arenas[2]);
     }
+    make_profile(random, shape);
     return compile_both();
-}
-
-const struct brig_dsl_rules *program_rules_of(const struct compiled *of, uint32_t index)
-{
-    index %= of->other_count + 1;
-    return index == 0 ? &of->rules : &of->others[index - 1];
 }
 
 uint32_t program_expected(const struct compiled *of, const struct brig_dsl_data *data)

@@ -11,6 +11,7 @@ struct compiled {
     struct brig_dsl_rules rules;
     struct brig_dsl_rules others[BRIG_DSL_ARCH_COUNT - 1]; // of more arches that the program is for
     uint32_t other_count;
+    struct brig_dsl_profile profile;
     struct brig_dsl_options options[2];
     struct brig_dsl_arena arenas[3];
     struct dsl_compilation forms[2]; // optimised, plain

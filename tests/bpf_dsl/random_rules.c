@@ -241,5 +241,7 @@ struct random_shape random_shape_of(struct random *random, uint64_t seed)
     shape.most_conditions = 1 + random_below(random, shape.style == RANDOM_ADVERSARIAL ? 6 : 3);
     shape.most_values = 1 + random_below(random, random_once_in(random, 8) ? 100 : 12);
     shape.returns = 1 + random_below(random, 4);
+    struct random of_profile = random_of_seed(~seed); // the rules are the same with and without
+    shape.samples = random_once_in(&of_profile, 3) ? random_below(&of_profile, 100) : 0;
     return shape;
 }

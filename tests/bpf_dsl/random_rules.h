@@ -23,6 +23,7 @@ struct random_shape {
     uint32_t most_values;
     uint32_t returns; // different return values
     bool only_errnos; // all return values are ERRNO; otherwise any action
+    uint32_t samples; // of a profile; 0: none
 };
 
 // The shape of policy number `seed`: small ones and big ones of every arch. `random` is started.
