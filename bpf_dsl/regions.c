@@ -63,6 +63,7 @@ bool dsl_region_decided(struct dsl_specialiser *specialiser, uint32_t id, const 
 {
     const struct dsl_decision *node = node_of(specialiser, id);
     uint32_t run;
+    *ret_child = node->runs[0].child; // no set is empty
     for (uint32_t i = 0; i < set->count; i++) {
         specialiser->steps++;
         if (!is_one_run(node, set->spans[i], &run) || (i > 0 && node->runs[run].child != *ret_child)) {

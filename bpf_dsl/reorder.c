@@ -25,15 +25,17 @@ struct dsl_reordering {
 
 struct dsl_reordering *dsl_reordering_new(struct dsl_decisions *graph)
 {
+    const uint32_t most = DSL_INTERN_LIMIT;
+    const size_t nodes = most;
     struct brig_dsl_arena *arena = graph->nodes.arena;
     struct dsl_reordering *reordering = DSL_ARENA_NEW(arena, struct dsl_reordering);
-    uint32_t *stamps = DSL_ARENA_ARRAY(arena, uint32_t, DSL_INTERN_LIMIT);
-    uint32_t *ordered = DSL_ARENA_ARRAY(arena, uint32_t, DSL_INTERN_LIMIT);
-    uint32_t *ids = DSL_ARENA_ARRAY(arena, uint32_t, DSL_INTERN_LIMIT);
+    uint32_t *stamps = DSL_ARENA_ARRAY(arena, uint32_t, nodes);
+    uint32_t *ordered = DSL_ARENA_ARRAY(arena, uint32_t, nodes);
+    uint32_t *ids = DSL_ARENA_ARRAY(arena, uint32_t, nodes);
     if (arena->exhausted) {
         return NULL;
     }
-    memset(stamps, 0, DSL_INTERN_LIMIT * sizeof *stamps);
+    memset(stamps, 0, nodes * sizeof *stamps);
     *reordering = (struct dsl_reordering){.graph = graph, .stamps = stamps, .ordered = ordered, .ids = ids};
     return reordering;
 }

@@ -298,7 +298,9 @@ static bool start(struct dsl_specialiser *specialiser, uint32_t root)
         return false;
     }
     memset(specialiser->notes, 0, nodes * sizeof *specialiser->notes);
-    memset(specialiser->memos, 0, SPECIALISE_BUCKETS * sizeof *specialiser->memos);
+    for (uint32_t i = 0; i < SPECIALISE_BUCKETS; i++) {
+        specialiser->memos[i] = NULL;
+    }
     return true;
 }
 

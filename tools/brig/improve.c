@@ -291,7 +291,7 @@ static int run(struct improvement *improvement, improve_function *function)
     return status >= 0 ? status : write_output(improvement, format);
 }
 
-int improve_run(const struct write_program_kind *kind, const struct tool_arguments *arguments, improve_function *function)
+int improve_run(const struct write_program_kind *kind, const struct tool_arguments *arguments, improve_function *improve_programs)
 {
     struct improvement *improvement = calloc(1, sizeof *improvement);
     if (improvement == NULL) {
@@ -299,7 +299,7 @@ int improve_run(const struct write_program_kind *kind, const struct tool_argumen
     }
     improvement->kind = kind;
     improvement->arguments = arguments;
-    int status = run(improvement, function);
+    int status = run(improvement, improve_programs);
     for (size_t i = 0; i < improvement->count; i++) {
         tool_free_subject(&improvement->subjects[i]);
     }

@@ -23,6 +23,6 @@ typedef enum brig_code improve_function(const struct brig_dsl_filter *filters, s
                                         struct brig_error *reterr);
 
 // Runs a verb whose command line was read. Returns: the exit status.
-int improve_run(const struct write_program_kind *kind, const struct tool_arguments *arguments, improve_function *improve);
+int improve_run(const struct write_program_kind *kind, const struct tool_arguments *arguments, improve_function *improve_programs);
 
 #endif
