@@ -66,7 +66,8 @@ struct entry {
 };
 
 struct profile {
-    unsigned arch;
+    unsigned arches[2];
+    unsigned arch_count;
     unsigned fallback;
     unsigned entry_count;
     struct entry entries[ENTRY_MAX];
@@ -104,7 +105,10 @@ static bool has_order(const struct entry *entry)
 
 static bool is_sound(const struct profile *profile, const struct entry *entry)
 {
-    bool is_64bit = brig_dsl_arch_is_64bit(arches[profile->arch].arch);
+    bool is_64bit = true;
+    for (unsigned i = 0; i < profile->arch_count; i++) {
+        is_64bit &= brig_dsl_arch_is_64bit(arches[profile->arches[i]].arch);
+    }
     if (has_order(entry) && entry->argument_count > 1 && (!is_64bit || has_same_index_twice(entry))) {
         return false;
     }
@@ -133,8 +137,10 @@ static struct entry random_entry(struct random *random, unsigned action)
 static struct profile random_profile(uint64_t seed)
 {
     struct random random = random_of_seed(seed);
-    struct profile profile = {.arch = random_below(&random, COUNT_OF(arches)),
-                              .fallback = random_below(&random, COUNT_OF(actions))};
+    struct profile profile = {.fallback = random_below(&random, COUNT_OF(actions)), .arch_count = 1};
+    profile.arches[0] = random_below(&random, COUNT_OF(arches));
+    profile.arches[1] = random_below(&random, COUNT_OF(arches));
+    profile.arch_count += profile.arches[1] != profile.arches[0] && random_once_in(&random, 3);
     unsigned action = random_below(&random, COUNT_OF(actions));
     unsigned wanted = 1 + random_below(&random, ENTRY_MAX);
     profile.entries[profile.entry_count++] = (struct entry){.call = 0, .action = action};
@@ -162,8 +168,9 @@ static size_t write_entry(const struct entry *entry, char *text, size_t room)
 
 static void write_json(const struct profile *profile, char *text, size_t room)
 {
-    size_t used = (size_t)snprintf(text, room, "{\"defaultAction\": \"%s\", \"architectures\": [\"%s\"], \"syscalls\": [\n",
-                                   actions[profile->fallback].name, arches[profile->arch].name);
+    size_t used = (size_t)snprintf(text, room, "{\"defaultAction\": \"%s\", \"architectures\": [\"%s\", \"%s\"], \"syscalls\": [\n",
+                                   actions[profile->fallback].name, arches[profile->arches[0]].name,
+                                   arches[profile->arches[profile->arch_count - 1]].name);
     for (unsigned i = 0; i < profile->entry_count; i++) {
         used += (size_t)snprintf(text + used, room - used, i == 0 ? "" : ",\n");
         used += write_entry(&profile->entries[i], text + used, room - used);
@@ -184,7 +191,8 @@ static unsigned char compile_memory[4 * BRIG_DSL_ARENA_BYTES];
 static bool compile_ours(const struct profile *profile, const char *json, struct programs *programs)
 {
     struct import_source source = {.name = "random.json", .text = json, .text_bytes = strlen(json)};
-    struct import_options options = {.arches = &arches[profile->arch].arch, .arch_count = 1};
+    enum brig_dsl_arch wanted[2] = {arches[profile->arches[0]].arch, arches[profile->arches[1]].arch};
+    struct import_options options = {.arches = wanted, .arch_count = profile->arch_count};
     struct brig_dsl_options compile_options = BRIG_DSL_OPTIONS_DEFAULT;
     struct brig_dsl_arena arena;
     struct import_policies policies;
@@ -236,10 +244,13 @@ static bool compile_peer(const struct profile *profile, struct programs *program
 {
     scmp_filter_ctx context = seccomp_init(actions[profile->fallback].action);
     bool is_made = context != NULL;
-    if (is_made && arches[profile->arch].token != seccomp_arch_native()) {
-        is_made =
-            seccomp_arch_add(context, arches[profile->arch].token) == 0 && seccomp_arch_remove(context, seccomp_arch_native()) == 0;
+    bool has_native = false;
+    for (unsigned i = 0; i < profile->arch_count && is_made; i++) {
+        uint32_t token = arches[profile->arches[i]].token;
+        has_native |= token == seccomp_arch_native();
+        is_made = token == seccomp_arch_native() || seccomp_arch_add(context, token) == 0;
     }
+    is_made = is_made && (has_native || seccomp_arch_remove(context, seccomp_arch_native()) == 0);
     for (unsigned i = 0; i < profile->entry_count && is_made; i++) {
         is_made = add_entry(context, profile, &profile->entries[i]);
     }
@@ -252,7 +263,7 @@ static bool compile_peer(const struct profile *profile, struct programs *program
 
 static struct brig_dsl_data random_data(struct random *random, const struct profile *profile)
 {
-    enum brig_dsl_arch arch = arches[profile->arch].arch;
+    enum brig_dsl_arch arch = arches[profile->arches[random_below(random, profile->arch_count)]].arch;
     struct brig_dsl_data data = {.audit_arch = brig_dsl_arch_audit(arch)};
     const char *name = calls[random_below(random, COUNT_OF(calls))];
     if (arch == BRIG_DSL_I386 && random_once_in(random, 3)) {
