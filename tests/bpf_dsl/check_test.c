@@ -8,6 +8,7 @@
 #include "bpf_dsl/check_parts.h"
 #include "tests/bpf_dsl/program_fixture.h"
 #include "tests/bpf_dsl/random_calls.h"
+#include "tests/bpf_dsl/random_values.h"
 #include "tests/shim/test.h"
 
 static _Alignas(16) unsigned char memory[4 << 20];
@@ -102,6 +103,33 @@ TEST(check, what_witnesses_find_the_check_finds)
     // Some mutants are as good as the original: a jump to another copy of the same return, a value that nothing has.
     CHECK_GT(refused, 1200);
     CHECK_GT(accepted, 50);
+}
+
+// One value of one word that is answered otherwise, before everything else: arches, numbers, halves of arguments.
+TEST(check, one_value_is_enough)
+{
+    static struct sock_filter insns[BPF_MAXINSNS];
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct random random;
+        struct random_shape shape = random_shape_of(&random, seed);
+        const struct compiled *compiled = program_compile(&random, &shape);
+        uint32_t word = (uint32_t)(seed % 2 == 0 ? seed / 2 % 2 : 4 + seed / 2 % 12);
+        uint32_t ours = brig_dsl_arch_audit(compiled->rules.arch);
+        uint32_t value = word == 1 ? ours + (uint32_t)seed : word == 0 ? (uint32_t)seed * 17 : (uint32_t)random_number(&random);
+        // What no rule of the generator returns.
+        const struct sock_filter answer[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 4 * word),
+                                             BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1),
+                                             BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE | 4242)};
+        uint32_t count = compiled->count[0] + (uint32_t)COUNT_OF(answer);
+        if (compiled->codes[0] != BRIG_OK || count > BPF_MAXINSNS) {
+            continue;
+        }
+        memcpy(insns, answer, sizeof answer);
+        memcpy(insns + COUNT_OF(answer), compiled->insns[0], compiled->count[0] * sizeof *insns);
+        test_message("seed %llu, word %u, value %#x", (unsigned long long)seed, word, value);
+        CHECK_EQ(check(compiled, insns, count), DSL_CHECKED_DIFFERENT);
+    }
+    test_message("%s", "");
 }
 
 // --- what is not followed ---------------------------------------------------------------------------------------------
