@@ -1,5 +1,6 @@
 // Any bytes as programs: whatever passes validation is optimised, and merged with a part of itself. What comes out is valid,
-// returns the same for calls near the program's constants, is never bigger, and loses nothing of the kernel's bitmap.
+// returns the same for calls near the program's constants, is never bigger, and loses nothing of the kernel's bitmap. Its decisions
+// can be looked at.
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 
 #include "bpf_dsl/measure.h"
 #include "bpf_dsl/optimize.h"
+#include "bpf_dsl/stages.h"
 #include "tests/bpf_dsl/random_filter.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
@@ -86,6 +88,29 @@ static void check_merge(const struct brig_dsl_filter *filter)
     }
 }
 
+// Nodes come with falling ids, users first, and what a node is about is in order.
+static void look(void *context, const struct brig_dsl_node *node)
+{
+    uint32_t *last = context;
+    must(node->id < *last, "a node that comes twice, or too late");
+    *last = node->id;
+    for (uint32_t i = 0; i < node->run_count; i++) {
+        const struct brig_dsl_node_run *now = &node->runs[i];
+        must(now->first <= now->last && now->last <= UINT32_MAX, "a run that is none");
+        must(i == 0 || now[-1].last < now->first, "runs out of order");
+        must(now->target < node->id, "an arrow that goes back");
+    }
+}
+
+static void check_visit(const struct brig_dsl_filter *filter)
+{
+    uint32_t last = UINT32_MAX;
+    struct brig_dsl_visitor visitor = {.stage = BRIG_DSL_STAGE_DECISIONS, .visit = look, .context = &last};
+    struct brig_dsl_arena arena;
+    brig_dsl_arena_init(&arena, arena_memory(), BRIG_DSL_OPTIMIZE_ARENA_BYTES);
+    must(brig_dsl_visit_program(filter, &arena, &visitor, NULL) == BRIG_OK, "a valid program that is not read");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     static struct sock_filter insns[LONGEST];
@@ -96,6 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     if (brig_dsl_validate(insns, count, NULL) == BRIG_OK) {
         check_optimize(&filter);
         check_merge(&filter);
+        check_visit(&filter);
     }
     return 0;
 }
