@@ -13,6 +13,8 @@ struct dump {
     int stage;                              // BRIG_DSL_STAGE_COUNT: all of them
 };
 
+// A node of a stage as JSON.
+json_t *dump_node_json(const struct brig_dsl_node *node);
 // Adds an object for the target to `targets`. Returns: -1, or the exit status after having complained.
 int dump_add_json(const struct dump *dump, json_t *targets);
 

@@ -127,7 +127,7 @@ static json_t *runs_json(const struct brig_dsl_node *node)
     return runs;
 }
 
-static json_t *node_json(const struct brig_dsl_node *node)
+json_t *dump_node_json(const struct brig_dsl_node *node)
 {
     json_t *json = json_pack("{s:i, s:s}", "id", (int)node->id, "kind", brig_dsl_node_kind_name(node->kind));
     if (node->kind == BRIG_DSL_NODE_RET) {
@@ -158,7 +158,7 @@ static json_t *node_json(const struct brig_dsl_node *node)
 
 static void append_node(void *context, const struct brig_dsl_node *node)
 {
-    json_array_append_new((json_t *)context, node_json(node));
+    json_array_append_new((json_t *)context, dump_node_json(node));
 }
 
 static json_t *insns_json(const struct brig_dsl_program *program)

@@ -9,11 +9,11 @@
 #include "tools/brig/graph.h"
 
 const struct tool_option brig_graph_options[] = {
-    TOOL_OPTION_ARCH,      TOOL_OPTION_OUTPUT, TOOL_OPTION_KERNEL,
-    TOOL_OPTION_FROM,      TOOL_OPTION_CAP,    {"flow", 0, NULL, "draw the program's instructions instead of its decisions"},
-    {NULL, 0, NULL, NULL},
+    TOOL_OPTION_ARCH, TOOL_OPTION_OUTPUT,    TOOL_OPTION_KERNEL,
+    TOOL_OPTION_FROM, TOOL_OPTION_CAP,       {"flow", 0, NULL, "draw the program's instructions instead of its decisions"},
+    TOOL_OPTION_JSON, {NULL, 0, NULL, NULL},
 };
-enum { ARCH, OUTPUT, KERNEL, FROM, CAP, FLOW };
+enum { ARCH, OUTPUT, KERNEL, FROM, CAP, FLOW, JSON };
 
 // --- collecting -------------------------------------------------------------------------------------------------------
 
@@ -121,6 +121,21 @@ static uint32_t find_start(const struct graph *graph, enum brig_dsl_arch arch, u
     }
 }
 
+// What a picture, or its JSON, has: all that can be reached.
+static void mark_drawn(struct graph *graph, const struct graph_start *starts, size_t start_count)
+{
+    graph->nodes[graph->root].is_drawn = start_count == 0;
+    for (size_t i = 0; i < start_count; i++) {
+        graph->nodes[starts[i].node].is_drawn = true;
+    }
+    for (size_t id = graph->node_count; id-- > 0;) {
+        const struct graph_node *node = &graph->nodes[id];
+        for (uint32_t i = 0; node->is_drawn && i < node->run_count; i++) {
+            graph->nodes[node->runs[i].target].is_drawn = true;
+        }
+    }
+}
+
 // --- the verb ---------------------------------------------------------------------------------------------------------
 
 // Gets the decisions. Returns: -1, or an exit status. A graph without nodes means that there are none to be had.
@@ -172,50 +187,64 @@ static size_t find_starts(const struct tool_arguments *arguments, const struct t
     return count;
 }
 
-static int draw_flow(FILE *out, const struct tool_subject *subject, const struct graph_start *starts, size_t start_count)
+// Looks whether what was asked for can be drawn. Returns: -1, or the exit status after having complained.
+static int check_drawing(const struct tool_arguments *arguments, const struct graph *graph, size_t start_count)
 {
+    if (graph->nodes != NULL) {
+        return -1;
+    }
+    if (arguments->values[JSON] != NULL) {
+        return tool_complain("graph", "instructions have no JSON form here; see brig disasm --json");
+    }
     if (start_count > 1) {
         return tool_complain("graph", "this program is drawn as its instructions, for one call at most");
     }
-    uint32_t nr = start_count == 0 ? 0 : (uint32_t)brig_dsl_call_nr(starts[0].call, starts[0].arch);
-    graph_draw_flow(out, subject, start_count == 0 ? NULL : &nr);
     return -1;
 }
 
-static int draw(FILE *out, const struct tool_request *request, const struct tool_subject *subject, struct graph_start *starts,
-                size_t start_count)
+static void draw(FILE *out, const struct tool_arguments *arguments, struct graph *graph, struct graph_start *starts,
+                 size_t start_count)
 {
-    struct graph graph = {.subject = subject};
-    int status = request->arguments->values[FLOW] != NULL ? -1 : load_decisions(request, &graph);
-    if (status < 0 && graph.nodes == NULL) {
-        status = draw_flow(out, subject, starts, start_count);
-    } else if (status < 0) {
-        find_comers(&graph, subject->program.arch);
-        for (size_t i = 0; i < start_count; i++) {
-            starts[i].node = find_start(&graph, starts[i].arch, (uint32_t)brig_dsl_call_nr(starts[i].call, starts[i].arch));
-        }
-        graph_draw(out, &graph, starts, start_count);
+    for (size_t i = 0; graph->nodes != NULL && i < start_count; i++) {
+        starts[i].node = find_start(graph, starts[i].arch, (uint32_t)brig_dsl_call_nr(starts[i].call, starts[i].arch));
     }
-    free_graph(&graph);
-    return status;
+    if (graph->nodes == NULL) {
+        uint32_t nr = start_count == 0 ? 0 : (uint32_t)brig_dsl_call_nr(starts[0].call, starts[0].arch);
+        graph_draw_flow(out, graph->subject, start_count == 0 ? NULL : &nr);
+    } else if (arguments->values[JSON] != NULL) {
+        mark_drawn(graph, starts, start_count);
+        graph_print_json(out, graph, starts, start_count);
+    } else {
+        find_comers(graph, graph->subject->program.arch);
+        mark_drawn(graph, starts, start_count);
+        graph_draw(out, graph, starts, start_count);
+    }
 }
 
-static int write_output(const struct tool_request *request, const struct tool_subject *subject)
+// Everything is looked at before the output is opened, and so emptied.
+static int write_output(const struct tool_request *request, const struct tool_subject *subject, struct graph_start *starts)
 {
     const struct tool_arguments *arguments = request->arguments;
-    size_t room = (size_t)arguments->operand_count * BRIG_DSL_ARCH_COUNT;
-    struct graph_start *starts = calloc(room, sizeof *starts);
-    if (starts == NULL) {
-        return tool_complain("graph", "out of memory");
-    }
+    struct graph graph = {.subject = subject};
     size_t start_count = find_starts(arguments, subject, starts);
-    FILE *out = arguments->operand_count > 1 && start_count == 0 ? NULL : tool_open_output("graph", arguments->values[OUTPUT]);
-    int status = TOOL_USAGE;
-    if (out != NULL) {
-        status = draw(out, request, subject, starts, start_count);
-        int close_status = tool_close_output("graph", out, arguments->values[OUTPUT]);
-        status = status >= 0 ? status : close_status;
+    int status = arguments->operand_count > 1 && start_count == 0 ? TOOL_USAGE : -1;
+    if (status < 0 && arguments->values[FLOW] == NULL) {
+        status = load_decisions(request, &graph);
     }
+    status = status < 0 ? check_drawing(arguments, &graph, start_count) : status;
+    FILE *out = status < 0 ? tool_open_output("graph", arguments->values[OUTPUT]) : NULL;
+    if (out != NULL) {
+        draw(out, arguments, &graph, starts, start_count);
+        status = tool_close_output("graph", out, arguments->values[OUTPUT]);
+    }
+    free_graph(&graph);
+    return status < 0 ? TOOL_USAGE : status;
+}
+
+static int graph_subject(const struct tool_request *request, const struct tool_subject *subject)
+{
+    struct graph_start *starts = calloc((size_t)request->arguments->operand_count * BRIG_DSL_ARCH_COUNT, sizeof *starts);
+    int status = starts == NULL ? tool_complain("graph", "out of memory") : write_output(request, subject, starts);
     free(starts);
     return status;
 }
@@ -238,7 +267,7 @@ int brig_graph_main(int argc, char **argv)
     }
     status = tool_load("graph", arguments.operands[0], &request, &subject);
     if (status < 0) {
-        status = write_output(&request, &subject);
+        status = graph_subject(&request, &subject);
         tool_free_subject(&subject);
     }
     return status;

@@ -45,7 +45,10 @@ static inline bool graph_has_call(const struct graph_node *node, int call)
     return (node->calls[call / 64] >> (call % 64) & 1) != 0;
 }
 
-// Writes the decisions as a dot file: all of them, or those of `starts`.
+// Writes the decisions that are to be drawn as JSON.
+void graph_print_json(FILE *out, const struct graph *graph, const struct graph_start *starts, size_t start_count);
+
+// Writes them as a dot file. Narrows the calls that come to each node to those of `starts`, if there are any.
 void graph_draw(FILE *out, struct graph *graph, const struct graph_start *starts, size_t start_count);
 
 // Writes text so that it may stand in a dot label that is HTML.

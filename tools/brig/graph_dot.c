@@ -307,22 +307,14 @@ void graph_draw(FILE *out, struct graph *graph, const struct graph_start *starts
     graph_put_head(out, graph->subject);
     if (start_count > 0) {
         narrow(graph, starts, start_count);
-    } else {
-        graph->nodes[graph->root].is_drawn = true;
-        if (graph->nodes[graph->root].kind == BRIG_DSL_NODE_RET) {
-            draw_verdict(out, graph, graph->nodes[graph->root].value);
-        }
+    } else if (graph->nodes[graph->root].kind == BRIG_DSL_NODE_RET) {
+        draw_verdict(out, graph, graph->nodes[graph->root].value);
     }
     for (size_t i = 0; i < start_count; i++) {
         draw_start(out, graph, &starts[i]);
-        graph->nodes[starts[i].node].is_drawn = true;
     }
     for (size_t id = graph->node_count; id-- > 0;) {
-        struct graph_node *node = &graph->nodes[id];
-        for (uint32_t i = 0; node->is_drawn && i < node->run_count; i++) {
-            graph->nodes[node->runs[i].target].is_drawn = true;
-        }
-        if (node->is_drawn && node->kind == BRIG_DSL_NODE_SWITCH) {
+        if (graph->nodes[id].is_drawn && graph->nodes[id].kind == BRIG_DSL_NODE_SWITCH) {
             draw_table(out, graph, (uint32_t)id);
         }
     }
