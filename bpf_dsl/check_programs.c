@@ -10,11 +10,12 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <string.h>
 
 #include "bpf_dsl/check_values.h"
 
 enum {
-    CHECK_PROGRAMS_STEPS = 6000000,
+    CHECK_PROGRAMS_STEPS = 16000000,
     CHECK_MORE_FORKS = 1024, // beyond one per instruction of a path
     CHECK_MOST_PROGRAMS = 64,
 };
@@ -197,6 +198,52 @@ static enum dsl_checked walk(struct comparison *comparison, uint32_t *ret_nr)
     return DSL_CHECKED_EQUAL;
 }
 
+// --- the same but for what nothing reaches ----------------------------------------------------------------------------
+
+enum { NOWHERE = 0xffff };
+
+// Says that instruction `to` of the subject stands for instruction `at`. Returns: false if another one does.
+static bool stands_for(uint16_t *places, uint32_t at, uint32_t to)
+{
+    bool is_new = places[at] == NOWHERE;
+    places[at] = is_new ? (uint16_t)to : places[at];
+    return places[at] == to;
+}
+
+// Whether the subject does the same, instruction by instruction, as far as the program can come.
+static bool is_same_code(const struct dsl_code *program, const struct dsl_code *subject)
+{
+    uint16_t places[BPF_MAXINSNS];
+    memset(places, 0xff, sizeof places);
+    places[0] = 0;
+    for (uint32_t at = 0; at < program->count; at++) {
+        const struct sock_filter *insn = &program->insns[at];
+        uint32_t to = places[at];
+        if (to == NOWHERE) {
+            continue;
+        }
+        const struct sock_filter *other = &subject->insns[to];
+        bool is_jump = BPF_CLASS(insn->code) == BPF_JMP;
+        bool is_always = is_jump && BPF_OP(insn->code) == BPF_JA;
+        if (insn->code != other->code || (insn->k != other->k && !is_always)) {
+            return false;
+        }
+        bool is_alike = true;
+        if (is_always) {
+            is_alike = stands_for(places, at + 1 + insn->k, to + 1 + other->k);
+        } else if (is_jump) {
+            is_alike = stands_for(places, at + 1 + insn->jt, to + 1 + other->jt) &&
+                       stands_for(places, at + 1 + insn->jf, to + 1 + other->jf);
+        } else if (BPF_CLASS(insn->code) != BPF_RET) {
+            is_alike = stands_for(places, at + 1, to + 1);
+        }
+        if (!is_alike) {
+            return false;
+        }
+    }
+    return true;
+}
+
 enum dsl_checked dsl_check_programs(const struct dsl_code *stack, uint32_t stack_count, const struct dsl_code *subject,
                                     struct brig_dsl_arena *arena, uint32_t *ret_nr)
 {
@@ -205,6 +252,9 @@ enum dsl_checked dsl_check_programs(const struct dsl_code *stack, uint32_t stack
     uint32_t depth = CHECK_MORE_FORKS;
     if (stack_count == 0 || stack_count > CHECK_MOST_PROGRAMS) {
         return DSL_CHECKED_UNDECIDED;
+    }
+    if (stack_count == 1 && is_same_code(&stack[0], subject)) {
+        return DSL_CHECKED_EQUAL;
     }
     programs[0] = *subject;
     for (uint32_t i = 0; i < stack_count; i++) {

@@ -66,7 +66,14 @@ static uint32_t constant(struct check_values *values, uint32_t k)
 
 bool dsl_check_values_init(struct check_values *values, struct brig_dsl_arena *arena)
 {
-    return dsl_intern_init(&values->values, arena, 64) && constant(values, 0) == CHECK_ZERO && !arena->exhausted;
+    if (!dsl_intern_init(&values->values, arena, 64) || constant(values, 0) != CHECK_ZERO) {
+        return false;
+    }
+    for (uint32_t word = 0; word < CHECK_WORDS; word++) {
+        const struct value value = {.kind = VALUE_WORD, .word = word, .mask = ALL};
+        values->words[word] = keep(values, &value);
+    }
+    return !arena->exhausted;
 }
 
 static uint32_t apply(struct value_op op, uint32_t value)
@@ -152,10 +159,9 @@ static uint32_t with_op(struct check_values *values, const struct value *before,
 
 static uint32_t load(struct check_values *values, const uint32_t *registers, const struct sock_filter *insn)
 {
-    const struct value word = {.kind = VALUE_WORD, .word = insn->k / 4, .mask = ALL};
     switch (BPF_MODE(insn->code)) {
     case BPF_ABS:
-        return keep(values, &word);
+        return values->words[insn->k / 4];
     case BPF_LEN:
         return constant(values, 64); // of struct seccomp_data
     case BPF_MEM:

@@ -14,6 +14,7 @@ enum { CHECK_ZERO = 0 };
 
 struct check_values {
     struct dsl_intern values;
+    uint32_t words[CHECK_WORDS]; // the values of words as they are
 };
 
 // Starts with the value CHECK_ZERO. Returns: false when the arena is exhausted.

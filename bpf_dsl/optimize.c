@@ -127,17 +127,31 @@ bool dsl_keeps_bitmap(const struct dsl_code *before, uint32_t before_count, cons
     return true;
 }
 
+// Whether `after` is faster: for the profile's calls, or else on the longest path. Returns: below 0 for slower, above 0 for faster.
+static int compare_speed(const struct dsl_code *before, const struct dsl_code *after, const struct brig_dsl_options *options)
+{
+    if (options->profile == NULL) {
+        return dsl_longest_path(after->insns, after->count) < dsl_longest_path(before->insns, before->count);
+    }
+    struct brig_dsl_cost old = brig_dsl_measure_profile(before->insns, before->count, options->arch, options->profile);
+    struct brig_dsl_cost new = brig_dsl_measure_profile(after->insns, after->count, options->arch, options->profile);
+    // Calls that the bitmap answers cost nothing.
+    double old_cost = old.expected_ebpf * (1 - old.cached_share);
+    double new_cost = new.expected_ebpf *(1 - new.cached_share);
+    return (new_cost < old_cost) - (new_cost > old_cost);
+}
+
 // Whether `after` may take the place of `before`: in nothing worse, and in something better.
-static bool is_better(const struct dsl_code *before, const struct dsl_code *after)
+static bool is_better(const struct dsl_code *before, const struct dsl_code *after, const struct brig_dsl_options *options)
 {
     uint32_t ebpf_before = dsl_ebpf_size(before->insns, before->count);
     uint32_t ebpf_after = dsl_ebpf_size(after->insns, after->count);
     if (after->count > before->count || ebpf_after > ebpf_before) {
         return false;
     }
+    int speed = compare_speed(before, after, options);
     bool is_smaller = after->count < before->count || ebpf_after < ebpf_before;
-    bool is_faster = dsl_longest_path(after->insns, after->count) < dsl_longest_path(before->insns, before->count);
-    return (is_smaller || is_faster) && dsl_keeps_bitmap(before, 1, after);
+    return speed >= 0 && (is_smaller || speed > 0) && dsl_keeps_bitmap(before, 1, after);
 }
 
 // --- forms ------------------------------------------------------------------------------------------------------------
@@ -170,7 +184,8 @@ static bool find_better(const struct dsl_code *input, const struct brig_dsl_opti
     }
     uint32_t roots[] = {dsl_specialise(graph, raw), raw};
     for (size_t i = 0; i < sizeof roots / sizeof roots[0]; i++) {
-        if (roots[i] != DSL_DECISION_NO && dsl_emit_decision(graph, roots[i], options, ret_code) && is_better(input, ret_code)) {
+        if (roots[i] != DSL_DECISION_NO && dsl_emit_decision(graph, roots[i], options, ret_code) &&
+            is_better(input, ret_code, options)) {
             return true;
         }
     }
