@@ -11,8 +11,6 @@
 
 #include "bpf_dsl/check_parts.h"
 
-enum { CHECK_DENSE_NRS = 1024 };
-
 // --- what must be said about each number ------------------------------------------------------------------------------
 
 struct reader {
@@ -112,43 +110,30 @@ static void add_number(struct reader *reader, uint32_t nr, const struct check_su
     add_numbers(reader, nr, subject);
 }
 
-// Calls with numbers from `from` on: few, so they are looked for one after the other.
-static void add_sparse_calls(struct reader *reader, uint32_t from)
+static void add_reserved(struct reader *reader)
 {
-    for (;;) {
-        enum brig_dsl_call next = BRIG_SYS_NONE;
-        uint32_t next_nr = UINT32_MAX;
-        for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT; call++) {
-            int32_t nr = brig_dsl_call_nr((enum brig_dsl_call)call, reader->target->arch);
-            if (nr >= 0 && (uint32_t)nr >= from && (uint32_t)nr < next_nr) {
-                next = (enum brig_dsl_call)call;
-                next_nr = (uint32_t)nr;
-            }
-        }
-        if (next == BRIG_SYS_NONE) {
-            return;
-        }
-        add_number(reader, next_nr, read_call(reader, next));
-        from = next_nr + 1;
-    }
+    add_number(reader, BRIG_DSL_DIE_NR, constant(reader, SECCOMP_RET_KILL_PROCESS));
+    add_number(reader, BRIG_DSL_PROBE_NR, constant(reader, SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO));
 }
 
 static void read_numbers(struct reader *reader)
 {
     const struct dsl_target *target = reader->target;
     const struct brig_dsl_rules *rules = target->rules;
-    for (uint32_t nr = 0; nr < CHECK_DENSE_NRS; nr++) {
-        enum brig_dsl_call call = brig_dsl_call_by_nr(nr, target->arch);
-        if (call != BRIG_SYS_NONE) {
-            add_number(reader, nr, read_call(reader, call));
-        }
-    }
     bool is_bare = rules != NULL ? rules->is_import : target->evaluator.is_bare;
-    if (!is_bare) {
-        add_number(reader, BRIG_DSL_DIE_NR, constant(reader, SECCOMP_RET_KILL_PROCESS));
-        add_number(reader, BRIG_DSL_PROBE_NR, constant(reader, SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO));
+    bool has_reserved = is_bare;
+    enum brig_dsl_call call;
+    uint32_t nr = 0;
+    for (uint32_t from = 0; (call = brig_dsl_next_call(target->arch, from, &nr)) != BRIG_SYS_NONE; from = nr + 1) {
+        if (!has_reserved && nr > BRIG_DSL_DIE_NR) {
+            add_reserved(reader);
+            has_reserved = true;
+        }
+        add_number(reader, nr, read_call(reader, call));
     }
-    add_sparse_calls(reader, BRIG_DSL_PROBE_NR + 1);
+    if (!has_reserved) {
+        add_reserved(reader);
+    }
     if (target->arch == BRIG_DSL_X86_64) {
         add_numbers(reader, 0x3fffffff, reader->unknown);
         add_numbers(reader, is_bare ? UINT32_MAX : 0x7fffffff,

@@ -215,6 +215,8 @@ struct asking {
     uint32_t ret;
     struct check_facts *facts;
     const struct check_condition *open; // a condition that would have to be known; NULL: none
+    uint32_t open_rule;                 // and the rule that it is of; those before it do not match
+    bool is_hasty;                      // stops at the first rule that is open
     bool is_empty;                      // no call has these facts
 };
 
@@ -310,9 +312,15 @@ static enum link ask_rules(struct asking *asking)
         if ((can & CHECK_CAN_HOLD) == 0) {
             asking->open = open; // what was open in a rule that does not match does not matter
         }
+        if (open == NULL && asking->open != NULL) {
+            asking->open_rule = i;
+        }
         enum link link = judge_link(can, rule->ret == asking->ret);
         if (link != LINK_NEXT) {
             return link;
+        }
+        if (asking->is_hasty && asking->open != NULL) {
+            return LINK_OPEN;
         }
     }
     return LINK_DIFFERENT; // the last rule is unconditional, so this is not reached
@@ -338,7 +346,8 @@ static enum link ask_expression(struct asking *asking)
 
 static enum dsl_checked ask(struct asking *asking, uint32_t cuts);
 
-// Looks at one half of what a cut leaves: [lo, hi] of the set.
+// Looks at one half of what a cut leaves: [lo, hi] of the set. Once all rules were gone through without an answer, going through
+// all of them again after each cut would only say so again.
 static enum dsl_checked ask_half(struct asking *asking, const struct check_cut *cut, struct check_set half, uint32_t cuts)
 {
     struct check_facts *facts = asking->facts;
@@ -347,9 +356,13 @@ static enum dsl_checked ask_half(struct asking *asking, const struct check_cut *
     if (range.lo > range.hi) {
         return DSL_CHECKED_EQUAL; // no call
     }
+    const struct asking was = *asking;
+    asking->first = asking->subject->verdict == NULL ? asking->open_rule : 0;
+    asking->is_hasty = true;
     dsl_check_learn(facts, cut->word, cut->mask, range);
     enum dsl_checked checked = ask(asking, cuts + 1);
     dsl_check_rewind(facts, mark);
+    *asking = was;
     return checked;
 }
 

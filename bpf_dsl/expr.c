@@ -325,7 +325,13 @@ struct brig_dsl_test brig_dsl_any_of(struct brig_dsl_builder *builder, const str
 
 struct brig_dsl_verdict brig_dsl_ret(struct brig_dsl_builder *builder, uint32_t ret)
 {
+    uint32_t *recent = builder->recent_rets[(ret >> 16 ^ ret) % DSL_RECENT_RETS];
+    if (recent[1] != 0 && recent[0] == ret) {
+        return (struct brig_dsl_verdict){recent[1]};
+    }
     uint32_t node = add_node(builder, &(struct dsl_expr){.kind = DSL_EXPR_RET, .mask = ret});
+    recent[0] = ret;
+    recent[1] = node;
     return (struct brig_dsl_verdict){node == 0 ? builder->deny : node};
 }
 

@@ -7,6 +7,7 @@
 #include "bpf_dsl/intern.h"
 
 // Levels of nesting in tests and in `then` branches: what bounds the recursion of every pass over expressions.
+enum { DSL_RECENT_RETS = 16 };
 enum { DSL_EXPR_DEPTH = 64, DSL_EXPR_ARGUMENTS = 6 };
 
 enum dsl_expr_kind {
@@ -41,8 +42,9 @@ struct dsl_expr {
 
 struct brig_dsl_builder {
     struct dsl_intern nodes;
-    bool bad_operand; // sticky: an operand, a value or the depth was out of range
-    uint32_t deny;    // RET node that failed verdicts become
+    bool bad_operand;                         // sticky: an operand, a value or the depth was out of range
+    uint32_t deny;                            // RET node that failed verdicts become
+    uint32_t recent_rets[DSL_RECENT_RETS][2]; // a value and its RET node, 0: none; most calls say one of a few
 };
 
 // Starts a builder. Returns: false when the arena is exhausted.

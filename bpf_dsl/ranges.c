@@ -8,8 +8,6 @@
 
 #include <linux/seccomp.h>
 
-// Numbers below this are found by looking each one up; the few above (arm's private calls) by looking through the calls.
-enum { DSL_DENSE_NRS = 1024 };
 // x32 numbers have this bit and not the one above it.
 #define DSL_X32_FIRST 0x40000000u
 #define DSL_X32_LAST 0x7fffffffu
@@ -43,18 +41,10 @@ static void push_one(struct range_list *list, uint32_t nr, struct brig_dsl_verdi
     push(list, nr + 1, unknown);
 }
 
-// The smallest number at or above `from` that is a call. Returns: the call, or BRIG_SYS_NONE.
-static enum brig_dsl_call next_sparse_call(enum brig_dsl_arch arch, uint32_t from, uint32_t *ret_nr)
+static void push_reserved(struct range_list *list, struct brig_dsl_builder *builder, struct brig_dsl_verdict unknown)
 {
-    enum brig_dsl_call found = BRIG_SYS_NONE;
-    for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT; call++) {
-        int32_t nr = brig_dsl_call_nr((enum brig_dsl_call)call, arch);
-        if (nr >= 0 && (uint32_t)nr >= from && (found == BRIG_SYS_NONE || (uint32_t)nr < *ret_nr)) {
-            found = (enum brig_dsl_call)call;
-            *ret_nr = (uint32_t)nr;
-        }
-    }
-    return found;
+    push_one(list, BRIG_DSL_DIE_NR, brig_dsl_ret(builder, SECCOMP_RET_KILL_PROCESS), unknown);
+    push_one(list, BRIG_DSL_PROBE_NR, brig_dsl_ret(builder, SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO), unknown);
 }
 
 bool dsl_ranges_build(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_arch arch, struct brig_dsl_builder *builder,
@@ -66,21 +56,18 @@ bool dsl_ranges_build(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_
     }
     struct brig_dsl_verdict unknown = ask(evaluator, builder, BRIG_SYS_NONE, arch);
     push(&list, 0, unknown);
-    for (uint32_t nr = 0; nr < DSL_DENSE_NRS; nr++) {
-        enum brig_dsl_call call = brig_dsl_call_by_nr(nr, arch);
-        if (call != BRIG_SYS_NONE) {
-            push_one(&list, nr, ask(evaluator, builder, call, arch), unknown);
-        }
-    }
-    _Static_assert(BRIG_DSL_DIE_NR < BRIG_DSL_PROBE_NR && BRIG_DSL_DIE_NR >= DSL_DENSE_NRS, "pushed in order");
-    if (!evaluator->is_bare) {
-        push_one(&list, BRIG_DSL_DIE_NR, brig_dsl_ret(builder, SECCOMP_RET_KILL_PROCESS), unknown);
-        push_one(&list, BRIG_DSL_PROBE_NR, brig_dsl_ret(builder, SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO), unknown);
-    }
-    uint32_t nr = 0;
+    bool needs_reserved = !evaluator->is_bare;
     enum brig_dsl_call call;
-    for (uint32_t from = BRIG_DSL_PROBE_NR + 1; (call = next_sparse_call(arch, from, &nr)) != BRIG_SYS_NONE; from = nr + 1) {
+    uint32_t nr = 0;
+    for (uint32_t from = 0; (call = brig_dsl_next_call(arch, from, &nr)) != BRIG_SYS_NONE; from = nr + 1) {
+        if (needs_reserved && nr > BRIG_DSL_PROBE_NR) {
+            push_reserved(&list, builder, unknown);
+            needs_reserved = false;
+        }
         push_one(&list, nr, ask(evaluator, builder, call, arch), unknown);
+    }
+    if (needs_reserved) {
+        push_reserved(&list, builder, unknown);
     }
     if (arch == BRIG_DSL_X86_64) {
         push(&list, DSL_X32_FIRST, brig_dsl_ret(builder, evaluator->x32_ret));

@@ -67,6 +67,28 @@ enum brig_dsl_call brig_dsl_call_by_nr(uint32_t nr, enum brig_dsl_arch arch)
     return BRIG_SYS_NONE;
 }
 
+enum brig_dsl_call brig_dsl_next_call(enum brig_dsl_arch arch, uint32_t from, uint32_t *ret_nr)
+{
+    enum brig_dsl_call found = BRIG_SYS_NONE;
+    if ((unsigned int)arch >= BRIG_DSL_ARCH_COUNT) {
+        return BRIG_SYS_NONE;
+    }
+    for (; from < DSL_NR_COUNT; from++) {
+        if (dsl_call_of_nr[arch][from] != BRIG_SYS_NONE) {
+            *ret_nr = from;
+            return (enum brig_dsl_call)dsl_call_of_nr[arch][from];
+        }
+    }
+    for (size_t call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT; call++) {
+        int32_t nr = dsl_calls[call].nrs[arch];
+        if (nr >= 0 && (uint32_t)nr >= from && (found == BRIG_SYS_NONE || (uint32_t)nr < *ret_nr)) {
+            found = (enum brig_dsl_call)call;
+            *ret_nr = (uint32_t)nr;
+        }
+    }
+    return found;
+}
+
 uint16_t brig_dsl_call_since(enum brig_dsl_call call)
 {
     return is_call(call) ? dsl_calls[call].since : 0;
