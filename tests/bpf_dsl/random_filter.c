@@ -146,7 +146,9 @@ uint32_t random_filter(struct random *random, struct sock_filter *insns, uint32_
     }
     uint32_t returns_at = writer.count;
     for (int i = 0; i < RETURNS; i++) {
-        put(&writer, BPF_RET | BPF_K, rets[i]);
+        uint32_t action = rets[i] & SECCOMP_RET_ACTION_FULL;
+        bool has_data = action == SECCOMP_RET_ERRNO || action == SECCOMP_RET_TRAP;
+        put(&writer, BPF_RET | BPF_K, rets[i] | (has_data ? random_below(random, 16) : 0));
     }
     aim(&writer, returns_at);
     return writer.count;

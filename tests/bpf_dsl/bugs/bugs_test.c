@@ -1,8 +1,10 @@
 // Deliberate mistakes in single passes (bugs.txt), switched on one by one. Each must be caught by the always-on check and by the
 // witnesses, and no program that decides wrongly may ever be returned.
+#include <linux/seccomp.h>
 #include <string.h>
 
 #include "bpf_dsl/check_programs.h"
+#include "bpf_dsl/optimize.h"
 #include "bpf_dsl/optimize_parts.h"
 #include "bpf_dsl/specialise.h"
 #include "tests/bpf_dsl/bugs/bugs_list.h" // made by bugs.py
@@ -159,11 +161,70 @@ static bool is_about_raw(const struct bug *bug)
     return false;
 }
 
+// --- stacks -----------------------------------------------------------------------------------------------------------
+
+// kernel/seccomp.c:seccomp_run_filters for two programs, the first one installed first.
+static uint32_t run_both(const struct brig_dsl_filter *filters, const struct brig_dsl_data *data)
+{
+    uint32_t ret = SECCOMP_RET_ALLOW;
+    for (int i = 1; i >= 0; i--) {
+        uint32_t cur_ret = brig_dsl_interpret(filters[i].insns, filters[i].insn_count, data, NULL).ret;
+        bool is_lower = (int32_t)(cur_ret & SECCOMP_RET_ACTION_FULL) < (int32_t)(ret & SECCOMP_RET_ACTION_FULL);
+        ret = is_lower ? cur_ret : ret;
+    }
+    return ret;
+}
+
+static bool merged_differs(const struct brig_dsl_filter *filters, const struct brig_dsl_optimized *merged, struct random *random)
+{
+    for (int i = 0; i < FILTER_CALLS; i++) {
+        const struct brig_dsl_filter *about = &filters[i % 2];
+        struct brig_dsl_data data = random_filter_call(random, about->insns, (uint32_t)about->insn_count);
+        if (brig_dsl_interpret(merged->insns, merged->insn_count, &data, NULL).ret != run_both(filters, &data)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// What the check could not decide comes out, and is for the witnesses to find.
+static bool is_caught_in_stacks(int bug)
+{
+    static _Alignas(16) unsigned char memory[RAW_BYTES];
+    static struct sock_filter insns[2][BPF_MAXINSNS];
+    struct brig_dsl_options options = BRIG_DSL_OPTIONS_DEFAULT;
+    bool by_check = false;
+    bool by_witnesses = false;
+    for (uint64_t seed = 1; seed <= FILTERS && !(by_check && by_witnesses); seed++) {
+        struct random random = random_of_seed(seed);
+        struct brig_dsl_filter filters[2];
+        struct brig_dsl_optimized merged;
+        struct brig_dsl_arena arena;
+        for (int i = 0; i < 2; i++) {
+            filters[i] = (struct brig_dsl_filter){insns[i], random_filter(&random, insns[i], 16 + random_below(&random, 40))};
+        }
+        brig_dsl_arena_init(&arena, memory, sizeof memory);
+        dsl_deliberate_bug = bug;
+        enum brig_code code = brig_dsl_merge(filters, 2, &options, &arena, &merged, NULL);
+        dsl_deliberate_bug = 0;
+        bool wrong = code == BRIG_OK && merged_differs(filters, &merged, &random);
+        test_message("%s, seed %llu", bugs[bug - 1].name, (unsigned long long)seed);
+        if (!CHECK(!wrong || !merged.is_checked)) {
+            return false;
+        }
+        by_check |= code == BRIG_BUG_CHECK_FAILED;
+        by_witnesses |= wrong;
+    }
+    return CHECK(by_check) && CHECK(by_witnesses);
+}
+
 TEST(bugs, each_is_caught_by_the_check_and_by_the_witnesses)
 {
     for (size_t i = 0; i < COUNT_OF(bugs); i++) {
         if (is_about_raw(&bugs[i])) {
             is_caught_in_raw((int)i + 1);
+        } else if (strcmp(bugs[i].file, "merge_programs.c") == 0) {
+            is_caught_in_stacks((int)i + 1);
         } else {
             is_caught((int)i + 1);
         }
