@@ -80,13 +80,14 @@ static struct dsl_code clean(const struct dsl_code *code, struct brig_dsl_arena 
 // --- what must not get worse ------------------------------------------------------------------------------------------
 
 // The arches whose calls are looked at: all of ours, and whatever the program compares with.
-enum { OPTIMIZE_ARCHES = 64 };
+// Numbers above those of today's kernels are looked at as well: bitmaps grow.
+enum { OPTIMIZE_ARCHES = 64, OPTIMIZE_NUMBERS = 1024 };
 
 static uint32_t add_arches(const struct dsl_code *code, uint32_t count, uint32_t *arches)
 {
     for (uint32_t at = 0; at < code->count; at++) {
         const struct sock_filter *insn = &code->insns[at];
-        bool is_known = insn->code != (BPF_JMP | BPF_JEQ | BPF_K) || insn->k < BRIG_DSL_BITMAP_NUMBERS;
+        bool is_known = insn->code != (BPF_JMP | BPF_JEQ | BPF_K) || insn->k < OPTIMIZE_NUMBERS;
         for (uint32_t i = 0; i < count; i++) {
             is_known |= arches[i] == insn->k;
         }
@@ -114,7 +115,7 @@ bool dsl_keeps_bitmap(const struct dsl_code *before, uint32_t before_count, cons
         count = add_arches(&before[i], count, arches);
     }
     for (uint32_t i = 0; i < count; i++) {
-        for (uint32_t nr = 0; nr < BRIG_DSL_BITMAP_NUMBERS; nr++) {
+        for (uint32_t nr = 0; nr < OPTIMIZE_NUMBERS; nr++) {
             uint32_t cached = 0;
             while (cached < before_count && is_cached(&before[cached], arches[i], nr)) {
                 cached++;
