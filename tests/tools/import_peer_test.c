@@ -1,7 +1,6 @@
 // OCI profiles beside libseccomp: random entries are given to the importer as JSON and to the library as rules, the way a runtime
-// does it, and both programs decide the same calls. What is asked is only what the library says it does: profiles for which its own
-// answer is an error, or depends on the order in which it happens to look at rules, are not made.
-#include <errno.h>
+// does it, and both programs decide the same calls, also where rules with several actions meet. Profiles for which the library's
+// own answer is an error, or one of its mistakes, are not made.
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -120,9 +119,9 @@ static bool is_sound(const struct profile *profile, const struct entry *entry)
     return true;
 }
 
-static struct entry random_entry(struct random *random, unsigned action)
+static struct entry random_entry(struct random *random, unsigned call_count)
 {
-    struct entry entry = {.call = random_below(random, COUNT_OF(calls)), .action = action};
+    struct entry entry = {.call = random_below(random, call_count)};
     entry.argument_count = random_once_in(random, 5) ? 0 : 1 + random_below(random, ARGUMENT_MAX);
     for (unsigned i = 0; i < entry.argument_count; i++) {
         entry.operators[i] = random_below(random, COUNT_OF(operators));
@@ -142,10 +141,16 @@ static struct profile random_profile(uint64_t seed)
     profile.arches[1] = random_below(&random, COUNT_OF(arches));
     profile.arch_count += profile.arches[1] != profile.arches[0] && random_once_in(&random, 3);
     unsigned action = random_below(&random, COUNT_OF(actions));
+    bool is_mixed = random_once_in(&random, 2);
+    while (action == profile.fallback) {
+        action = random_below(&random, COUNT_OF(actions)); // or the first call has no rule
+    }
     unsigned wanted = 1 + random_below(&random, ENTRY_MAX);
+    unsigned call_count = is_mixed ? 5 : COUNT_OF(calls); // few, so that rules meet
     profile.entries[profile.entry_count++] = (struct entry){.call = 0, .action = action};
     while (profile.entry_count < wanted) {
-        struct entry entry = random_entry(&random, action);
+        struct entry entry = random_entry(&random, call_count);
+        entry.action = is_mixed ? random_below(&random, COUNT_OF(actions)) : action;
         if (is_sound(&profile, &entry)) {
             profile.entries[profile.entry_count++] = entry;
         }

@@ -9,8 +9,8 @@
 //   stands twice in an entry, each comparison is a rule of its own (runc does that since before an index could stand once only).
 // - An entry whose action is the default is no rule at all (runc), so it takes nothing away from others.
 // - Rules of a call are a union (seccomp_rule_add(3)). One without conditions replaces those with; if there are several, the first
-//   counts. Of rules with conditions and different actions that hold for the same call, libseccomp leaves open which one counts;
-//   here it is the first, and a warning says so.
+//   counts. Of rules with conditions and different actions that hold for the same call, the manual leaves open which one counts;
+//   here it is the one that libseccomp 2.5 takes (oci_rules.c), and a warning says so.
 // - On 32-bit arches comparisons are of the low 32 bits of what is written.
 // - On i386, a rule for a call that socketcall(2) or ipc(2) can make too is also a rule for that, as far as a filter can see it.
 // - Calls of other arches, and x32 numbers (here with the number -1, which libseccomp lets pass to the default), kill the thread:

@@ -55,6 +55,24 @@ bool oci_check_capabilities(const struct import_options *options, struct import_
 // Returns: whether an entry's includes and excludes let it apply on a machine.
 bool oci_applies(const struct oci_profile *profile, const struct oci_entry *entry, enum brig_dsl_arch machine);
 
+// What libseccomp calls a rule: all of its comparisons have to hold. An entry is one, or one for each argument.
+struct oci_rule {
+    const struct oci_entry *entry;
+    const struct oci_argument *arguments; // by index
+    size_t argument_count;
+};
+struct oci_rules {
+    struct oci_rule *rules;
+    size_t count;
+};
+
+// Lists the rules of all entries that apply on a machine, in the order of the profile; an entry whose action is the default is
+// none.
+struct oci_rules oci_list_rules(const struct oci_profile *profile, enum brig_dsl_arch machine);
+// Sorts them into the order in which libseccomp looks at those of a call. `width` is all ones, of as many bits as arguments have;
+// arguments before `first_index` are not looked at.
+void oci_order_rules(struct import_memory *memory, uint64_t width, unsigned first_index, struct oci_rules *rules);
+
 // Adds the rows of one arch.
 void oci_add_rows(const struct oci_profile *profile, enum brig_dsl_arch arch, enum brig_dsl_arch machine, struct import_rows *rows);
 

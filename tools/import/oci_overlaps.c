@@ -17,7 +17,6 @@ struct seen_rule {
 
 struct overlaps {
     const struct oci_profile *profile;
-    enum brig_dsl_arch machine;
     const struct seen_rule *last[BRIG_SYS_COUNT];
     bool is_decided[BRIG_SYS_COUNT]; // by a rule without conditions
     const struct oci_entry *told;
@@ -87,9 +86,10 @@ static void warn(struct overlaps *overlaps, const struct seen_rule *rule, enum b
     const struct seen_rule *other = rule->previous;
     for (int i = 0; i < LOOK_BACK && other != NULL && overlaps->told != rule->entry; i++, other = other->previous) {
         if (!acts_alike(&other->entry->action, &rule->entry->action) && may_meet(rule, other)) {
-            import_warn(overlaps->profile->reader->memory, overlaps->profile->reader->source->name, rule->entry->line,
-                        "for %s, line %d may hold too, with another action; it counts here, but libseccomp leaves that open",
-                        brig_dsl_call_name(call), other->entry->line);
+            import_warn(
+                overlaps->profile->reader->memory, overlaps->profile->reader->source->name, rule->entry->line,
+                "for %s, line %d may hold too, with another action; which one counts is not documented, here it is as in libseccomp 2.5",
+                brig_dsl_call_name(call), other->entry->line);
             overlaps->told = rule->entry;
         }
     }
@@ -113,26 +113,13 @@ static void compare(struct overlaps *overlaps, const struct seen_rule *rule, enu
     }
 }
 
-static void visit_entry(struct overlaps *overlaps, const struct oci_entry *entry, visitor *visit)
+static void visit_rules(struct overlaps *overlaps, const struct oci_rules *rules, visitor *visit)
 {
-    size_t rules = entry->is_any ? entry->argument_count : 1;
-    for (size_t i = 0; i < rules; i++) {
-        struct seen_rule rule = {.entry = entry,
-                                 .arguments = entry->is_any ? entry->arguments + i : entry->arguments,
-                                 .argument_count = entry->is_any ? 1 : entry->argument_count};
-        for (const struct import_json *name = entry->names; name != NULL; name = name->next) {
+    for (size_t i = 0; i < rules->count; i++) {
+        const struct oci_rule *listed = &rules->rules[i];
+        struct seen_rule rule = {.entry = listed->entry, .arguments = listed->arguments, .argument_count = listed->argument_count};
+        for (const struct import_json *name = listed->entry->names; name != NULL; name = name->next) {
             visit(overlaps, &rule, oci_find_call(name->text));
-        }
-    }
-}
-
-static void visit_rules(struct overlaps *overlaps, visitor *visit)
-{
-    const struct oci_profile *profile = overlaps->profile;
-    for (size_t i = 0; i < profile->entry_count; i++) {
-        const struct oci_entry *entry = &profile->entries[i];
-        if (!acts_alike(&entry->action, &profile->fallback) && oci_applies(profile, entry, overlaps->machine)) {
-            visit_entry(overlaps, entry, visit);
         }
     }
 }
@@ -142,9 +129,9 @@ void oci_warn_overlaps(const struct oci_profile *profile, enum brig_dsl_arch mac
     struct overlaps *overlaps = import_alloc(profile->reader->memory, sizeof *overlaps);
     if (overlaps != NULL) {
         overlaps->profile = profile;
-        overlaps->machine = machine;
         overlaps->is_decided[BRIG_SYS_NONE] = true; // calls of other arches
-        visit_rules(overlaps, note_decided);
-        visit_rules(overlaps, compare);
+        struct oci_rules rules = oci_list_rules(profile, machine);
+        visit_rules(overlaps, &rules, note_decided);
+        visit_rules(overlaps, &rules, compare);
     }
 }

@@ -146,6 +146,19 @@ static bool read_argument(const struct import_json_reader *reader, const struct 
            import_json_number(reader, fields[VALUE_TWO], "valueTwo", UINT64_MAX, &ret_argument->value_two);
 }
 
+// The order in which they are looked at does not matter to an entry that has each index once.
+static void sort_arguments(struct oci_argument *arguments, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct oci_argument moved = arguments[i];
+        size_t at = i;
+        for (; at > 0 && arguments[at - 1].index > moved.index; at--) {
+            arguments[at] = arguments[at - 1];
+        }
+        arguments[at] = moved;
+    }
+}
+
 static bool read_arguments(const struct import_json_reader *reader, const struct import_json *array, struct oci_entry *entry)
 {
     size_t room = 0;
@@ -164,6 +177,9 @@ static bool read_arguments(const struct import_json_reader *reader, const struct
         }
         entry->is_any |= (seen >> argument->index & 1u) != 0;
         seen |= 1u << argument->index;
+    }
+    if (arguments != NULL && !entry->is_any) {
+        sort_arguments(arguments, entry->argument_count);
     }
     entry->arguments = arguments;
     return true;

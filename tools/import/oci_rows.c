@@ -9,15 +9,21 @@
 
 #include "tools/import/oci.h"
 
+// Rows whose order does not matter stand as in the profile, then come those of calls whose rules have several actions.
+enum pass { PASS_PLAIN, PASS_MIXED, PASS_MULTIPLEXED };
+
 struct arch_rows {
     const struct oci_profile *profile;
     struct import_rows *rows;
     enum brig_dsl_arch arch;
-    enum brig_dsl_arch machine;
     size_t unconditional[BRIG_SYS_COUNT]; // 1 + the index of the entry that decides a call alone; 0: none
     bool is_added[BRIG_SYS_COUNT];        // whether that row is there
-    const char *comment;                  // of the rows that were added last
-    bool has_warned;                      // of arguments that cannot be seen
+    const struct oci_entry *first[BRIG_SYS_COUNT];
+    bool is_mixed[BRIG_SYS_COUNT]; // whether a call's rules have several actions, so that their order matters
+    bool has_mixed;                // whether there are such calls
+    enum pass pass;
+    const char *comment; // of the rows that were added last
+    bool has_warned;     // of arguments that cannot be seen
 };
 
 // --- calls ------------------------------------------------------------------------------------------------------------
@@ -154,10 +160,16 @@ struct rule {
     size_t count;
 };
 
+// All ones, of as many bits as the arguments of an arch have.
+static uint64_t width_of(enum brig_dsl_arch arch)
+{
+    return brig_dsl_arch_is_64bit(arch) ? UINT64_MAX : UINT32_MAX;
+}
+
 // Adds the rule's comparisons to its conditions, but those of the first `skipped` registers.
 static void add_conditions(struct arch_rows *arch_rows, struct rule *rule, unsigned skipped)
 {
-    uint64_t width = brig_dsl_arch_is_64bit(arch_rows->arch) ? UINT64_MAX : UINT32_MAX;
+    uint64_t width = width_of(arch_rows->arch);
     for (size_t i = 0; i < rule->argument_count && rule->outcome != NEVER; i++) {
         const struct oci_argument *argument = &rule->arguments[i];
         if (argument->index < skipped) {
@@ -171,40 +183,40 @@ static void add_conditions(struct arch_rows *arch_rows, struct rule *rule, unsig
 
 // --- rules ------------------------------------------------------------------------------------------------------------
 
-// What is done with each rule of each entry that applies.
 typedef void visitor(struct arch_rows *arch_rows, const struct oci_entry *entry, const struct rule *rule);
 
-static bool is_fallback(const struct arch_rows *arch_rows, const struct oci_entry *entry)
+static void visit_rules(struct arch_rows *arch_rows, const struct oci_rules *rules, visitor *visit)
 {
-    const struct brig_dsl_action *fallback = &arch_rows->profile->fallback;
-    return entry->action.verb == fallback->verb && entry->action.data == fallback->data;
-}
-
-static void visit_rules(struct arch_rows *arch_rows, visitor *visit)
-{
-    const struct oci_profile *profile = arch_rows->profile;
-    for (size_t i = 0; i < profile->entry_count; i++) {
-        const struct oci_entry *entry = &profile->entries[i];
-        if (is_fallback(arch_rows, entry) || !oci_applies(profile, entry, arch_rows->machine)) {
-            continue;
-        }
-        size_t rules = entry->is_any ? entry->argument_count : 1;
-        for (size_t j = 0; j < rules; j++) {
-            struct rule rule = {.arguments = entry->is_any ? entry->arguments + j : entry->arguments,
-                                .argument_count = entry->is_any ? 1 : entry->argument_count,
-                                .outcome = ALWAYS};
-            add_conditions(arch_rows, &rule, 0);
-            visit(arch_rows, entry, &rule);
-        }
+    for (size_t i = 0; i < rules->count; i++) {
+        const struct oci_rule *listed = &rules->rules[i];
+        struct rule rule = {.arguments = listed->arguments, .argument_count = listed->argument_count, .outcome = ALWAYS};
+        add_conditions(arch_rows, &rule, 0);
+        visit(arch_rows, listed->entry, &rule);
     }
 }
 
-static void note_unconditional(struct arch_rows *arch_rows, const struct oci_entry *entry, const struct rule *rule)
+static void note_action(struct arch_rows *arch_rows, enum brig_dsl_call call, const struct oci_entry *entry)
 {
-    for (const struct import_json *name = entry->names; name != NULL && rule->outcome == ALWAYS; name = name->next) {
+    const struct oci_entry *first = arch_rows->first[call];
+    if (first == NULL) {
+        arch_rows->first[call] = entry;
+    } else if (first->action.verb != entry->action.verb || first->action.data != entry->action.data) {
+        arch_rows->is_mixed[call] = true;
+        arch_rows->has_mixed = true;
+    }
+}
+
+static void note_rule(struct arch_rows *arch_rows, const struct oci_entry *entry, const struct rule *rule)
+{
+    for (const struct import_json *name = entry->names; name != NULL; name = name->next) {
         enum brig_dsl_call call = oci_find_call(name->text);
-        if (arch_rows->unconditional[call] == 0) {
+        int index = find_multiplexed(call, arch_rows->arch);
+        if (rule->outcome == ALWAYS && arch_rows->unconditional[call] == 0) {
             arch_rows->unconditional[call] = 1 + (size_t)(entry - arch_rows->profile->entries);
+        }
+        note_action(arch_rows, call, entry);
+        if (index >= 0) {
+            note_action(arch_rows, multiplexed[index].behind, entry);
         }
     }
 }
@@ -289,10 +301,11 @@ static void add_rows(struct arch_rows *arch_rows, const struct oci_entry *entry,
     for (const struct import_json *name = entry->names; name != NULL; name = name->next) {
         enum brig_dsl_call call = oci_find_call(name->text);
         int index = find_multiplexed(call, arch_rows->arch);
-        if (index >= 0) {
+        if (index >= 0 && arch_rows->pass == (arch_rows->is_mixed[multiplexed[index].behind] ? PASS_MULTIPLEXED : PASS_PLAIN)) {
             select_call(selections, (size_t)index);
         }
-        if (rule->outcome != NEVER && call != BRIG_SYS_NONE && brig_dsl_call_nr(call, arch_rows->arch) >= 0) {
+        if (rule->outcome != NEVER && arch_rows->pass == (arch_rows->is_mixed[call] ? PASS_MIXED : PASS_PLAIN) &&
+            call != BRIG_SYS_NONE && brig_dsl_call_nr(call, arch_rows->arch) >= 0) {
             add_row(arch_rows, entry, call, conditions);
         }
     }
@@ -309,7 +322,16 @@ void oci_add_rows(const struct oci_profile *profile, enum brig_dsl_arch arch, en
     arch_rows->profile = profile;
     arch_rows->rows = rows;
     arch_rows->arch = arch;
-    arch_rows->machine = machine;
-    visit_rules(arch_rows, note_unconditional);
-    visit_rules(arch_rows, add_rows);
+    struct oci_rules rules = oci_list_rules(profile, machine);
+    visit_rules(arch_rows, &rules, note_rule);
+    visit_rules(arch_rows, &rules, add_rows);
+    if (arch_rows->has_mixed) {
+        arch_rows->pass = PASS_MIXED;
+        oci_order_rules(rows->memory, width_of(arch), 0, &rules);
+        visit_rules(arch_rows, &rules, add_rows);
+        arch_rows->pass = PASS_MULTIPLEXED; // without the first argument, which is another one there
+        rules = oci_list_rules(profile, machine);
+        oci_order_rules(rows->memory, width_of(arch), 1, &rules);
+        visit_rules(arch_rows, &rules, add_rows);
+    }
 }
