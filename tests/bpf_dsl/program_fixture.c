@@ -14,7 +14,7 @@ static struct compiled compiled;
 
 const struct brig_dsl_rules *program_rules_of(const struct compiled *of, uint32_t index)
 {
-    index %= of->other_count + 1;
+    index = (uint32_t)(index % ((uint64_t)of->other_count + 1));
     return index == 0 ? &of->rules : &of->others[index - 1];
 }
 

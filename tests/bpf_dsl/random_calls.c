@@ -36,7 +36,8 @@ uint64_t random_value(struct random *random, const struct brig_dsl_rules *rules,
 static uint64_t meet(struct random *random, const struct brig_dsl_rule_condition *condition)
 {
     const uint64_t *values = condition->values;
-    uint64_t any = random_next(random) & random_next(random);
+    uint64_t any = random_next(random);
+    any &= random_next(random);
     switch ((enum brig_dsl_operator)condition->op) {
     case BRIG_DSL_IN:
     case BRIG_DSL_RANGE:

@@ -3,7 +3,6 @@
 
 #include <linux/seccomp.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "bpf_dsl/arena.h"
 #include "tests/bpf_dsl/random_values.h"
@@ -139,7 +138,7 @@ static const struct random_tree *make_verdict(struct maker *maker, int depth)
 
 static struct brig_dsl_test build_test(struct brig_dsl_builder *builder, const struct random_tree *tree)
 {
-    struct brig_dsl_test tests[MOST_CHILDREN];
+    struct brig_dsl_test tests[MOST_CHILDREN] = {{0}};
     for (uint32_t i = 0; i < tree->child_count; i++) {
         tests[i] = build_test(builder, tree->children[i]);
     }
@@ -174,7 +173,7 @@ static struct brig_dsl_verdict build_verdict(struct brig_dsl_builder *builder, c
     uint32_t last = tree->child_count - 1;
     uint32_t each = tree->value_count / tree->child_count;
     for (uint32_t i = 0; i < last; i++) {
-        cases[i] = (struct brig_dsl_case){tree->values + i * each, each, build_verdict(builder, tree->children[i])};
+        cases[i] = (struct brig_dsl_case){tree->values + (size_t)i * each, each, build_verdict(builder, tree->children[i])};
     }
     return brig_dsl_switch(builder, tree->operand, cases, last, build_verdict(builder, tree->children[last]));
 }
@@ -242,7 +241,7 @@ static uint32_t decide(const struct random_tree *tree, const struct brig_dsl_dat
     uint32_t each = tree->value_count / tree->child_count;
     uint32_t which = 0;
     uint64_t argument = cut(data->args[tree->operand.argument], &tree->operand);
-    while (which + 1 < tree->child_count && !is_among(argument, tree->values + which * each, each)) {
+    while (which + 1 < tree->child_count && !is_among(argument, tree->values + (size_t)which * each, each)) {
         which++;
     }
     return decide(tree->children[which], data);
@@ -275,7 +274,9 @@ const struct random_expr *random_expr_of(uint64_t seed, struct brig_dsl_arena *a
     struct random_expr *expr = need(DSL_ARENA_NEW(arena, struct random_expr));
     const struct random_tree **calls = need(DSL_ARENA_ARRAY(arena, const struct random_tree *, BRIG_SYS_COUNT));
     struct maker maker = {.random = &random, .arena = arena, .values = need(DSL_ARENA_ARRAY(arena, uint64_t, ALL_VALUES))};
-    memset(calls, 0, BRIG_SYS_COUNT * sizeof *calls);
+    for (int call = 0; call < BRIG_SYS_COUNT; call++) {
+        calls[call] = NULL;
+    }
     maker.values[maker.value_count++] = 0;
     // What is no call has no arguments to be looked at, mostly.
     calls[BRIG_SYS_NONE] = make_verdict(&maker, random_once_in(&random, 4) ? 2 : 0);

@@ -28,7 +28,7 @@ struct maker {
     struct random_policy *made;
     struct brig_dsl_row *rows; // in the order in which they count
     struct meant_row *meant;
-    struct random_text text;
+    struct random_text *text;
 };
 
 static void *need(void *memory)
@@ -219,16 +219,16 @@ static const char *write_values(struct maker *maker, const struct spot *spot, co
 {
     bool is_ordered = meant->op == BRIG_DSL_RANGE || meant->op == BRIG_DSL_AT_LEAST || meant->op == BRIG_DSL_AT_MOST;
     const struct random_number_kind kind = {.bits = meant->bits, .is_ordered = is_ordered, .is_signed = meant->is_signed};
-    maker->text.bytes = 0;
+    maker->text->bytes = 0;
     for (uint32_t i = 0; i < meant->count; i++) {
         const char *name = some_name(maker, spot, meant, &values[i]);
         if (name != NULL) {
-            random_text_word(&maker->text, name);
+            random_text_word(maker->text, name);
         } else {
-            random_text_number(maker->random, &maker->text, values[i], &kind);
+            random_text_number(maker->random, maker->text, values[i], &kind);
         }
     }
-    return keep(maker, maker->text.text, maker->text.bytes);
+    return keep(maker, maker->text->text, maker->text->bytes);
 }
 
 // Makes a condition and its meaning.
@@ -302,11 +302,11 @@ static void make_conditions(struct maker *maker, enum brig_dsl_call call, struct
 static void name_calls(struct maker *maker, const enum brig_dsl_call *calls, uint32_t count, struct brig_dsl_row *row)
 {
     struct brig_dsl_set *set = need(DSL_ARENA_NEW(maker->arena, struct brig_dsl_set));
-    maker->text.bytes = 0;
+    maker->text->bytes = 0;
     for (uint32_t i = 0; i < count; i++) {
-        random_text_word(&maker->text, brig_dsl_call_name(calls[i]));
+        random_text_word(maker->text, brig_dsl_call_name(calls[i]));
     }
-    *set = (struct brig_dsl_set){.name = "some", .text = keep(maker, maker->text.text, maker->text.bytes), .file = "random"};
+    *set = (struct brig_dsl_set){.name = "some", .text = keep(maker, maker->text->text, maker->text->bytes), .file = "random"};
     row->set = set;
 }
 
@@ -415,12 +415,14 @@ static void make_policy(struct maker *maker)
 
 const struct random_policy *random_policy_of(uint64_t seed, struct brig_dsl_arena *arena)
 {
-    static struct maker maker; // for its text
+    static struct random_text text;
+    struct maker maker = {.random = NULL};
     struct random random = random_of_seed(seed);
     struct random_policy *made = need(DSL_ARENA_NEW(arena, struct random_policy));
     enum brig_dsl_arch arch = (enum brig_dsl_arch)(seed % BRIG_DSL_ARCH_COUNT);
     *made = (struct random_policy){.options = {.arch = arch, .self_pid = SELF_PID, .notify_fd = NOTIFY_FD}};
     maker.random = &random;
+    maker.text = &text;
     maker.arena = arena;
     maker.made = made;
     maker.rows = need(DSL_ARENA_ARRAY(arena, struct brig_dsl_row, MOST_ROWS));

@@ -115,7 +115,7 @@ static void fill_windows(struct random *random, uint64_t *values, uint32_t count
 static uint64_t some_ioctl(struct random *random, uint64_t type)
 {
     uint64_t direction = random_below(random, 4);
-    uint64_t size = 4 * random_below(random, 20);
+    uint64_t size = (uint64_t)4 * random_below(random, 20);
     return direction << 30 | size << 16 | type << 8 | random_below(random, 256);
 }
 
