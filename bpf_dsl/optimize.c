@@ -104,6 +104,15 @@ static bool is_cached(const struct dsl_code *code, uint32_t arch, uint32_t nr)
     return brig_dsl_is_cached_allow(code->insns, code->count, arch, nr);
 }
 
+static bool is_cached_by_all(const struct dsl_code *codes, uint32_t count, uint32_t arch, uint32_t nr)
+{
+    uint32_t cached = 0;
+    while (cached < count && is_cached(&codes[cached], arch, nr)) {
+        cached++;
+    }
+    return cached == count;
+}
+
 bool dsl_keeps_bitmap(const struct dsl_code *before, uint32_t before_count, const struct dsl_code *after)
 {
     uint32_t arches[OPTIMIZE_ARCHES];
@@ -116,11 +125,7 @@ bool dsl_keeps_bitmap(const struct dsl_code *before, uint32_t before_count, cons
     }
     for (uint32_t i = 0; i < count; i++) {
         for (uint32_t nr = 0; nr < OPTIMIZE_NUMBERS; nr++) {
-            uint32_t cached = 0;
-            while (cached < before_count && is_cached(&before[cached], arches[i], nr)) {
-                cached++;
-            }
-            if (cached == before_count && !is_cached(after, arches[i], nr)) {
+            if (!is_cached(after, arches[i], nr) && is_cached_by_all(before, before_count, arches[i], nr)) {
                 return false;
             }
         }

@@ -58,6 +58,16 @@ static bool know(struct dsl_known *known, uint32_t word, uint32_t set)
     return true;
 }
 
+static bool is_about(const struct dsl_known *known, uint32_t word)
+{
+    for (uint32_t i = 0; i < known->count; i++) {
+        if (known->of[i].word == word) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Leaves out what nothing below asks about.
 static void keep_needed(const struct dsl_known *known, uint32_t words, struct dsl_known *ret_known)
 {
@@ -196,15 +206,28 @@ static uint32_t specialise_switch(struct dsl_specialiser *specialiser, uint32_t 
     return region.pieces == NULL ? id : join_pieces(specialiser, &region);
 }
 
+// Past tests whose answer is known. What is known of the number is a piece that no test of a chain cuts, so one of it stands for
+// all.
+static uint32_t go_past_known(struct dsl_specialiser *specialiser, uint32_t id, const struct dsl_known *known)
+{
+    const struct dsl_set *number = dsl_known_set(specialiser, known, DSL_WORD_NR);
+    bool has_number = number->count == 1 && is_about(known, DSL_WORD_NR);
+    for (;;) {
+        uint32_t child;
+        id = has_number ? dsl_chains_follow(&specialiser->numbers, id, number->spans[0].first) : id;
+        const struct dsl_decision *node = dsl_decision_get(specialiser->graph, id);
+        if (node->kind != DSL_DECISION_SWITCH ||
+            !dsl_region_decided(specialiser, id, dsl_known_set(specialiser, known, node->word), &child)) {
+            return id;
+        }
+        id = child;
+    }
+}
+
 static uint32_t specialise(struct dsl_specialiser *specialiser, uint32_t id, const struct dsl_known *known, uint32_t depth)
 {
+    id = go_past_known(specialiser, id, known);
     const struct dsl_decision *node = dsl_decision_get(specialiser->graph, id);
-    uint32_t child;
-    while (node->kind == DSL_DECISION_SWITCH &&
-           dsl_region_decided(specialiser, id, dsl_known_set(specialiser, known, node->word), &child)) {
-        id = child;
-        node = dsl_decision_get(specialiser->graph, id);
-    }
     specialiser->gave_up |= specialiser->steps > SPECIALISE_STEPS || depth > SPECIALISE_DEPTH || specialiser->graph->exploded ||
                             specialiser->graph->nodes.arena->exhausted;
     if (node->kind != DSL_DECISION_SWITCH || specialiser->gave_up) {
@@ -294,7 +317,8 @@ static bool start(struct dsl_specialiser *specialiser, uint32_t root)
     specialiser->cuts = DSL_ARENA_ARRAY(arena, uint32_t, specialiser->cut_limit);
     specialiser->memos = DSL_ARENA_ARRAY(arena, const struct dsl_specialise_memo *, SPECIALISE_BUCKETS);
     specialiser->reordering = dsl_reordering_new(specialiser->graph);
-    if (arena->exhausted || !dsl_sets_init(&specialiser->sets, arena)) {
+    if (arena->exhausted || !dsl_sets_init(&specialiser->sets, arena) ||
+        !dsl_chains_find(&specialiser->numbers, specialiser->graph, root, DSL_WORD_NR)) {
         return false;
     }
     memset(specialiser->notes, 0, nodes * sizeof *specialiser->notes);

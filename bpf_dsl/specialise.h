@@ -2,6 +2,7 @@
 #ifndef BRIG_BPF_DSL_SPECIALISE_H
 #define BRIG_BPF_DSL_SPECIALISE_H
 
+#include "bpf_dsl/chains.h"
 #include "bpf_dsl/decisions.h"
 #include "bpf_dsl/sets.h"
 
@@ -41,6 +42,7 @@ struct dsl_reordering;
 struct dsl_specialiser {
     struct dsl_decisions *graph;
     struct dsl_sets sets;
+    struct dsl_chains numbers; // lists of calls' numbers
     const struct dsl_specialise_memo **memos;
     uint32_t memo_count;
     struct dsl_region_note *notes; // by node

@@ -151,8 +151,8 @@ static bool is_caught_in_raw(int bug)
 // Whether a mistake is in what only raw programs go through.
 static bool is_about_raw(const struct bug *bug)
 {
-    static const char *const files[] = {"decompile.c",  "regions.c",  "reorder.c",     "sets.c",
-                                        "specialise.c", "symbolic.c", "symbolic_ask.c"};
+    static const char *const files[] = {"chains.c", "decompile.c",  "regions.c",  "reorder.c",
+                                        "sets.c",   "specialise.c", "symbolic.c", "symbolic_ask.c"};
     for (size_t i = 0; i < COUNT_OF(files); i++) {
         if (strcmp(bug->file, files[i]) == 0) {
             return true;
