@@ -19,11 +19,19 @@
 
 #include <string.h>
 
+enum {
+    LAYOUT_HOT = 8,   // a successor with so many times the weight of the other one stands behind their test, however big it is
+    COPY_PART = 16,   // what more than one call in so many goes to is rather emitted twice than jumped to by a detour
+    COPY_DEPTH = 12,  // steps in a row
+    COPY_REACH = 240, // instructions from which on a test may not reach it, with room for what comes between
+};
+
 // What is known about one step.
 struct spot {
     struct dsl_label label;
-    uint32_t size; // instructions below, shared ones counted again (saturates)
-    uint32_t load; // LOAD step that falls into this one, + 1; 0: none
+    uint32_t size;    // instructions below, shared ones counted again (saturates)
+    uint32_t load;    // LOAD step that falls into this one, + 1; 0: none
+    dsl_place latest; // where it was emitted last; label.nearby may be a mere jump to it
 };
 
 struct codegen {
@@ -32,6 +40,7 @@ struct codegen {
     struct spot *spots;
     uint32_t *stack; // steps to emit; a step is on it once at most per parent on the path
     uint32_t depth;
+    uint64_t heaviest; // weight of the step that most calls come by
 };
 
 static const uint16_t codes[] = {
@@ -52,6 +61,7 @@ static void measure(struct codegen *codegen, const unsigned char *marks)
 {
     for (uint32_t id = 0; id <= codegen->tree->root; id++) {
         const struct dsl_step *step = step_of(codegen, id);
+        codegen->heaviest = marks[id] && step->weight > codegen->heaviest ? step->weight : codegen->heaviest;
         uint64_t size = 1;
         codegen->spots[id].label = (struct dsl_label){.is_return = step->kind == DSL_STEP_RET, .ret = step->k};
         if (step->kind != DSL_STEP_RET) {
@@ -85,10 +95,8 @@ static void emit_straight(struct codegen *codegen, const struct dsl_step *step)
     dsl_emit(codegen->emitter, codes[step->kind], step->kind == DSL_STEP_LOAD ? 4u * step->word : step->k);
 }
 
-static void emit_step(struct codegen *codegen, uint32_t id)
+static void emit_insns(struct codegen *codegen, const struct dsl_step *step)
 {
-    const struct dsl_step *step = step_of(codegen, id);
-    struct spot *spot = &codegen->spots[id];
     if (dsl_step_is_test(step)) {
         dsl_emit_test(codegen->emitter, codes[step->kind], step->k, &codegen->spots[step->yes].label,
                       &codegen->spots[step->no].label);
@@ -96,7 +104,41 @@ static void emit_step(struct codegen *codegen, uint32_t id)
         dsl_emit_into(codegen->emitter, &codegen->spots[step->yes].label);
         emit_straight(codegen, step);
     }
+}
+
+// Whether a step that is there already is better emitted once more than jumped to, since many calls go there from this one.
+static bool is_worth_copying(const struct codegen *codegen, uint32_t from, uint32_t id)
+{
+    const struct spot *spot = &codegen->spots[id];
+    uint64_t from_weight = step_of(codegen, from)->weight;
+    uint64_t weight = step_of(codegen, id)->weight;
+    weight = weight < from_weight ? weight : from_weight;
+    return !spot->label.is_return && weight > codegen->heaviest / COPY_PART && codegen->emitter->head - spot->latest >= COPY_REACH;
+}
+
+// Brings what a step leads to near, where that is worth a copy. Recursion: along the way of most calls, COPY_DEPTH steps at most.
+static void copy_successors(struct codegen *codegen, uint32_t id, uint32_t depth)
+{
+    const struct dsl_step *step = step_of(codegen, id);
+    const uint32_t successors[] = {step->no, step->yes};
+    for (int i = dsl_step_is_test(step) ? 0 : 1; i < 2 && step->kind != DSL_STEP_RET && depth < COPY_DEPTH; i++) {
+        if (is_worth_copying(codegen, id, successors[i])) {
+            copy_successors(codegen, successors[i], depth + 1);
+            emit_insns(codegen, step_of(codegen, successors[i]));
+            codegen->spots[successors[i]].label.nearby = codegen->emitter->head;
+            codegen->spots[successors[i]].latest = codegen->emitter->head;
+        }
+    }
+}
+
+static void emit_step(struct codegen *codegen, uint32_t id)
+{
+    const struct dsl_step *step = step_of(codegen, id);
+    struct spot *spot = &codegen->spots[id];
+    copy_successors(codegen, id, 0);
+    emit_insns(codegen, step);
     spot->label = dsl_label_here(codegen->emitter);
+    spot->latest = codegen->emitter->head;
     if (spot->load != 0 && codegen->spots[spot->load - 1].label.origin == 0) {
         emit_step(codegen, spot->load - 1); // once: nothing loads for a load
     }
@@ -109,6 +151,18 @@ static bool is_there(const struct codegen *codegen, uint32_t id)
     return codegen->spots[id].label.origin != 0 || codegen->spots[id].label.is_return;
 }
 
+// Which of two successors is emitted first, and so stands further from their test: the one that far fewer calls come by; of two
+// alike the bigger one, so that the jump over the other one stays short.
+static bool stands_further(const struct codegen *codegen, uint32_t yes, uint32_t no)
+{
+    uint64_t yes_weight = step_of(codegen, yes)->weight;
+    uint64_t no_weight = step_of(codegen, no)->weight;
+    if (yes_weight / LAYOUT_HOT > no_weight || no_weight / LAYOUT_HOT > yes_weight) {
+        return yes_weight < no_weight;
+    }
+    return codegen->spots[yes].size > codegen->spots[no].size;
+}
+
 // The successor to emit next, so that the one emitted last is the one to stand behind its test. Returns: false when all are there.
 static bool next_successor(const struct codegen *codegen, const struct dsl_step *step, uint32_t *ret_id)
 {
@@ -117,7 +171,7 @@ static bool next_successor(const struct codegen *codegen, const struct dsl_step 
     if (yes_there && no_there) {
         return false;
     }
-    bool yes_first = step->kind == DSL_STEP_JSET || codegen->spots[step->yes].size > codegen->spots[step->no].size;
+    bool yes_first = step->kind == DSL_STEP_JSET || stands_further(codegen, step->yes, step->no);
     *ret_id = !yes_there && (no_there || yes_first) ? step->yes : step->no;
     return true;
 }

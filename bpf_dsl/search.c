@@ -152,9 +152,22 @@ static bool find_candidate(const struct list *list, uint32_t *ret_at)
 
 // --- windows ----------------------------------------------------------------------------------------------------------
 
-static uint32_t test(const struct dsl_search *search, enum dsl_step_kind kind, uint32_t k, uint32_t yes, uint32_t no)
+static uint32_t make(const struct dsl_search *search, struct dsl_step step)
 {
-    return yes == no ? yes : search->test(search->context, kind, k, yes, no);
+    return search->step(search->context, step);
+}
+
+// A JGT, which is all that windows and the high bit need.
+static uint32_t above(const struct dsl_search *search, uint32_t k, uint32_t yes, uint32_t no, uint64_t weight)
+{
+    return make(search, (struct dsl_step){.kind = DSL_STEP_JGT, .k = k, .yes = yes, .no = no, .weight = weight});
+}
+
+// "Is it this one value?"
+static uint32_t ask_for(const struct dsl_search *search, const struct dsl_item *item, uint32_t otherwise, uint64_t weight)
+{
+    return make(search,
+                (struct dsl_step){.kind = DSL_STEP_JEQ, .k = item->first, .yes = item->target, .no = otherwise, .weight = weight});
 }
 
 // All items, or all but the first or the last or both, are within 32 values, and they go two ways: a constant with a bit for each
@@ -254,12 +267,16 @@ static uint32_t build_window(const struct dsl_search *search, const struct list 
 {
     struct dsl_item ways[2] = {list->items[window->inside], list->items[window->other]};
     search->enter(search->context, 0, ways, 2);
-    uint32_t picked = test(search, DSL_STEP_JSET, 1, ways[0].target, ways[1].target);
-    picked = search->change(search->context, DSL_STEP_PICK, window->bits, picked);
+    uint64_t weight = weight_of(list, 0, list->count);
+    uint32_t picked = make(
+        search, (struct dsl_step){.kind = DSL_STEP_JSET, .k = 1, .yes = ways[0].target, .no = ways[1].target, .weight = weight});
+    picked = make(search, (struct dsl_step){.kind = DSL_STEP_PICK, .k = window->bits, .yes = picked, .weight = weight});
     if (window->is_open) {
-        picked = test(search, DSL_STEP_JGT, WINDOW_VALUES - 1, ways[1].target, picked);
+        picked = above(search, WINDOW_VALUES - 1, ways[1].target, picked, weight);
     }
-    return window->base == 0 ? picked : search->change(search->context, DSL_STEP_SUB, window->base, picked);
+    return window->base == 0
+               ? picked
+               : make(search, (struct dsl_step){.kind = DSL_STEP_SUB, .k = window->base, .yes = picked, .weight = weight});
 }
 
 // --- building ---------------------------------------------------------------------------------------------------------
@@ -272,6 +289,7 @@ struct cut {
     enum dsl_step_kind kind;
     uint32_t constant;
     bool is_low; // the answer yes is for those below
+    uint64_t weight;
 };
 
 // Made before the parts are built, which uses the items up. A side that is one value is asked for by that value.
@@ -281,19 +299,26 @@ static struct cut make_cut(const struct list *list, uint32_t at)
     const struct dsl_item *highest = &list->items[list->count - 1];
     bool may_ask_lowest = at == 1 && is_single(lowest);
     bool may_ask_highest = at + 1 == list->count && is_single(highest);
+    struct cut cut = {.at = at, .kind = DSL_STEP_JEQ, .weight = weight_of(list, 0, list->count)};
     if (may_ask_highest && !(may_ask_lowest && lowest->weight > highest->weight)) {
-        return (struct cut){at, DSL_STEP_JEQ, highest->first, false};
+        cut.constant = highest->first;
+    } else if (may_ask_lowest) {
+        cut.constant = lowest->first;
+        cut.is_low = true;
+    } else {
+        cut.constant = border(list, at);
+        cut.kind = cut.constant == list->items[at].first ? DSL_STEP_JGE : DSL_STEP_JGT;
     }
-    if (may_ask_lowest) {
-        return (struct cut){at, DSL_STEP_JEQ, lowest->first, true};
-    }
-    uint32_t constant = border(list, at);
-    return (struct cut){at, constant == list->items[at].first ? DSL_STEP_JGE : DSL_STEP_JGT, constant, false};
+    return cut;
 }
 
 static uint32_t test_cut(const struct dsl_search *search, struct cut cut, uint32_t low, uint32_t high)
 {
-    return test(search, cut.kind, cut.constant, cut.is_low ? low : high, cut.is_low ? high : low);
+    return make(search, (struct dsl_step){.kind = (uint8_t)cut.kind,
+                                          .k = cut.constant,
+                                          .yes = cut.is_low ? low : high,
+                                          .no = cut.is_low ? high : low,
+                                          .weight = cut.weight});
 }
 
 static struct list part_of(const struct list *list, uint32_t from, uint32_t to)
@@ -327,8 +352,9 @@ static uint32_t build_planned(const struct dsl_search *search, struct list list,
     }
     if (find_candidate(&list, &at) && cost_of_asking(&list, at, &rest) <= table->cost[start][end]) {
         const struct dsl_item taken = list.items[at];
+        uint64_t weight = weight_of(&list, 0, list.count);
         take_out(&list, at);
-        return test(search, DSL_STEP_JEQ, taken.first, taken.target, build_planned(search, list, &rest, 0));
+        return ask_for(search, &taken, build_planned(search, list, &rest, 0), weight);
     }
     struct cut cut = make_cut(&list, table->cut[start][end] - start);
     uint32_t low = build_planned(search, part_of(&list, 0, cut.at), table, start);
@@ -378,8 +404,9 @@ static uint32_t build_long(const struct dsl_search *search, struct list list)
     }
     if (find_candidate(&list, &at) && list.items[at].weight * SEARCH_HOT_PART > weight_of(&list, 0, list.count)) {
         const struct dsl_item taken = list.items[at];
+        uint64_t weight = weight_of(&list, 0, list.count);
         take_out(&list, at);
-        return test(search, DSL_STEP_JEQ, taken.first, taken.target, build(search, list));
+        return ask_for(search, &taken, build(search, list), weight);
     }
     struct cut cut = make_cut(&list, search->may_shift && find_dense(&list, &at) ? at : middle_of(&list));
     uint32_t low = build(search, part_of(&list, 0, cut.at));
@@ -423,7 +450,9 @@ static uint32_t build_stripped(const struct dsl_search *search, struct list list
         list.items[i].last &= ~HIGH_BIT;
     }
     below.enter(below.context, below.mask, list.items, list.count);
-    return below.change(below.context, DSL_STEP_AND, below.mask, build(&below, list));
+    uint64_t weight = weight_of(&list, 0, list.count);
+    uint32_t first = build(&below, list);
+    return make(&below, (struct dsl_step){.kind = DSL_STEP_AND, .k = below.mask, .yes = first, .weight = weight});
 }
 
 // Items below and from 2^31 on; one of them may be both.
@@ -431,12 +460,13 @@ static uint32_t build_astride(const struct dsl_search *search, struct list list,
 {
     const struct dsl_item both = list.items[at];
     bool is_both = both.first < HIGH_BIT;
+    uint64_t weight = weight_of(&list, 0, list.count);
     list.items[at].first = is_both ? HIGH_BIT : both.first;
     uint32_t high = build(search, part_of(&list, at, list.count));
     list.items[at] = both;
     list.items[at].last = HIGH_BIT - 1;
     uint32_t low = build(search, part_of(&list, 0, is_both ? at + 1 : at));
-    return test(search, DSL_STEP_JGT, HIGH_BIT - 1, high, low);
+    return above(search, HIGH_BIT - 1, high, low, weight);
 }
 
 // Recursion: a value taken out or a cut each time; long lists are cut in the middle unless a third of the weight is taken out.

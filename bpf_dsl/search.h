@@ -16,10 +16,8 @@ struct dsl_item {
 
 // What a search needs of the tree's builder.
 struct dsl_search {
-    // A step that tests A.
-    uint32_t (*test)(void *context, enum dsl_step_kind kind, uint32_t k, uint32_t yes, uint32_t no);
-    // A step that does something to A.
-    uint32_t (*change)(void *context, enum dsl_step_kind kind, uint32_t k, uint32_t next);
+    // Makes a step; of a test whose sides are one, that side.
+    uint32_t (*step)(void *context, struct dsl_step step);
     // Sets the items' targets for an A that holds (word & mask), or with mask 0 something else.
     void (*enter)(void *context, uint32_t mask, struct dsl_item *items, uint32_t count);
     void *context;

@@ -10,6 +10,11 @@
 
 #include <string.h>
 
+enum {
+    ASK_PART = 3, // a recorded value with one part in so many of the weight may be asked for before the switch
+    ASK_RUNS = 4, // of a switch over a whole word, from which on that pays
+};
+
 struct builder {
     const struct dsl_decisions *graph;
     struct dsl_weights weights;
@@ -27,12 +32,14 @@ static bool same_step(const void *node, const void *key)
     return a->kind == b->kind && a->word == b->word && a->k == b->k && a->yes == b->yes && a->no == b->no;
 }
 
+// Steps are not const as long as the tree is built: they gather weight.
 static uint32_t step(struct builder *builder, struct dsl_step key)
 {
     struct dsl_intern *steps = &builder->tree->steps;
     uint64_t hash = dsl_hash(dsl_hash((uint64_t)key.kind << 8 | key.word, key.k), (uint64_t)key.yes << 32 | key.no);
     uint32_t id = dsl_intern_find(steps, dsl_hash_end(hash), same_step, &key);
     if (id != DSL_INTERN_NONE) {
+        ((struct dsl_step *)dsl_intern_get(steps, id))->weight += key.weight;
         return id;
     }
     struct dsl_step *kept = DSL_ARENA_NEW(steps->arena, struct dsl_step);
@@ -44,16 +51,14 @@ static uint32_t step(struct builder *builder, struct dsl_step key)
     return id == DSL_INTERN_NONE ? 0 : id;
 }
 
-static uint32_t test(void *context, enum dsl_step_kind kind, uint32_t k, uint32_t yes, uint32_t no)
+static uint32_t step_of_search(void *context, struct dsl_step key)
 {
     struct builder *builder = context;
-    return step(builder, (struct dsl_step){.kind = (uint8_t)kind, .word = builder->word, .k = k, .yes = yes, .no = no});
-}
-
-static uint32_t change(void *context, enum dsl_step_kind kind, uint32_t k, uint32_t next)
-{
-    struct builder *builder = context;
-    return step(builder, (struct dsl_step){.kind = (uint8_t)kind, .word = builder->word, .k = k, .yes = next});
+    key.word = builder->word;
+    if (dsl_step_is_test(&key) && key.yes == key.no) {
+        return key.yes;
+    }
+    return step(builder, key);
 }
 
 // The step to jump to for a child whose first step is `entry`, when A holds (word & mask): past a load of what is there already.
@@ -108,6 +113,58 @@ static struct dsl_item item_of(const struct builder *builder, uint32_t id, uint3
                              .is_near = is_switch && builder->parents[child] == 1};
 }
 
+static uint64_t weigh_items(const struct dsl_item *items, uint32_t count)
+{
+    uint64_t weight = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        weight += items[i].weight;
+    }
+    return weight;
+}
+
+// Whether a value should be asked for before the switch: it would have to pass a mask, a wide constant, or the borders of a run.
+static bool is_worth_asking(const struct dsl_decision *node, uint32_t value)
+{
+    uint32_t run = dsl_find_run(node, value & node->mask);
+    if (value > INT32_MAX || (is_bit_test(node) && node->mask <= INT32_MAX)) {
+        return false;
+    }
+    return node->mask != UINT32_MAX ||
+           (node->run_count >= ASK_RUNS && !dsl_is_single(node->mask, node->runs[run].first, dsl_run_last(node, run)));
+}
+
+// Takes the weight of values that are asked for first from their items. Returns: how many there are, the heaviest ones.
+static uint32_t take_hot(const struct builder *builder, uint32_t id, struct dsl_item *items)
+{
+    const struct dsl_decision *node = dsl_decision_get(builder->graph, id);
+    const struct dsl_hot *hot = builder->weights.hot != NULL ? &builder->weights.hot[id] : NULL;
+    uint32_t count = 0;
+    while (hot != NULL && count < DSL_HOT_VALUES && hot->weight[count] * ASK_PART > weigh_items(items, node->run_count) &&
+           is_worth_asking(node, hot->value[count])) {
+        struct dsl_item *item = &items[dsl_find_run(node, hot->value[count] & node->mask)];
+        item->weight -= hot->weight[count] < item->weight ? hot->weight[count] : item->weight;
+        count++;
+    }
+    return count;
+}
+
+// Asks for the first `count` hot values, then goes on with `rest`, which `weight` comes by.
+static uint32_t ask_for_hot(struct builder *builder, uint32_t id, uint32_t count, uint32_t rest, uint64_t *weight)
+{
+    const struct dsl_decision *node = dsl_decision_get(builder->graph, id);
+    const struct dsl_hot *hot = builder->weights.hot != NULL ? &builder->weights.hot[id] : NULL;
+    for (uint32_t i = count; i-- > 0;) {
+        uint32_t child = node->runs[dsl_find_run(node, hot->value[i] & node->mask)].child;
+        *weight += hot->weight[i];
+        rest = step_of_search(builder, (struct dsl_step){.kind = DSL_STEP_JEQ,
+                                                         .k = hot->value[i],
+                                                         .yes = enter(builder, builder->entry_of[child], node->word, UINT32_MAX),
+                                                         .no = rest,
+                                                         .weight = *weight});
+    }
+    return rest;
+}
+
 static uint32_t build_switch(struct builder *builder, uint32_t id)
 {
     const struct dsl_decision *node = dsl_decision_get(builder->graph, id);
@@ -122,18 +179,21 @@ static uint32_t build_switch(struct builder *builder, uint32_t id)
     }
     builder->word = node->word;
     enter_items(builder, mask, items, node->run_count);
-    const struct dsl_search search = {.test = test,
-                                      .change = change,
+    const struct dsl_search search = {.step = step_of_search,
                                       .enter = enter_items,
                                       .context = builder,
                                       .mask = mask,
                                       .may_shift = node->word != DSL_WORD_NR && node->word != DSL_WORD_ARCH};
-    uint32_t first = bit_test ? test(builder, DSL_STEP_JSET, node->mask, items[1].target, items[0].target)
-                              : dsl_search_build(&search, items, node->run_count);
+    uint32_t hot_count = take_hot(builder, id, items);
+    uint64_t weight = weigh_items(items, node->run_count);
+    const struct dsl_step bits = {
+        .kind = DSL_STEP_JSET, .k = node->mask, .yes = items[1].target, .no = items[0].target, .weight = weight};
+    uint32_t first = bit_test ? step_of_search(builder, bits) : dsl_search_build(&search, items, node->run_count);
     if (mask != UINT32_MAX) {
-        first = change(builder, DSL_STEP_AND, mask, first);
+        first = step_of_search(builder, (struct dsl_step){.kind = DSL_STEP_AND, .k = mask, .yes = first, .weight = weight});
     }
-    return step(builder, (struct dsl_step){.kind = DSL_STEP_LOAD, .word = node->word, .yes = first});
+    first = ask_for_hot(builder, id, hot_count, first, &weight);
+    return step_of_search(builder, (struct dsl_step){.kind = DSL_STEP_LOAD, .yes = first, .weight = weight});
 }
 
 static void build_decision(struct builder *builder, uint32_t id)

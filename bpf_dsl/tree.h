@@ -25,6 +25,7 @@ struct dsl_step {
     uint32_t k;
     uint32_t yes;
     uint32_t no;
+    uint64_t weight; // calls that come by, from all sides
 };
 
 struct dsl_tree {

@@ -37,6 +37,7 @@ struct weighing {
     uint64_t *inflow; // by node: what came in and has not been passed on
     uint32_t root;
     uint64_t assumed; // sum over all numbers
+    bool is_counting; // the samples come by once more, to count the calls that have a switch's hot value
 };
 
 static const struct dsl_decision *node_of(const struct weighing *weighing, uint32_t id)
@@ -170,6 +171,76 @@ static bool read_word(const struct brig_dsl_sample *sample, uint8_t word, uint32
     return true;
 }
 
+// Looks for values that more than a quarter of the weight has: such a value outlasts three others together (Misra and Gries).
+static void vote(struct dsl_hot *hot, uint32_t value, uint64_t weight)
+{
+    uint32_t least = 0;
+    for (uint32_t i = 0; i < DSL_HOT_VALUES; i++) {
+        if (hot->value[i] == value && hot->weight[i] != 0) {
+            hot->weight[i] += weight;
+            return;
+        }
+        least = hot->weight[i] < hot->weight[least] ? i : least;
+    }
+    uint64_t paid = hot->weight[least] < weight ? hot->weight[least] : weight;
+    for (uint32_t i = 0; i < DSL_HOT_VALUES; i++) {
+        hot->weight[i] -= paid;
+    }
+    if (weight > paid) {
+        hot->value[least] = value;
+        hot->weight[least] = weight - paid;
+    }
+}
+
+// Values that lost the vote are no value; the others are counted from nothing, in the order of their votes.
+static void start_counting(struct dsl_hot *hot)
+{
+    for (uint32_t i = 0; i < DSL_HOT_VALUES; i++) {
+        hot->value[i] = hot->weight[i] == 0 ? UINT32_MAX : hot->value[i];
+        hot->weight[i] = 0;
+    }
+}
+
+static void count(struct dsl_hot *hot, uint32_t value, uint64_t weight)
+{
+    for (uint32_t i = 0; i < DSL_HOT_VALUES; i++) {
+        if (hot->value[i] == value) {
+            hot->weight[i] += weight;
+            return;
+        }
+    }
+}
+
+static void sort_hot(struct dsl_hot *hot)
+{
+    for (uint32_t i = 1; i < DSL_HOT_VALUES; i++) {
+        for (uint32_t at = i; at > 0 && hot->weight[at - 1] < hot->weight[at]; at--) {
+            uint32_t value = hot->value[at];
+            uint64_t weight = hot->weight[at];
+            hot->value[at] = hot->value[at - 1];
+            hot->weight[at] = hot->weight[at - 1];
+            hot->value[at - 1] = value;
+            hot->weight[at - 1] = weight;
+        }
+    }
+}
+
+static void take_sample(struct weighing *weighing, uint32_t id, uint32_t run, uint32_t value, uint64_t weight)
+{
+    struct dsl_hot *hot = &weighing->weights->hot[id];
+    if (weighing->is_counting) {
+        count(hot, value, weight);
+        return;
+    }
+    vote(hot, value, weight);
+    weights_of(weighing, id)[run] += weight;
+}
+
+static bool is_answered_by_bitmap(const struct dsl_decision *node, const struct dsl_decision *child)
+{
+    return node->word == DSL_WORD_NR && child->kind == DSL_DECISION_RET && child->mask == SECCOMP_RET_ALLOW;
+}
+
 static void walk_sample(struct weighing *weighing, uint32_t id, const struct brig_dsl_sample *sample, uint64_t weight)
 {
     const struct dsl_decision *node = node_of(weighing, id);
@@ -177,16 +248,14 @@ static void walk_sample(struct weighing *weighing, uint32_t id, const struct bri
     while (node->kind == DSL_DECISION_SWITCH && read_word(sample, node->word, &value)) {
         uint32_t run = dsl_find_run(node, value & node->mask);
         uint32_t child = node->runs[run].child;
-        // What the bitmap answers runs no program.
-        const struct dsl_decision *next = node_of(weighing, child);
-        if (node->word == DSL_WORD_NR && next->kind == DSL_DECISION_RET && next->mask == SECCOMP_RET_ALLOW) {
-            return;
+        if (is_answered_by_bitmap(node, node_of(weighing, child))) {
+            return; // no program is run
         }
-        weights_of(weighing, id)[run] += weight;
+        take_sample(weighing, id, run, value, weight);
         id = child;
-        node = next;
+        node = node_of(weighing, id);
     }
-    weighing->inflow[id] += weight;
+    weighing->inflow[id] += weighing->is_counting ? 0 : weight;
 }
 
 // Samples are of one arch, which is not told: they go to every arch that the program is for.
@@ -231,6 +300,24 @@ static void weigh(struct weighing *weighing, const struct brig_dsl_profile *prof
     }
 }
 
+// Counts again for the values that came out of the votes.
+static void count_hot(struct weighing *weighing, const struct brig_dsl_profile *profile)
+{
+    weighing->is_counting = true;
+    for (uint32_t id = 0; id <= weighing->root; id++) {
+        start_counting(&weighing->weights->hot[id]);
+    }
+    for (uint32_t id = weighing->root + 1; id-- > 0;) {
+        const struct dsl_decision *node = node_of(weighing, id);
+        if (weighing->marks[id] && node->kind == DSL_DECISION_SWITCH && node->word == DSL_WORD_NR) {
+            walk_samples(weighing, id, profile);
+        }
+    }
+    for (uint32_t id = 0; id <= weighing->root; id++) {
+        sort_hot(&weighing->weights->hot[id]);
+    }
+}
+
 bool dsl_weights_init(struct dsl_weights *weights, const struct dsl_decisions *graph, uint32_t root, const unsigned char *marks,
                       const struct brig_dsl_profile *profile)
 {
@@ -246,11 +333,18 @@ bool dsl_weights_init(struct dsl_weights *weights, const struct dsl_decisions *g
         runs += marks[id] ? dsl_decision_get(graph, id)->run_count : 0;
     }
     weights->of_run = DSL_ARENA_ARRAY(arena, uint64_t, runs);
+    weights->hot = profile != NULL ? DSL_ARENA_ARRAY(arena, struct dsl_hot, nodes) : NULL;
     if (arena->exhausted) {
         return false;
     }
     memset(weighing.inflow, 0, nodes * sizeof *weighing.inflow);
     memset(weights->of_run, 0, runs * sizeof *weights->of_run);
+    if (profile != NULL) {
+        memset(weights->hot, 0, nodes * sizeof *weights->hot);
+    }
     weigh(&weighing, profile);
+    if (profile != NULL) {
+        count_hot(&weighing, profile);
+    }
     return true;
 }

@@ -4,10 +4,19 @@
 
 #include "bpf_dsl/decisions.h"
 
+enum { DSL_HOT_VALUES = 3 };
+
+// Values of whole words that many calls have that come by a switch: every value that more than a quarter of them has is among them.
+struct dsl_hot {
+    uint32_t value[DSL_HOT_VALUES];
+    uint64_t weight[DSL_HOT_VALUES]; // of the calls that have it, the heaviest first; 0: no value
+};
+
 struct dsl_weights {
     const struct dsl_decisions *graph;
     uint32_t *first_run; // by node: where its runs' weights start
     uint64_t *of_run;
+    struct dsl_hot *hot; // by node; NULL without a profile
 };
 
 // Weighs everything that `root` reaches, marked in `marks`. `profile` may be NULL. Returns: false when the arena is exhausted.
