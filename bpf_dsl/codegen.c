@@ -31,6 +31,7 @@ struct spot {
     struct dsl_label label;
     uint32_t size;    // instructions below, shared ones counted again (saturates)
     uint32_t load;    // LOAD step that falls into this one, + 1; 0: none
+    bool is_used;     // something leads to it already
     dsl_place latest; // where it was emitted last; label.nearby may be a mere jump to it
 };
 
@@ -97,6 +98,8 @@ static void emit_straight(struct codegen *codegen, const struct dsl_step *step)
 
 static void emit_insns(struct codegen *codegen, const struct dsl_step *step)
 {
+    codegen->spots[step->yes].is_used = true;
+    codegen->spots[step->no].is_used |= dsl_step_is_test(step);
     if (dsl_step_is_test(step)) {
         dsl_emit_test(codegen->emitter, codes[step->kind], step->k, &codegen->spots[step->yes].label,
                       &codegen->spots[step->no].label);
@@ -113,7 +116,9 @@ static bool is_worth_copying(const struct codegen *codegen, uint32_t from, uint3
     uint64_t from_weight = step_of(codegen, from)->weight;
     uint64_t weight = step_of(codegen, id)->weight;
     weight = weight < from_weight ? weight : from_weight;
-    return !spot->label.is_return && weight > codegen->heaviest / COPY_PART && codegen->emitter->head - spot->latest >= COPY_REACH;
+    // What nobody jumps to yet would be left behind unused.
+    return spot->is_used && !spot->label.is_return && weight > codegen->heaviest / COPY_PART &&
+           codegen->emitter->head - spot->latest >= COPY_REACH;
 }
 
 // Brings what a step leads to near, where that is worth a copy. Recursion: along the way of most calls, COPY_DEPTH steps at most.

@@ -191,10 +191,11 @@ static uint32_t bits_between(uint32_t base, uint32_t first, uint32_t last)
     return (UINT32_MAX >> (31 - (last - first))) << (first - base);
 }
 
-// Whether items [from, to) fit into a window of which the items outside go the way of items[other].
-static bool fill_window(const struct list *list, uint32_t from, uint32_t to, uint32_t other, struct window *ret_window)
+// Whether items [from, to) make a window from `base` on: they go two ways, and the items outside go one of them.
+static bool fill_window(const struct list *list, uint32_t from, uint32_t to, uint32_t base, struct window *ret_window)
 {
-    *ret_window = (struct window){.base = list->items[from].first, .inside = list->count, .other = other};
+    uint32_t other = to < list->count ? list->count - 1 : 0;
+    *ret_window = (struct window){.base = base, .inside = list->count, .other = other};
     ret_window->is_open = to - from < list->count;
     for (uint32_t i = 0; i < list->count; i++) {
         const struct dsl_item *item = &list->items[i];
@@ -214,18 +215,19 @@ static bool fill_window(const struct list *list, uint32_t from, uint32_t to, uin
     return ret_window->inside != list->count;
 }
 
-static bool find_window(const struct list *list, struct window *ret_window)
+static bool find_window(const struct list *list, uint32_t a_max, struct window *ret_window)
 {
     const struct dsl_item *items = list->items;
-    uint32_t last = list->count - 1;
     // The widest choice that fits: all; without one end; without both.
     static const uint8_t cuts[][2] = {{0, 0}, {0, 1}, {1, 0}, {1, 1}};
     for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
         uint32_t from = cuts[i][0];
         uint32_t to = list->count - cuts[i][1];
         if (to - from >= 2 && items[to - 1].last - items[from].first < WINDOW_VALUES) {
-            uint32_t other = cuts[i][1] != 0 ? last : 0;
-            return fill_window(list, from, to, other, ret_window);
+            // The window does not reach beyond what A can hold: a distance from its base would wrap.
+            uint32_t highest_base = a_max < WINDOW_VALUES ? 0 : a_max - (WINDOW_VALUES - 1);
+            uint32_t base = items[from].first < highest_base ? items[from].first : highest_base;
+            return fill_window(list, from, to, base, ret_window);
         }
     }
     return false;
@@ -242,8 +244,8 @@ static uint64_t cost_of_window(const struct list *list, const struct window *win
 // A tree is charged a quarter more: what it asks last is guessed wrong half the time.
 static bool pays_to_shift(const struct dsl_search *search, const struct list *list, uint64_t cost, struct window *ret_window)
 {
-    return search->may_shift && list->count >= WINDOW_INSNS && find_window(list, ret_window) &&
-           ret_window->base <= UINT32_MAX - WINDOW_VALUES && cost_of_window(list, ret_window) < cost + cost / 4;
+    return search->may_shift && list->count >= WINDOW_INSNS && find_window(list, search->mask, ret_window) &&
+           cost_of_window(list, ret_window) < cost + cost / 4;
 }
 
 // Where to cut a long list so that what is dense enough for a window comes to stand alone. Returns: false where nothing is.
