@@ -129,7 +129,10 @@ static void read_numbers(struct reader *reader)
             add_reserved(reader);
             has_reserved = true;
         }
-        add_number(reader, nr, read_call(reader, call));
+        // What an imported policy has no rules for is what it says of unknown numbers.
+        if (rules == NULL || !rules->is_import || rules->calls[call].rule_count != 0) {
+            add_number(reader, nr, read_call(reader, call));
+        }
     }
     if (!has_reserved) {
         add_reserved(reader);

@@ -283,7 +283,8 @@ enum brig_code dsl_merge_finish(struct dsl_resolver *resolver, const struct brig
     resolver->entry = (struct dsl_entry){.row = NULL};
     for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT; call++) {
         int32_t nr = brig_dsl_call_nr((enum brig_dsl_call)call, resolver->options->arch);
-        if (nr < 0) {
+        bool is_silent = resolver->import && resolver->lists[call].count == 0;
+        if (nr < 0 || is_silent) {
             continue;
         }
         resolver->call = (enum brig_dsl_call)call;

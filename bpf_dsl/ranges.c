@@ -64,7 +64,9 @@ bool dsl_ranges_build(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_
             push_reserved(&list, builder, unknown);
             needs_reserved = false;
         }
-        push_one(&list, nr, ask(evaluator, builder, call, arch), unknown);
+        if (!dsl_rules_are_silent(evaluator, call)) {
+            push_one(&list, nr, ask(evaluator, builder, call, arch), unknown);
+        }
     }
     if (needs_reserved) {
         push_reserved(&list, builder, unknown);
