@@ -129,8 +129,8 @@ static void read_numbers(struct reader *reader)
             add_reserved(reader);
             has_reserved = true;
         }
-        // What an imported policy has no rules for is what it says of unknown numbers.
-        if (rules == NULL || !rules->is_import || rules->calls[call].rule_count != 0) {
+        // Where unknown numbers get the fallback too, calls without rules are nothing special.
+        if (rules == NULL || rules->fallback_ret != rules->unknown_ret || rules->calls[call].rule_count != 0) {
             add_number(reader, nr, read_call(reader, call));
         }
     }

@@ -9,8 +9,8 @@
 // Rows as an evaluator: what brig_dsl_compile compiles. `rules` must outlive it.
 struct brig_dsl_evaluator dsl_rules_evaluator(const struct brig_dsl_rules *rules);
 
-// Says whether an evaluator is known, without asking it, to say of `call` what it says of numbers that are no call. Imported
-// policies name few calls, and a policy of two rules should not cost what one of four hundred does.
+// Says whether an evaluator is known, without asking it, to say of `call` what it says of numbers that are no call. Policies
+// of other tools often name few calls, and one of two rules should not cost what one of four hundred does.
 bool dsl_rules_are_silent(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_call call);
 
 struct dsl_lowering {

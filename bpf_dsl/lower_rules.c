@@ -205,5 +205,5 @@ struct brig_dsl_evaluator dsl_rules_evaluator(const struct brig_dsl_rules *rules
 bool dsl_rules_are_silent(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_call call)
 {
     const struct brig_dsl_rules *rules = evaluator->evaluate == evaluate_rules ? evaluator->context : NULL;
-    return rules != NULL && rules->is_import && rules->calls[call].rule_count == 0;
+    return rules != NULL && rules->fallback_ret == rules->unknown_ret && rules->calls[call].rule_count == 0;
 }
