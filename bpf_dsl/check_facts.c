@@ -5,7 +5,7 @@
 // How: what is known of (word & mask) is a set: a range with holes, some bits of which are known. That is all there is to it when
 // the word was only looked at as a whole, through this mask, or through masks that left one value. Anything else is searched bit by
 // bit from the top, where a bit that no undecided fact cares about has one choice. Requires: holes are single values. Weaknesses:
-// the search can be long for many masks of one word; steps are counted.
+// the search can be long for many masks of one word; steps are counted, and where they end, so does exactness (`overflowed`).
 #include "bpf_dsl/check_parts.h"
 
 #include <string.h>
@@ -14,9 +14,9 @@
 
 // --- keeping facts ----------------------------------------------------------------------------------------------------
 
-bool dsl_check_facts_init(struct check_facts *facts, struct brig_dsl_arena *arena, uint32_t depth)
+bool dsl_check_facts_init(struct check_facts *facts, struct brig_dsl_arena *arena, uint32_t depth, uint32_t steps)
 {
-    *facts = (struct check_facts){.node_limit = depth, .undo_limit = depth};
+    *facts = (struct check_facts){.node_limit = depth, .undo_limit = depth, .step_limit = steps};
     facts->nodes = DSL_ARENA_ARRAY(arena, struct check_node, depth);
     facts->undo = DSL_ARENA_ARRAY(arena, struct check_undo, depth);
     for (int word = 0; word < CHECK_WORDS; word++) {
@@ -324,11 +324,16 @@ static int judge_word(struct check_facts *facts, const struct check_word *known,
     return worst;
 }
 
-// Whether any word has all facts and answers the question. Recursion: one level per bit.
+// Whether any word has all facts and answers the question. Recursion: one level per bit. Some hundred masks of few bits each can
+// make it try nearly all words, so it ends with the budget of whoever asks.
 static bool search_bits(struct check_facts *facts, const struct check_word *known, const struct question *question,
                         struct partial word)
 {
     uint32_t open;
+    if (facts->steps > facts->step_limit) {
+        facts->overflowed = true;
+        return true;
+    }
     int judged = judge_word(facts, known, question, word, &open);
     if (judged != OPEN || (open & word.free) == 0) {
         return judged != IMPOSSIBLE;

@@ -1,8 +1,8 @@
 // check_insns: what can be said about a program as text, before any path is walked.
 //
 // Takes: a valid program. Gives: for each instruction what may be loaded from there on, how long the way to a return is, and
-// whether ways meet there. Requires: nothing. Guarantees: linear; jumps go forward, so one look from the end to the start knows
-// everything below. Weaknesses: says what may happen, for ways that no call takes as well.
+// whether ways meet there that X does not tell apart below. Requires: nothing. Guarantees: linear; jumps go forward, so one look
+// from the end to the start knows everything below. Weaknesses: says what may happen, for ways that no call takes as well.
 #include "bpf_dsl/check_parts.h"
 
 #include <linux/filter.h>
@@ -13,6 +13,7 @@ enum { CHECK_PICKS = 16 }; // shifts by X that one path may come by
 static void follow(struct check_insn *about, uint32_t from, uint32_t to, uint8_t *ways)
 {
     about[from].words |= about[to].words;
+    about[from].reads_x |= about[to].reads_x;
     uint16_t depth = (uint16_t)(about[to].depth + 1);
     about[from].depth = depth > about[from].depth ? depth : about[from].depth;
     ways[to] = ways[to] < 2 ? (uint8_t)(ways[to] + 1) : 2;
@@ -40,9 +41,14 @@ const struct check_insn *dsl_check_read_insns(const struct dsl_check_walk *walk,
         if (insn->code == (BPF_LD | BPF_W | BPF_ABS)) {
             about[pc].words |= (uint16_t)(1u << insn->k / 4);
         }
+        if (insn->code == (BPF_MISC | BPF_TAX)) {
+            about[pc].reads_x = false;
+        } else if (insn->code == (BPF_ALU | BPF_RSH | BPF_X)) { // nothing else that looks at X is followed
+            about[pc].reads_x = true;
+        }
     }
     for (uint32_t pc = 0; pc < walk->insn_count; pc++) {
-        about[pc].is_join = ways[pc] > 1;
+        about[pc].is_join = ways[pc] > 1 && !about[pc].reads_x;
     }
     return about;
 }

@@ -85,8 +85,9 @@ struct check_facts {
     struct check_undo *undo;
     uint32_t undo_count;
     uint32_t undo_limit;
-    uint32_t steps;  // work done
-    bool overflowed; // sticky: a stack was too small
+    uint32_t steps;      // work done
+    uint32_t step_limit; // no search goes on beyond it
+    bool overflowed;     // sticky: a stack was too small, or a search too long; answers are no longer exact
 };
 
 struct dsl_check_mark {
@@ -97,7 +98,7 @@ struct dsl_check_mark {
 // What a condition can be for the calls that the facts leave; 0 if it was noticed that there is none.
 enum { CHECK_CAN_HOLD = 1, CHECK_CAN_FAIL = 2 };
 
-bool dsl_check_facts_init(struct check_facts *facts, struct brig_dsl_arena *arena, uint32_t depth);
+bool dsl_check_facts_init(struct check_facts *facts, struct brig_dsl_arena *arena, uint32_t depth, uint32_t steps);
 struct dsl_check_mark dsl_check_mark(const struct check_facts *facts);
 void dsl_check_rewind(struct check_facts *facts, struct dsl_check_mark mark);
 
@@ -181,7 +182,8 @@ struct check_target {
 struct check_insn {
     uint16_t words; // bit per word that may be loaded from here on
     uint16_t depth; // most instructions to a return
-    bool is_join;   // more than one way leads here
+    bool reads_x;   // X may be looked at before it is set again
+    bool is_join;   // more than one way leads here, and X is not looked at
 };
 
 struct dsl_check_walk {

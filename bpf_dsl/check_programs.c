@@ -61,7 +61,10 @@ static uint32_t combine(uint32_t so_far, uint32_t ret)
 
 static enum dsl_checked compare(struct comparison *comparison, const struct place *place)
 {
-    return place->ret == place->combined || !dsl_check_is_possible(&comparison->facts) ? DSL_CHECKED_EQUAL : DSL_CHECKED_DIFFERENT;
+    if (place->ret == place->combined || !dsl_check_is_possible(&comparison->facts)) {
+        return DSL_CHECKED_EQUAL;
+    }
+    return comparison->facts.overflowed ? DSL_CHECKED_UNDECIDED : DSL_CHECKED_DIFFERENT;
 }
 
 // --- tests ------------------------------------------------------------------------------------------------------------
@@ -190,9 +193,10 @@ static enum dsl_checked walk(struct comparison *comparison, uint32_t *ret_nr)
         if (comparison->is_lost || comparison->facts.overflowed || comparison->facts.steps > CHECK_PROGRAMS_STEPS) {
             return DSL_CHECKED_UNDECIDED;
         }
-        if (place.program == comparison->program_count && compare(comparison, &place) == DSL_CHECKED_DIFFERENT) {
+        enum dsl_checked checked = place.program == comparison->program_count ? compare(comparison, &place) : DSL_CHECKED_EQUAL;
+        if (checked != DSL_CHECKED_EQUAL) {
             *ret_nr = dsl_check_set_of(&comparison->facts, CHECK_NR, UINT32_MAX).range.lo;
-            return DSL_CHECKED_DIFFERENT;
+            return checked;
         }
     } while (take_fork(comparison, &place));
     return DSL_CHECKED_EQUAL;
@@ -265,7 +269,7 @@ enum dsl_checked dsl_check_programs(const struct dsl_code *stack, uint32_t stack
     }
     comparison.fork_limit = depth;
     comparison.forks = DSL_ARENA_ARRAY(arena, struct fork, depth);
-    if (comparison.forks == NULL || !dsl_check_facts_init(&comparison.facts, arena, 2 * depth) ||
+    if (comparison.forks == NULL || !dsl_check_facts_init(&comparison.facts, arena, 2 * depth, CHECK_PROGRAMS_STEPS) ||
         !dsl_check_values_init(&comparison.values, arena)) {
         return DSL_CHECKED_UNDECIDED;
     }

@@ -5,9 +5,9 @@
 // said about the numbers that come here. Every test splits the facts of a path; a side without any value left is not walked; at a
 // return dsl_check_subject_says compares. Guarantees: exact; what it does not follow (M[], arithmetic but "and" with a word, "sub"
 // and a constant shifted by a word) makes it undecided, never equal. Joins: where ways meet at a load, nothing that is still tested
-// below was touched, and every condition of the rules is known or untouched as well, the rest is the same for all ways with the
-// same known conditions; it is walked once. Weaknesses: other joins are walked once per way; steps are counted, CHECK_WALK_STEPS of
-// them.
+// below was touched, X is set again before it is used, and every condition of the rules is known or untouched as well, the rest is
+// the same for all ways with the same known conditions; it is walked once. Weaknesses: other joins are walked once per way; steps
+// are counted, CHECK_WALK_STEPS of them.
 #include "bpf_dsl/check_parts.h"
 
 #include <linux/filter.h>
@@ -590,7 +590,8 @@ enum dsl_checked dsl_check_walk(struct dsl_check_walk *walk, struct brig_dsl_are
     walk->fork_limit = depth + CHECK_SIDES * dsl_check_count_picks(walk);
     walk->forks = DSL_ARENA_ARRAY(arena, struct check_fork, walk->fork_limit);
     walk->memo = DSL_ARENA_NEW(arena, struct check_memo);
-    if (walk->forks == NULL || walk->memo == NULL || !dsl_check_facts_init(&walk->facts, arena, 2 * depth + CHECK_MORE_FACTS)) {
+    if (walk->forks == NULL || walk->memo == NULL ||
+        !dsl_check_facts_init(&walk->facts, arena, 2 * depth + CHECK_MORE_FACTS, CHECK_WALK_STEPS)) {
         return DSL_CHECKED_UNDECIDED;
     }
     memset(walk->memo, 0, sizeof *walk->memo);

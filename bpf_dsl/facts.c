@@ -93,7 +93,10 @@ struct question {
 static bool exists(struct narrowing *narrowing, const struct question *question, struct partial word)
 {
     uint32_t open = 0;
-    narrowing->steps++;
+    if (++narrowing->steps > FACTS_STEPS) {
+        narrowing->gave_up = true;
+        return true;
+    }
     int judged = judge_interval(word, question->node->mask, question->first, question->last);
     if (judged == IMPOSSIBLE) {
         return false;

@@ -150,6 +150,50 @@ TEST(check, what_it_does_not_follow_is_undecided)
     CHECK_EQ(check(&compiled, insns + 2, 1), DSL_CHECKED_DIFFERENT);
 }
 
+// Checks a program as what one call's rules say, whatever the arch and the number.
+static enum dsl_checked check_call(const struct brig_dsl_call_rules *rules, const struct sock_filter *insns, uint32_t count)
+{
+    struct brig_dsl_arena arena;
+    struct check_subject subject;
+    const struct check_numbers all = {.last = UINT32_MAX, .subject = &subject};
+    const struct check_target target = {.audit_arch = ARCH_X86_64, .numbers = &all, .number_count = 1};
+    struct dsl_check_walk walk = {.insns = insns, .insn_count = count, .targets = &target, .target_count = 1, .foreign = &subject};
+    brig_dsl_arena_init(&arena, memory, sizeof memory);
+    return dsl_check_read_rules(rules, &arena, &subject) ? dsl_check_walk(&walk, &arena) : DSL_CHECKED_UNDECIDED;
+}
+
+// Two ways meet at a load with X holding a word that is not loaded again: the shift below tells the ways apart.
+TEST(check, x_tells_ways_apart)
+{
+    enum { PADDING = 500 };
+    static struct sock_filter insns[PADDING + 20];
+    static const uint64_t most[] = {31};
+    static const struct brig_dsl_rule_condition is_small = {.bits = 32, .op = BRIG_DSL_AT_MOST, .value_count = 1, .values = most};
+    static const struct brig_dsl_rule allow = {.conditions = &is_small, .condition_count = 1, .ret = SECCOMP_RET_ALLOW};
+    static const struct brig_dsl_rule others = {.ret = SECCOMP_RET_ERRNO | 1};
+    static const struct brig_dsl_rule *const rules[] = {&allow, &others};
+    static const struct sock_filter body[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 16),
+        BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, 31, 6, 0),
+        BPF_STMT(BPF_MISC | BPF_TAX, 0),
+        BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, 15, 0, 0),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 32), // both ways
+        BPF_STMT(BPF_LD | BPF_W | BPF_IMM, 0xffffffff),
+        BPF_STMT(BPF_ALU | BPF_RSH | BPF_X, 0),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 1, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    static const struct brig_dsl_call_rules call = {.rules = rules, .rule_count = COUNT_OF(rules)};
+    for (uint32_t i = 0; i < PADDING; i++) { // joins are remembered from some hundred steps on
+        insns[i] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 24);
+    }
+    memcpy(insns + PADDING, body, sizeof body);
+    CHECK_EQ(check_call(&call, insns, PADDING + COUNT_OF(body)), DSL_CHECKED_EQUAL);
+    insns[PADDING + 5].k = 0xffff0000; // wrong where the word is at most 15, the way that is walked later
+    CHECK_EQ(check_call(&call, insns, PADDING + COUNT_OF(body)), DSL_CHECKED_DIFFERENT);
+}
+
 TEST(check, a_full_arena_is_undecided)
 {
     struct random random;
@@ -247,7 +291,7 @@ TEST(check, facts_are_exact)
         struct check_facts facts;
         struct fact known[4];
         brig_dsl_arena_init(&arena, memory, sizeof memory);
-        REQUIRE(dsl_check_facts_init(&facts, &arena, 64));
+        REQUIRE(dsl_check_facts_init(&facts, &arena, 64, UINT32_MAX));
         uint32_t count = learn_some(&random, &facts, known);
         struct check_span spans[3];
         uint32_t span_count = 1 + random_below(&random, 3);
@@ -265,12 +309,36 @@ TEST(check, facts_are_exact)
     test_message("%s", "");
 }
 
+// Hundreds of masks of five bits that each leave one value out: to know whether a word is left takes billions of steps.
+TEST(check, a_search_ends_with_the_budget)
+{
+    enum { MASKS = 800, MASK_BITS = 5, STEPS = 100000 };
+    struct random random = {3};
+    struct brig_dsl_arena arena;
+    struct check_facts facts;
+    brig_dsl_arena_init(&arena, memory, sizeof memory);
+    REQUIRE(dsl_check_facts_init(&facts, &arena, 2 * MASKS, STEPS));
+    for (int i = 0; i < MASKS; i++) {
+        uint32_t mask = 0;
+        while (__builtin_popcount(mask) < MASK_BITS) {
+            mask |= (uint32_t)1 << random_below(&random, 32);
+        }
+        struct check_set set = dsl_check_set_of(&facts, WORD, mask);
+        set.range = dsl_check_without(&facts, set.range, (uint32_t)random_next(&random) & mask);
+        dsl_check_learn(&facts, WORD, mask, set.range);
+    }
+    REQUIRE(CHECK(!facts.overflowed));
+    CHECK(dsl_check_is_possible(&facts));
+    CHECK(facts.overflowed);
+    CHECK_LT(facts.steps, 2 * STEPS);
+}
+
 TEST(check, going_back_forgets)
 {
     struct brig_dsl_arena arena;
     struct check_facts facts;
     brig_dsl_arena_init(&arena, memory, sizeof memory);
-    REQUIRE(dsl_check_facts_init(&facts, &arena, 16));
+    REQUIRE(dsl_check_facts_init(&facts, &arena, 16, UINT32_MAX));
     struct dsl_check_mark mark = dsl_check_mark(&facts);
     dsl_check_learn(&facts, WORD, UINT32_MAX, (struct check_range){.lo = 3, .hi = 9});
     dsl_check_learn(&facts, WORD, 0xf0, (struct check_range){.lo = 0, .hi = 0});
