@@ -11,6 +11,14 @@ static const struct command rows[] = {
     {"brig dump " PROFILE " --stage=rules", 0, {"## x86_64", "## i386", "ALLOW when reg0.64 & 0x7e020000 in {0x0}"}},
     {"brig disasm " PROFILE, 0, {"; x86_64", "; i386"}},
     {"brig explain " PROFILE " clone -a x86_64", 0, {"container.json (x86_64)\n", "container.json:87  no new namespaces"}},
+    {"brig explain " PROFILE " clone socket -a x86_64 --json",
+     0,
+     {"\"when\": \"flags & CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS"}},
+    {"echo '{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"syscalls\": [{\"names\": [\"ioctl\"], \"action\": \"SCMP_ACT_ALLOW\", \"args\": "
+     "[{\"index\": 1, \"value\": 4294967295, \"valueTwo\": 21505, \"op\": \"SCMP_CMP_MASKED_EQ\"}]}]}' | "
+     "brig explain - --from=oci -a x86_64",
+     0,
+     {"ioctl when cmd (low half) in {TCGETS}"}},
     {"brig explain " PROFILE " -a aarch64", 0, {"set_robust_list", "other architectures: KILL_THREAD"}},
     {"brig explain " PROFILE " --json -a riscv64",
      0,
@@ -28,7 +36,7 @@ static const struct command rows[] = {
      {"equal: proven"}},
     // What a name says.
     {"brig compile - --from=oci < " PROFILE, 0, {"<stdin>:7: warning", "ret #0x50001"}},
-    {"brig compile - < " PROFILE, 2, {"'-' is not an array of 8-byte instructions"}},
+    {"brig compile - < " PROFILE, 2, {"'-' is not an array of 8-byte instructions", "say so with --from"}},
     {"brig compile - --from=ocy", 2, {"--from=ocy is not known; did you mean 'oci'?"}},
     {"brig compile - --from=something", 2, {"--from=something is not known; known are oci, "}},
     {"cp " PROFILE " p.tmp; brig compile ./p.tmp --stats; brig compile p.tmp --from=oci --stats; rm p.tmp",
@@ -47,6 +55,8 @@ static const struct command rows[] = {
     {"brig explain " PROFILE " --cap=CAP_SYS_ADMN",
      2,
      {"--cap: there is no capability 'CAP_SYS_ADMN'; did you mean 'CAP_SYS_ADMIN'?"}},
+    {"brig explain " PROFILE " --cap=cap_sys_admin", 2, {"no capability 'cap_sys_admin'; did you mean 'CAP_SYS_ADMIN'?"}},
+    {"brig prove - --from=oci < " PROFILE, 2, {"a policy alone is read twice, and standard input can be read once; give a file"}},
     {"brig compile " PROFILE " --kernel=99.1", 2, {"'99.1' is not a kernel version"}},
 };
 

@@ -351,7 +351,14 @@ TEST(minijail, policies_are_policies_on_the_command_line)
              "printf 'read: 1\\n' > b.policy; printf '@include ./b.policy\\nwrite: arg0 == 1; return EPERM\\n' > a.policy; "
              "brig explain a.policy -a x86_64"),
          0,
-         {"a.policy (x86_64)", "read", "  b.policy:1", "write when reg0 in {0x1}", "a.policy:2", "write otherwise"}},
+         {"a.policy (x86_64)", "read", "  b.policy:1", "write when fd in {1}", "a.policy:2", "write otherwise"}},
+        // Names stand where they are the number that is compared.
+        {"printf 'mmap: arg2 in ~PROT_EXEC\\n{kill, tgkill}: arg1 == SIGTERM\\nopenat: arg0 == AT_FDCWD && arg2 & O_CREAT\\n"
+         "ioctl: arg1 == 0x100005401' | brig explain - --from=minijail -a x86_64",
+         0,
+         {"mmap when prot has none of {PROT_EXEC}", "kill when sig in {SIGTERM}", "tgkill when tid in {0xf}",
+          "openat when dirfd in {0xffffffffffffff9c}", "O_CREAT}", "ioctl when cmd in {0x100005401}"}},
+        {"printf 'getpid: arg3 == 0x10' | brig explain - --from=minijail", 0, {"getpid when arg3 in {0x10}"}},
         {"printf 'write: arg0 == 1\\n' | brig emu - write 1 --from=minijail", 0, {"ALLOW"}},
         {"printf 'wirte: arg0 == 1\\n' | brig compile - --from=minijail",
          2,

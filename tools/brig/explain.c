@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/brig/tool.h"
+#include "tools/brig/explain.h"
 
 const struct tool_option brig_explain_options[] = {
     TOOL_OPTION_ARCH, TOOL_OPTION_KERNEL, TOOL_OPTION_FROM,      TOOL_OPTION_CAP,
@@ -166,7 +166,7 @@ struct text {
     FILE *stream;
 };
 
-static char *describe_line(const struct line *line, enum brig_dsl_arch arch)
+static char *describe_line(const struct line *line, const struct brig_dsl_rules *rules)
 {
     struct text text = {NULL, 0, NULL};
     text.stream = open_memstream(&text.bytes, &text.size);
@@ -179,7 +179,11 @@ static char *describe_line(const struct line *line, enum brig_dsl_arch arch)
     if (line->rule->condition_count > 0) {
         struct brig_dsl_sink sink = tool_sink(text.stream);
         fputs(" when ", text.stream);
-        brig_dsl_describe_rule(line->rule, line->calls[0], arch, &sink);
+        if (rules->is_import) {
+            explain_import(line->rule, line->calls, line->call_count, rules->arch, text.stream);
+        } else {
+            brig_dsl_describe_rule(line->rule, line->calls[0], rules->arch, &sink);
+        }
     } else if (line->is_otherwise) {
         fputs(" otherwise", text.stream);
     }
@@ -250,7 +254,7 @@ static struct columns measure_columns(const struct listing *listing)
     struct columns columns = {.action = (int)strlen("CRASH")};
     for (size_t i = 0; i < listing->line_count; i++) {
         struct fixed action = describe_action(&listing->lines[i].rule->action);
-        char *what = describe_line(&listing->lines[i], listing->rules->arch);
+        char *what = describe_line(&listing->lines[i], listing->rules);
         int what_columns = what == NULL ? 0 : (int)strnlen(what, WHAT_COLUMNS_MAX);
         columns.action = (int)action.used > columns.action ? (int)action.used : columns.action;
         columns.what = what_columns > columns.what ? what_columns : columns.what;
@@ -297,7 +301,7 @@ static void print_text(const struct listing *listing, bool whole_policy)
     const char *said = NULL; // a reason that holds for several rows is said once
     print_title(listing);
     for (size_t i = 0; i < listing->line_count; i++) {
-        char *what = describe_line(&listing->lines[i], rules->arch);
+        char *what = describe_line(&listing->lines[i], rules);
         const char *why = listing->lines[i].rule->why;
         print_wrapped(&columns, what == NULL ? "(out of memory)" : what, listing->lines[i].rule, why == said ? NULL : why,
                       listing->is_colored);
@@ -309,10 +313,10 @@ static void print_text(const struct listing *listing, bool whole_policy)
     }
 }
 
-static json_t *line_json(const struct line *line, enum brig_dsl_arch arch)
+static json_t *line_json(const struct line *line, const struct brig_dsl_rules *rules)
 {
     struct fixed action = describe_action(&line->rule->action);
-    char *what = describe_line(line, arch);
+    char *what = describe_line(line, rules);
     json_t *calls = json_array();
     for (uint32_t i = 0; i < line->call_count; i++) {
         json_array_append_new(calls, json_string(brig_dsl_call_name(line->calls[i])));
@@ -337,7 +341,7 @@ static json_t *listing_json(const struct listing *listing)
     json_t *rows = json_array();
     snprintf(kernel, sizeof kernel, "%u.%u", listing->rules->kernel >> 8, listing->rules->kernel & 0xffu);
     for (size_t i = 0; i < listing->line_count; i++) {
-        json_array_append_new(rows, line_json(&listing->lines[i], listing->rules->arch));
+        json_array_append_new(rows, line_json(&listing->lines[i], listing->rules));
     }
     return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:o, s:s, s:s, s:s, s:s?}", "schema", "brig-explain-1", "policy",
                      listing->subject->name, "arch", brig_dsl_arch_name(listing->rules->arch), "kernel",

@@ -74,7 +74,9 @@ int pair_load(const char *verb, const struct pair_side *sides, const struct tool
 {
     *ret_pair = (struct pair){.trap_count = 0};
     if (strcmp(sides[0].name, "-") == 0 && strcmp(sides[1].name, "-") == 0) {
-        return tool_complain(verb, "only one of the two can be standard input");
+        return tool_complain(verb, sides[1].is_plain
+                                       ? "a policy alone is read twice, and standard input can be read once; give a file"
+                                       : "only one of the two can be standard input");
     }
     for (int side = 0; side < 2; side++) {
         struct tool_request own = *request;

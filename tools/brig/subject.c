@@ -30,8 +30,9 @@ static int load_raw(const char *verb, const struct import_source *source, struct
                              BPF_MAXINSNS);
     }
     if (count == 0 || source->text_bytes % sizeof(struct sock_filter) != 0) {
-        return tool_complain(verb, "'%s' is not an array of 8-byte instructions: it has %zu bytes", subject->name,
-                             source->text_bytes);
+        return tool_complain(verb, "'%s' is not an array of 8-byte instructions: it has %zu bytes%s", subject->name,
+                             source->text_bytes,
+                             strcmp(subject->name, "-") == 0 ? "; if it is something else, say so with --from" : "");
     }
     struct sock_filter *insns = malloc(source->text_bytes);
     if (insns == NULL) {

@@ -3,6 +3,7 @@
 // Memory is a list of chunks that are freed together; a row, a condition and its text are one small piece each.
 #include "tools/import/rows.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -269,7 +270,7 @@ static size_t least_of(size_t a, size_t b, size_t c)
     return least < c ? least : c;
 }
 
-// Levenshtein distance of two short names; one that cannot be in reach for long ones.
+// Levenshtein distance of two short names, whatever case they are in; one that cannot be in reach for long ones.
 static size_t edit_distance(const char *a, const char *b)
 {
     size_t row[NAME_BYTES_MAX + 1];
@@ -285,7 +286,7 @@ static size_t edit_distance(const char *a, const char *b)
         size_t diagonal = row[0];
         row[0] = i;
         for (size_t j = 1; j <= b_bytes; j++) {
-            size_t changed = diagonal + (a[i - 1] != b[j - 1]);
+            size_t changed = diagonal + (toupper((unsigned char)a[i - 1]) != toupper((unsigned char)b[j - 1]));
             diagonal = row[j];
             row[j] = least_of(changed, row[j] + 1, row[j - 1] + 1);
         }
