@@ -53,6 +53,9 @@ static const struct command rows[] = {
     // dump.
     {"brig dump renderer --stage=ranges", 0, {""}},
     {"brig dump renderer", 0, {"# rules", "# expr", "# ranges", "# decisions", "# tree", "# insns"}},
+    {"brig dump renderer --stage=nothing", 2, {"there is no stage 'nothing'; see brig dump --help"}},
+    {"brig asm - < /dev/null", 2, {"brig asm: <stdin>: 1 to 4096 instructions are allowed\n"}},
+    {"printf 'ld \\033[31mx' | brig asm -", 2, {"brig asm: <stdin>:1:4: ", "'\\x1b[31mx'"}},
     {"brig dump renderer --stage=insn", 2, {"there is no stage 'insn'; did you mean 'insns'?"}},
     {"brig dump renderer --stage=insns -a x86_64 -a aarch64", 0, {"## x86_64", "## aarch64"}},
     {"brig dump ./renderer.bpf", 2, {"a raw program has no stages; see brig disasm"}},

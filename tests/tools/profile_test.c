@@ -22,6 +22,7 @@ static bool read_one(const char *text, const char *type, struct profile *ret_pro
     return is_read;
 }
 
+#define TYPE_OF_60_LETTERS "typetypetypetypetypetypetypetypetypetypetypetypetypetypetype"
 #define HEAD "syscall\tcount\n"
 #define ARGUMENT_HEAD "syscall\tcount\targument\n"
 
@@ -207,6 +208,8 @@ TEST(profile, mistakes_have_a_place)
         {HEAD "read\t5\n", "renderer", "calls: no process types are named in it"},
         {"process_type\tsyscall\tcount\ngpu\tread\t1\nbroker\tread\t1\n", "renderer",
          "calls: no rows of the process type 'renderer'; there are gpu, broker"},
+        {"process_type\tsyscall\tcount\ngpu\tread\t1\n" TYPE_OF_60_LETTERS "a\tread\t1\n" TYPE_OF_60_LETTERS "b\tread\t1\n",
+         "renderer", "there are gpu, " TYPE_OF_60_LETTERS "a, ..."},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct profile profile;

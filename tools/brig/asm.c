@@ -54,16 +54,18 @@ static int complain(const char *name, const struct brig_error *error)
     if (error->code != BRIG_BAD_ASSEMBLER) {
         return tool_fail("asm", error);
     }
+    name = strcmp(name, "-") == 0 ? "<stdin>" : name;
+    if (error->line == 0) { // of the whole text
+        return tool_complain("asm", "%s: %s", name, error->step);
+    }
     const char *closest = brig_dsl_assembler_closest(error);
-    fprintf(stderr, "%s:%d:%" PRId64 ": %s: '%.*s'", strcmp(name, "-") == 0 ? "<stdin>" : name, error->line, error->detail,
-            error->step, (int)error->subject_bytes, error->subject);
+    const char *prefix = strncmp(error->subject, "SYS_", 4) == 0 ? "SYS_" : "";
     bool is_same = closest != NULL && strlen(closest) == error->subject_bytes &&
                    memcmp(closest, error->subject, error->subject_bytes) == 0; // known, but not as what is wanted here
-    if (closest != NULL && !is_same) {
-        fprintf(stderr, "; did you mean '%s%s'?", strncmp(error->subject, "SYS_", 4) == 0 ? "SYS_" : "", closest);
-    }
-    fputc('\n', stderr);
-    return TOOL_USAGE;
+    bool is_known = closest != NULL && !is_same;
+    return tool_complain("asm", "%s:%d:%" PRId64 ": %s: '%.*s'%s%s%s%s", name, error->line, error->detail, error->step,
+                         (int)error->subject_bytes, error->subject, is_known ? "; did you mean '" : "", is_known ? prefix : "",
+                         is_known ? closest : "", is_known ? "'?" : "");
 }
 
 static void write_raw(FILE *out, const struct sock_filter *insns, size_t insn_count)

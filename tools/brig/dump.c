@@ -27,7 +27,11 @@ static int find_stage(const char *name)
         }
     }
     const char *closest = tool_closest(name, names, BRIG_DSL_STAGE_COUNT);
-    tool_complain("dump", "there is no stage '%s'; did you mean '%s'?", name, closest == NULL ? "insns" : closest);
+    if (closest != NULL) {
+        tool_complain("dump", "there is no stage '%s'; did you mean '%s'?", name, closest);
+    } else {
+        tool_complain("dump", "there is no stage '%s'; see brig dump --help", name);
+    }
     return -1;
 }
 

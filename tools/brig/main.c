@@ -24,9 +24,10 @@ static void print_help(FILE *out)
         fprintf(out, "  %-10s %-30s %s\n", verb->name, verb->arguments, verb->summary);
     }
     fputs(
-        "\nPOLICY is a built-in name (renderer), pledge:PROMISES, FILE.json (an OCI or Docker seccomp profile), FILE.policy (minijail's),\n"
-        "FILE.bpf or ./FILE (an array of struct sock_filter), or - for such an array on standard input. `brig VERB --help` says what a\n"
-        "verb does, with its options and an example.\n"
+        "\nPOLICY is a built-in name (baseline, renderer, network), pledge:PROMISES, FILE.json (an OCI or Docker seccomp profile),\n"
+        "FILE.policy (minijail's), FILE.pledge (promises), FILE.bpf (an array of struct sock_filter) or - for standard input. What - or a\n"
+        "file of another name is, --from says; without it - is a .bpf. `brig VERB --help` says what a verb does, with its options and an\n"
+        "example.\n"
         "Exit status: 0 fine, 1 findings, 2 wrong arguments or input, 3 undecided, 4 the kernel lacks something asked for.\n",
         out);
 }

@@ -19,9 +19,9 @@ static void report_losses(const char *verb, const struct profile *profile, enum 
                       brig_dsl_arch_name(arch));
     }
     if (profile->vague_count > 0) {
-        tool_complain(verb,
-                      "note: %" PRIu64 " of %" PRIu64 " calls of the profile count without arguments, of which it gives no values",
-                      profile->vague_count, profile->call_count);
+        tool_complain(
+            verb, "note: %" PRIu64 " of %" PRIu64 " calls of the profile count without arguments: it does not give their values",
+            profile->vague_count, profile->call_count);
     }
 }
 

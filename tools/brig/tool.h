@@ -187,9 +187,10 @@ enum { TOOL_ARENA_BYTES = 16 << 20 };
 enum { TOOL_SELF_PID = 4242, TOOL_NOTIFY_FD = 3 };
 // Makes the request of a command line, for its first arch. Returns: false after having complained. `arguments` is kept.
 bool tool_make_request(const char *verb, const struct tool_arguments *arguments, struct tool_request *ret_request);
-// Loads what `name` says: a built-in policy, pledge:PROMISES, FILE.json (an OCI profile), FILE.bpf (a raw program, validated), any
-// other file with a slash in its name or of the form that --from says, or - for standard input. Warnings of an import go to
-// standard error. Returns: -1 to go on, else the exit status to return at once. The subject is freed by tool_free_subject.
+// Loads what `name` says: a built-in policy, pledge:PROMISES, FILE.json (an OCI profile), FILE.policy (minijail's), FILE.pledge,
+// FILE.bpf (a raw program, validated), any other file with a slash in its name or of the form that --from says, or - for standard
+// input. Warnings of an import go to standard error. Returns: -1 to go on, else the exit status to return at once. The subject is
+// freed by tool_free_subject.
 int tool_load(const char *verb, const char *name, const struct tool_request *request, struct tool_subject *ret_subject);
 void tool_free_subject(struct tool_subject *subject);
 

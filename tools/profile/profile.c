@@ -225,7 +225,7 @@ static bool sum_up(struct profile_reader *reader, struct profile_table *sum, str
 
 static bool check_type(const struct profile_reader *reader, struct profile_error *reterr)
 {
-    char known[120] = "";
+    char known[100] = "";
     size_t used = 0;
     for (int i = 0; i < reader->type_count; i++) {
         if (reader->type == NULL || strcmp(reader->types[i], reader->type) == 0) {
@@ -234,6 +234,10 @@ static bool check_type(const struct profile_reader *reader, struct profile_error
         used += used < sizeof known
                     ? (size_t)snprintf(known + used, sizeof known - used, "%s%s", i == 0 ? "" : ", ", reader->types[i])
                     : 0;
+    }
+    if (used >= sizeof known) { // the last name that stands there was cut
+        char *comma = strrchr(known, ',');
+        snprintf(comma == NULL ? known : comma + 1, 5, comma == NULL ? "..." : " ...");
     }
     if (reader->type == NULL) {
         return true;
