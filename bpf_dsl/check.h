@@ -34,6 +34,7 @@ struct dsl_check_input {
     struct brig_dsl_builder *builder; // without rules only
     const struct sock_filter *insns;  // valid
     uint32_t insn_count;
+    unsigned char *taken; // by instruction: which sides of a test calls take (clean.h), exact where the answer is equal; or NULL
 };
 
 // Compares a program with the rules for all numbers, arches and arguments. *ret_nr is a number that is decided differently.

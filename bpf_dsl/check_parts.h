@@ -155,6 +155,15 @@ bool dsl_check_read_rules(const struct brig_dsl_call_rules *source, struct brig_
                           struct check_subject *ret_subject);
 bool dsl_check_read_verdict(struct check_subjects *subjects, struct brig_dsl_verdict verdict, struct brig_dsl_arena *arena,
                             struct check_subject *ret_subject);
+enum { CHECK_MEMO_CONDITIONS = 128 };
+
+// Conditions known at a join: two bits each.
+struct check_known {
+    uint64_t bits[CHECK_MEMO_CONDITIONS / 32];
+};
+
+// Sorts a subject's conditions into known ones and untouched ones. Returns: false where one is neither, or there are too many.
+bool dsl_check_read_known(struct check_facts *facts, const struct check_subject *subject, struct check_known *ret_known);
 // Passes over rules that no call with these facts matches, from rule `first` on; facts only grow along a path, so it stays so.
 // Returns: the first one that is left.
 uint32_t dsl_check_skip_rules(const struct check_subject *subject, uint32_t first, struct check_facts *facts);
@@ -200,6 +209,7 @@ struct dsl_check_walk {
     struct check_fork *forks;       // the other sides of tests, still to be walked
     uint32_t fork_limit;
     struct check_memo *memo;
+    unsigned char *taken; // as in struct dsl_check_input
 };
 
 // Reads the program as text. Returns: one for each instruction; NULL when the arena is exhausted.

@@ -404,6 +404,25 @@ static enum dsl_checked ask(struct asking *asking, uint32_t cuts)
     return ask_halves(asking, cuts);
 }
 
+bool dsl_check_read_known(struct check_facts *facts, const struct check_subject *subject, struct check_known *ret_known)
+{
+    if (subject->condition_count > CHECK_MEMO_CONDITIONS) {
+        return false;
+    }
+    memset(ret_known, 0, sizeof *ret_known);
+    for (uint32_t i = 0; i < subject->condition_count; i++) {
+        const struct check_condition *condition = subject->conditions[i];
+        uint32_t word = CHECK_ARGUMENTS + 2u * condition->argument;
+        unsigned can = dsl_check_condition_can(facts, condition);
+        bool is_open = can == (CHECK_CAN_HOLD | CHECK_CAN_FAIL);
+        if (is_open && (!dsl_check_is_untouched(facts, word) || (condition->is_wide && !dsl_check_is_untouched(facts, word + 1)))) {
+            return false;
+        }
+        ret_known->bits[i / 32] |= (uint64_t)can << i % 32 * 2;
+    }
+    return true;
+}
+
 uint32_t dsl_check_skip_rules(const struct check_subject *subject, uint32_t first, struct check_facts *facts)
 {
     struct asking asking = {.facts = facts};

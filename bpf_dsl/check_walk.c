@@ -9,6 +9,7 @@
 // the same for all ways with the same known conditions; it is walked once. Weaknesses: other joins are walked once per way; steps
 // are counted, CHECK_WALK_STEPS of them.
 #include "bpf_dsl/check_parts.h"
+#include "bpf_dsl/clean.h"
 
 #include <linux/filter.h>
 #include <string.h>
@@ -17,7 +18,6 @@ enum {
     CHECK_WALK_STEPS = 3000000,
     CHECK_MEMO_AFTER = 400, // steps on one subject before joins are remembered: most need fewer
     CHECK_MEMO_SLOTS = 512,
-    CHECK_MEMO_CONDITIONS = 128,
     CHECK_LONG_LIST = 12,   // rules from which on it pays to pass over those that are out
     CHECK_MORE_FACTS = 256, // beyond one per instruction of a path: cuts, and numbers picked out
     CHECK_SIDES = 36,       // most sides of one of them, with the test of its distance
@@ -50,11 +50,6 @@ struct check_fork {
     uint32_t word; // what was learned on it
     uint32_t mask;
     struct check_range range;
-};
-
-// Conditions known at a join: two bits each.
-struct check_known {
-    uint64_t bits[CHECK_MEMO_CONDITIONS / 32];
 };
 
 struct check_memo {
@@ -160,6 +155,14 @@ static void learn(struct check_facts *facts, uint32_t word, uint32_t mask, struc
     }
 }
 
+// Notes that calls go from the test at hand to `pc`.
+static void note_taken(const struct dsl_check_walk *walk, const struct path *path, uint32_t pc)
+{
+    if (walk->taken != NULL) {
+        walk->taken[path->pc] |= pc == path->pc + 1 + walk->insns[path->pc].jt ? DSL_TAKEN_YES : DSL_TAKEN_NO;
+    }
+}
+
 // Keeps a side for later, unless no call goes there. Returns: false when there is no room.
 static bool keep_side(struct dsl_check_walk *walk, struct path *path, uint32_t pc, struct sides sides, struct check_range side)
 {
@@ -169,6 +172,7 @@ static bool keep_side(struct dsl_check_walk *walk, struct path *path, uint32_t p
     if (path->fork_count == walk->fork_limit) {
         return false;
     }
+    note_taken(walk, path, pc);
     walk->forks[path->fork_count++] = (struct check_fork){.pc = pc,
                                                           .first_rule = path->first_rule,
                                                           .a = path->a,
@@ -194,6 +198,9 @@ static bool take_test(struct dsl_check_walk *walk, struct path *path)
     // With one side only nothing is learned that was not known; where both sides are empty no call comes here, and any side will
     // do.
     learn(&walk->facts, sides.word, sides.mask, can_yes ? sides.yes : sides.no);
+    if (can_yes || sides.no.lo <= sides.no.hi) {
+        note_taken(walk, path, can_yes ? yes : no);
+    }
     path->pc = can_yes ? yes : no;
     return true;
 }
@@ -292,27 +299,6 @@ static bool take_pick(struct dsl_check_walk *walk, struct path *path, const stru
 
 // --- joins ------------------------------------------------------------------------------------------------------------
 
-// Sorts a subject's conditions into known ones and untouched ones. Returns: false where one is neither, or there are too many.
-static bool read_known(struct dsl_check_walk *walk, const struct check_subject *subject, struct check_known *ret_known)
-{
-    struct check_facts *facts = &walk->facts;
-    if (subject->condition_count > CHECK_MEMO_CONDITIONS) {
-        return false;
-    }
-    memset(ret_known, 0, sizeof *ret_known);
-    for (uint32_t i = 0; i < subject->condition_count; i++) {
-        const struct check_condition *condition = subject->conditions[i];
-        uint32_t word = CHECK_ARGUMENTS + 2u * condition->argument;
-        unsigned can = dsl_check_condition_can(facts, condition);
-        bool is_open = can == (CHECK_CAN_HOLD | CHECK_CAN_FAIL);
-        if (is_open && (!dsl_check_is_untouched(facts, word) || (condition->is_wide && !dsl_check_is_untouched(facts, word + 1)))) {
-            return false;
-        }
-        ret_known->bits[i / 32] |= (uint64_t)can << i % 32 * 2;
-    }
-    return true;
-}
-
 // Whether the rest of the program from here has been walked, or is being walked, for the same known conditions. A walk that fails
 // ends everything, so what was begun counts as done.
 static bool is_walked(struct dsl_check_walk *walk, const struct path *path)
@@ -325,7 +311,7 @@ static bool is_walked(struct dsl_check_walk *walk, const struct path *path)
             return false;
         }
     }
-    if (!read_known(walk, path->subject, &known)) {
+    if (!dsl_check_read_known(facts, path->subject, &known)) {
         return false;
     }
     uint64_t hash = path->pc;

@@ -16,6 +16,9 @@
 // place, and is checked as well.
 #include "bpf_dsl/compile.h"
 
+#include <string.h>
+
+#include "bpf_dsl/clean.h"
 #include "bpf_dsl/codegen.h"
 #include "bpf_dsl/describe.h"
 #include "bpf_dsl/masks.h"
@@ -106,14 +109,35 @@ static bool emit_plain(struct dsl_compilation *compilation)
            fits(compilation);
 }
 
-static enum dsl_checked check(struct dsl_compilation *compilation, uint32_t *ret_nr)
+static enum dsl_checked check(struct dsl_compilation *compilation, unsigned char *taken, uint32_t *ret_nr)
 {
     const struct dsl_check_input input = {.targets = compilation->targets,
                                           .target_count = compilation->target_count,
                                           .builder = compilation->builder,
                                           .insns = dsl_emitted(&compilation->emitter),
-                                          .insn_count = compilation->emitter.head};
+                                          .insn_count = compilation->emitter.head,
+                                          .taken = taken};
     return dsl_check(&input, compilation->arena, ret_nr);
+}
+
+// Checks, and cuts what the check saw no call take: the search does not know what earlier tests of a word say. That is rare, so the
+// second check is.
+static enum dsl_checked check_and_cut(struct dsl_compilation *compilation, uint32_t *ret_nr)
+{
+    struct dsl_emitter *emitter = &compilation->emitter;
+    unsigned char taken[BPF_MAXINSNS] = {0};
+    enum dsl_checked checked = check(compilation, taken, ret_nr);
+    const struct dsl_code code = {dsl_emitted(emitter), emitter->head};
+    if (checked != DSL_CHECKED_EQUAL || !dsl_has_untaken(&code, taken)) {
+        return checked;
+    }
+    struct dsl_code cut = dsl_cut_untaken(&code, taken, compilation->arena);
+    if (cut.insns == NULL) {
+        return checked;
+    }
+    emitter->head = cut.count;
+    memcpy(emitter->insns + (BPF_MAXINSNS - cut.count), cut.insns, cut.count * sizeof *cut.insns);
+    return check(compilation, NULL, ret_nr);
 }
 
 static enum brig_code compile_plain(struct dsl_compilation *compilation)
@@ -124,7 +148,7 @@ static enum brig_code compile_plain(struct dsl_compilation *compilation)
         return exhausted ? out_of_arena(compilation) : fail(compilation, BRIG_PROGRAM_TOO_BIG, compilation->too_big);
     }
     // Undecided is as far as it goes: there is no simpler program to fall back to.
-    return check(compilation, &nr) == DSL_CHECKED_DIFFERENT ? fail(compilation, BRIG_BUG_CHECK_FAILED, nr) : BRIG_OK;
+    return check(compilation, NULL, &nr) == DSL_CHECKED_DIFFERENT ? fail(compilation, BRIG_BUG_CHECK_FAILED, nr) : BRIG_OK;
 }
 
 void dsl_compile_add_rules(struct dsl_compilation *compilation, const struct brig_dsl_rules *rules)
@@ -144,7 +168,7 @@ enum brig_code dsl_compile(struct dsl_compilation *compilation)
         return compilation->arena->exhausted ? out_of_arena(compilation) : compile_plain(compilation);
     }
     uint32_t nr;
-    switch (check(compilation, &nr)) {
+    switch (check_and_cut(compilation, &nr)) {
     case DSL_CHECKED_EQUAL:
         return BRIG_OK;
     case DSL_CHECKED_DIFFERENT:

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "bpf_dsl/check_programs.h"
+#include "bpf_dsl/clean.h"
 #include "bpf_dsl/codegen.h"
 #include "bpf_dsl/decompile.h"
 #include "bpf_dsl/masks.h"
@@ -25,57 +26,6 @@
 #include "bpf_dsl/specialise.h"
 
 #define STEP "optimize"
-
-// --- cleaning ---------------------------------------------------------------------------------------------------------
-
-// Marks what can be reached, without looking at what is tested.
-static void reach(const struct dsl_code *code, unsigned char *reached)
-{
-    memset(reached, 0, code->count);
-    reached[0] = 1;
-    for (uint32_t at = 0; at < code->count; at++) {
-        const struct sock_filter *insn = &code->insns[at];
-        if (!reached[at] || BPF_CLASS(insn->code) == BPF_RET) {
-            continue;
-        }
-        if (BPF_CLASS(insn->code) != BPF_JMP) {
-            reached[at + 1] = 1;
-        } else if (BPF_OP(insn->code) == BPF_JA) {
-            reached[at + 1 + insn->k] = 1;
-        } else {
-            reached[at + 1 + insn->jt] = 1;
-            reached[at + 1 + insn->jf] = 1;
-        }
-    }
-}
-
-// Writes what can be reached. Whatever is left out lies between, so jumps only become shorter.
-static struct dsl_code clean(const struct dsl_code *code, struct brig_dsl_arena *arena)
-{
-    unsigned char reached[BPF_MAXINSNS];
-    uint32_t place[BPF_MAXINSNS];
-    uint32_t count = 0;
-    struct sock_filter *insns = DSL_ARENA_ARRAY(arena, struct sock_filter, code->count);
-    reach(code, reached);
-    for (uint32_t at = 0; at < code->count; at++) {
-        place[at] = count;
-        count += reached[at];
-    }
-    for (uint32_t at = 0; at < code->count && insns != NULL; at++) {
-        struct sock_filter insn = code->insns[at];
-        if (!reached[at]) {
-            continue;
-        }
-        if (insn.code == (BPF_JMP | BPF_JA)) {
-            insn.k = place[at + 1 + insn.k] - place[at] - 1;
-        } else if (BPF_CLASS(insn.code) == BPF_JMP) {
-            insn.jt = (uint8_t)(place[at + 1 + insn.jt] - place[at] - 1);
-            insn.jf = (uint8_t)(place[at + 1 + insn.jf] - place[at] - 1);
-        }
-        insns[place[at]] = insn;
-    }
-    return (struct dsl_code){insns, count};
-}
 
 // --- what must not get worse ------------------------------------------------------------------------------------------
 
@@ -213,7 +163,7 @@ enum brig_code brig_dsl_optimize(const struct brig_dsl_filter *filter, const str
         return code;
     }
     const struct dsl_code given = {filter->insns, (uint32_t)filter->insn_count};
-    struct dsl_code input = clean(&given, arena);
+    struct dsl_code input = dsl_clean(&given, arena);
     if (input.insns == NULL) {
         return fail(reterr, BRIG_OUT_OF_ARENA, (int64_t)arena->size_bytes);
     }

@@ -213,6 +213,28 @@ TEST(codegen, flags_that_must_be_set_or_clear_are_one_test)
     CHECK_EQ(count_code(compiled, BPF_JMP | BPF_JEQ | BPF_K, 0x100), 1u);
 }
 
+// What is above 0xc0044c93 has the high bit, so nothing asks for it again where the values under a mask are told apart.
+TEST(codegen, a_test_that_always_goes_one_way_is_cut)
+{
+    static const uint64_t high[] = {0xb4eff083, 0x80c08000, 0x84411080, 0x940db001, 0xa0e34083, 0xb06a5003};
+    static const uint64_t low[] = {0xb4eff083, 0x84411080, 0x00ec7003, 0x202f0002};
+    const struct brig_dsl_rule_condition above[] = {
+        CONDITION(BRIG_DSL_AT_LEAST, 0, 32, 0xc0044c93),
+        {.op = BRIG_DSL_MASKED, .argument = 0, .bits = 32, .value_count = COUNT_OF(high), .values = high},
+    };
+    const struct brig_dsl_rule_condition any = {
+        .op = BRIG_DSL_MASKED, .argument = 0, .bits = 32, .value_count = COUNT_OF(low), .values = low};
+    const struct brig_dsl_rule first = {.ret = SECCOMP_RET_ERRNO | 7, .condition_count = 2, .conditions = above};
+    const struct brig_dsl_rule second = {.ret = SECCOMP_RET_ALLOW, .condition_count = 1, .conditions = &any};
+    const struct brig_dsl_rule *const list[] = {&first, &second, &deny};
+    struct brig_dsl_rules rules = program_rules(BRIG_SYS_ioctl, list, 3);
+    const struct compiled *compiled = program_compile_rules(&rules);
+    CHECK_EQ(compiled->codes[0], BRIG_OK);
+    CHECK(!compiled->forms[0].is_plain);
+    CHECK_EQ(count_code(compiled, BPF_ALU | BPF_AND | BPF_K, 0x34eff083), 1u);
+    CHECK_EQ(count_code(compiled, BPF_JMP | BPF_JGT | BPF_K, 0x7fffffff), 1u); // the one that parts numbers: x32 ends there
+}
+
 TEST(codegen, the_same_bytes_every_time)
 {
     static struct sock_filter before[BPF_MAXINSNS];
