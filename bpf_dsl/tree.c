@@ -152,8 +152,8 @@ static uint32_t take_hot(const struct builder *builder, uint32_t id, struct dsl_
 static uint32_t ask_for_hot(struct builder *builder, uint32_t id, uint32_t count, uint32_t rest, uint64_t *weight)
 {
     const struct dsl_decision *node = dsl_decision_get(builder->graph, id);
-    const struct dsl_hot *hot = builder->weights.hot != NULL ? &builder->weights.hot[id] : NULL;
     for (uint32_t i = count; i-- > 0;) {
+        const struct dsl_hot *hot = &builder->weights.hot[id]; // there are some, so there is a profile
         uint32_t child = node->runs[dsl_find_run(node, hot->value[i] & node->mask)].child;
         *weight += hot->weight[i];
         rest = step_of_search(builder, (struct dsl_step){.kind = DSL_STEP_JEQ,

@@ -114,12 +114,14 @@ static bool check_path(struct minijail *mj, const struct minijail_token *token)
 
 static void check_nesting(struct minijail *mj, const struct minijail_token *token, const char *path)
 {
-    for (const struct minijail_file *file = mj->file; file != NULL; file = file->parent) {
+    const struct minijail_file *innermost = mj->file;
+    unsigned depth = innermost->depth;
+    for (const struct minijail_file *file = innermost; file != NULL; file = file->parent) {
         if (strcmp(file->source.name, path) == 0) {
             minijail_fail(mj, token->place, NULL, "'%s' includes itself", path);
         }
     }
-    if (mj->file->depth + 1 == DEPTH_LIMIT) {
+    if (depth + 1 == DEPTH_LIMIT) {
         minijail_fail(mj, token->place, NULL, "more than %d files lie in one another", DEPTH_LIMIT);
     }
     if (mj->file_count == FILES_LIMIT) {

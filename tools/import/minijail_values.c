@@ -104,13 +104,12 @@ static uint64_t read_alternatives(struct minijail *mj, bool is_skipped, int dept
 
 static uint64_t read_part(struct minijail *mj, bool is_skipped, int depth)
 {
-    struct import_place place = mj->file->token.place;
     bool is_complement = minijail_accept(mj, "~");
     uint64_t value;
     if (is_complement && minijail_is(mj, "~")) {
         minijail_fail(mj, mj->file->token.place, NULL, "a complement of a complement is not read by minijail; leave out both '~'");
     }
-    place = mj->file->token.place;
+    struct import_place place = mj->file->token.place;
     if (!minijail_accept(mj, "(")) {
         value = minijail_read_constant(mj, is_skipped);
     } else if (depth == DEPTH_LIMIT) {
