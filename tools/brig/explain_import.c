@@ -93,7 +93,8 @@ static void put_condition(const struct brig_dsl_rule_condition *condition, const
 {
     char name[NAME_BYTES];
     struct form form = find_form(condition);
-    char *values = describe_values(condition, &form, argument, arch);
+    bool is_order = form.op == BRIG_DSL_AT_LEAST || form.op == BRIG_DSL_AT_MOST || form.op == BRIG_DSL_RANGE;
+    char *values = describe_values(condition, &form, is_order ? NULL : argument, arch); // names have no order
     snprintf(name, sizeof name, "arg%u", condition->argument);
     struct brig_dsl_condition source = {
         .op = form.op, .low32 = form.is_low_half, .argument = argument == NULL ? name : argument->name, .text = values};
