@@ -170,11 +170,8 @@ enum brig_code brig_dsl_optimize(const struct brig_dsl_filter *filter, const str
     struct dsl_code better;
     bool is_input = !find_better(&input, options, arena, &better);
     const struct dsl_code *result = is_input ? &input : &better;
-    enum dsl_checked checked = DSL_CHECKED_EQUAL;
     uint32_t nr = 0;
-    if (!is_input || input.count < given.count) {
-        checked = dsl_check_programs(&given, 1, result, arena, &nr);
-    }
+    enum dsl_checked checked = dsl_check_programs(&given, 1, result, arena, &nr);
     if (checked == DSL_CHECKED_DIFFERENT) {
         return fail(reterr, BRIG_BUG_CHECK_FAILED, nr);
     }

@@ -20,21 +20,6 @@ static const struct dsl_decision *node_of(const struct dsl_specialiser *speciali
     return dsl_decision_get(specialiser->graph, id);
 }
 
-static uint32_t find_run(const struct dsl_decision *node, uint32_t value)
-{
-    uint32_t low = 0;
-    uint32_t high = node->run_count - 1;
-    while (low < high) {
-        uint32_t middle = low + (high - low + 1) / 2;
-        if (node->runs[middle].first <= value) {
-            low = middle;
-        } else {
-            high = middle - 1;
-        }
-    }
-    return low;
-}
-
 const struct dsl_set *dsl_known_set(const struct dsl_specialiser *specialiser, const struct dsl_known *known, uint32_t word)
 {
     for (uint32_t i = 0; i < known->count; i++) {
@@ -52,10 +37,10 @@ static bool is_one_run(const struct dsl_decision *node, struct dsl_span span, ui
 {
     uint32_t varies = span.first == span.last ? 0 : ALL >> __builtin_clz(span.first ^ span.last);
     if (node->mask == ALL) {
-        *ret_run = find_run(node, span.first);
+        *ret_run = dsl_find_run(node, span.first);
         return span.last <= dsl_run_last(node, *ret_run);
     }
-    *ret_run = find_run(node, span.first & node->mask & ~varies);
+    *ret_run = dsl_find_run(node, span.first & node->mask & ~varies);
     return ((span.first | varies) & node->mask) <= dsl_run_last(node, *ret_run);
 }
 
@@ -119,7 +104,7 @@ static bool cut_block(struct dsl_specialiser *specialiser, struct masked *masked
 static bool cut_node(struct dsl_specialiser *specialiser, const struct dsl_decision *node, uint32_t lo, uint32_t hi)
 {
     if (node->mask == specialiser->mask) {
-        for (uint32_t i = find_run(node, lo) + 1; i < node->run_count && node->runs[i].first <= hi; i++) {
+        for (uint32_t i = dsl_find_run(node, lo) + 1; i < node->run_count && node->runs[i].first <= hi; i++) {
             cut(specialiser, node->runs[i].first);
         }
         return true;
@@ -219,7 +204,7 @@ static void look_at(struct dsl_specialiser *specialiser, uint32_t id)
         return;
     }
     bool is_direct = node->mask == specialiser->mask;
-    for (uint32_t i = is_direct ? find_run(node, lo) : 0; i < node->run_count; i++) {
+    for (uint32_t i = is_direct ? dsl_find_run(node, lo) : 0; i < node->run_count; i++) {
         uint32_t id_of_child = skip(specialiser, node->runs[i].child, node->word);
         const struct dsl_decision *child = node_of(specialiser, id_of_child);
         uint32_t first = is_direct && node->runs[i].first > lo ? node->runs[i].first : lo;
@@ -238,7 +223,7 @@ static uint32_t leave(struct dsl_specialiser *specialiser, uint32_t id, uint32_t
 {
     while (specialiser->notes[id].stamp == specialiser->stamp) {
         const struct dsl_decision *node = node_of(specialiser, id);
-        id = skip(specialiser, node->runs[find_run(node, value & node->mask)].child, node->word);
+        id = skip(specialiser, node->runs[dsl_find_run(node, value & node->mask)].child, node->word);
         specialiser->steps++;
     }
     return id;

@@ -54,7 +54,7 @@ uint32_t dsl_symbol_word(struct dsl_symbols *symbols, uint32_t word)
 
 // --- operations -------------------------------------------------------------------------------------------------------
 
-static uint32_t calculate(uint16_t op, uint32_t a, uint32_t b)
+uint32_t dsl_symbol_calculate(uint16_t op, uint32_t a, uint32_t b)
 {
     switch (op) {
     case BPF_ADD:
@@ -124,7 +124,7 @@ static uint32_t with_constant(struct dsl_symbols *symbols, uint16_t op, uint32_t
     const struct dsl_symbol *inner = dsl_symbol_get(symbols, a);
     bool is_same = inner->kind == DSL_SYMBOL_OP && inner->k == op && dsl_symbol_get(symbols, inner->b)->kind == DSL_SYMBOL_CONSTANT;
     if (inner->kind == DSL_SYMBOL_CONSTANT) {
-        return dsl_symbol_constant(symbols, calculate(op, inner->k, k));
+        return dsl_symbol_constant(symbols, dsl_symbol_calculate(op, inner->k, k));
     }
     switch (op) {
     case BPF_AND:
@@ -136,7 +136,7 @@ static uint32_t with_constant(struct dsl_symbols *symbols, uint16_t op, uint32_t
     case BPF_ADD:
     case BPF_XOR:
         if (is_same) {
-            return with_constant(symbols, op, inner->a, calculate(op, dsl_symbol_get(symbols, inner->b)->k, k));
+            return with_constant(symbols, op, inner->a, dsl_symbol_calculate(op, dsl_symbol_get(symbols, inner->b)->k, k));
         }
         return k == 0 ? a : add_op(symbols, op, a, dsl_symbol_constant(symbols, k));
     case BPF_MUL:

@@ -40,6 +40,9 @@ uint32_t dsl_symbol_word(struct dsl_symbols *symbols, uint32_t word);
 // The result of `op` (BPF_ADD ... BPF_NEG) as the kernel computes it; a division by zero gives anything.
 uint32_t dsl_symbol_op(struct dsl_symbols *symbols, uint16_t op, uint32_t a, uint32_t b);
 
+// What an operation on two numbers gives; 0 for a division by zero.
+uint32_t dsl_symbol_calculate(uint16_t op, uint32_t a, uint32_t b);
+
 // A value that is not 0 exactly where a > b.
 uint32_t dsl_symbol_is_above(struct dsl_symbols *symbols, uint32_t a, uint32_t b);
 

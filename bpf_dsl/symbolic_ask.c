@@ -2,9 +2,8 @@
 //
 // Takes: an expression and a span. Gives: for which values of (word & mask) the expression is in the span. How, in this order:
 // 1. Turned round operation by operation, where the expression is one word and constants: the span before an addition is the same
-// span
-//    elsewhere, before a shift a wider one, and so on. All of it modulo 2^bits, since the low bits of a sum are the sum of the low
-//    bits.
+//    span elsewhere, before a shift a wider one, and so on. All of it modulo 2^bits, since the low bits of a sum are the sum of the
+//    low bits.
 // 2. By trying all values, where ten bits of one word decide: bitmaps, tables in a constant.
 // 3. As a term, whatever it is.
 // Guarantees: exact. Weaknesses: a product by an odd constant is a term.
@@ -306,26 +305,7 @@ static uint32_t evaluate(const struct dsl_symbols *symbols, uint32_t id, uint32_
     }
     uint32_t a = evaluate(symbols, symbol->a, word);
     uint32_t b = evaluate(symbols, symbol->b, word);
-    switch (symbol->k) {
-    case BPF_ADD:
-        return a + b;
-    case BPF_SUB:
-        return a - b;
-    case BPF_MUL:
-        return a * b;
-    case BPF_DIV:
-        return b == 0 ? 0 : a / b;
-    case BPF_AND:
-        return a & b;
-    case BPF_OR:
-        return a | b;
-    case BPF_XOR:
-        return a ^ b;
-    case BPF_LSH:
-        return a << (b & 31);
-    default:
-        return a >> (b & 31);
-    }
+    return dsl_symbol_calculate((uint16_t)symbol->k, a, b);
 }
 
 uint32_t dsl_symbol_unpack(uint32_t mask, uint32_t packed)
