@@ -477,10 +477,11 @@ static uint32_t build(const struct dsl_search *search, struct list list)
     if (list.count == 1) {
         return list.items[0].target;
     }
-    uint32_t wide = first_wide(&list);
+    // Only a border from 2^31 on needs a wide constant.
+    bool may_be_wide = (search->mask & HIGH_BIT) != 0 && list.items[list.count - 1].first >= HIGH_BIT;
+    uint32_t wide = may_be_wide ? first_wide(&list) : list.count;
     bool is_all_wide = list.items[0].first >= HIGH_BIT;
-    if ((search->mask & HIGH_BIT) != 0 && wide < list.count &&
-        count_wide_tests(&list, wide) >= (is_all_wide ? WIDE_TESTS : WIDE_TESTS_ASTRIDE)) {
+    if (wide < list.count && count_wide_tests(&list, wide) >= (is_all_wide ? WIDE_TESTS : WIDE_TESTS_ASTRIDE)) {
         return is_all_wide ? build_stripped(search, list) : build_astride(search, list, wide);
     }
     return list.count <= SEARCH_EXACT ? build_short(search, list) : build_long(search, list);
