@@ -181,19 +181,6 @@ enum brig_code dsl_compile(struct dsl_compilation *compilation)
 
 // --- entries ----------------------------------------------------------------------------------------------------------
 
-// FNV-1a 64 of the bytes as they are on a little-endian target, the same on any host.
-static uint64_t hash_insns(const struct sock_filter *insns, uint32_t count)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t bytes = (uint64_t)insns[i].k << 32 | (uint64_t)insns[i].jf << 24 | (uint64_t)insns[i].jt << 16 | insns[i].code;
-        for (int shift = 0; shift < 64; shift += 8) {
-            hash = (hash ^ (bytes >> shift & 0xff)) * 0x100000001b3u;
-        }
-    }
-    return hash;
-}
-
 static struct brig_dsl_program program_of(const struct dsl_compilation *compilation)
 {
     const struct dsl_target *first = &compilation->targets[0];
@@ -201,7 +188,7 @@ static struct brig_dsl_program program_of(const struct dsl_compilation *compilat
                                        .insn_count = compilation->emitter.head,
                                        .arch = first->arch,
                                        .is_plain = compilation->is_plain};
-    program.hash = hash_insns(program.insns, program.insn_count);
+    program.hash = brig_dsl_hash(program.insns, program.insn_count);
     if (first->rules != NULL) {
         program.traps = first->rules->traps;
         program.trap_count = first->rules->trap_count;

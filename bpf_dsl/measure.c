@@ -156,3 +156,15 @@ struct brig_dsl_stats brig_dsl_measure(const struct sock_filter *insns, size_t i
     measure_calls(insns, insn_count, arch, &stats);
     return stats;
 }
+
+uint64_t brig_dsl_hash(const struct sock_filter *insns, size_t insn_count)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < insn_count; i++) {
+        uint64_t bytes = (uint64_t)insns[i].k << 32 | (uint64_t)insns[i].jf << 24 | (uint64_t)insns[i].jt << 16 | insns[i].code;
+        for (int shift = 0; shift < 64; shift += 8) {
+            hash = (hash ^ (bytes >> shift & 0xff)) * 0x100000001b3u;
+        }
+    }
+    return hash;
+}

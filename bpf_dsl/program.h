@@ -33,6 +33,10 @@ struct brig_dsl_run brig_dsl_interpret(const struct sock_filter *insns, size_t i
 // Context: any. Source: net/core/filter.c:bpf_convert_filter.
 uint32_t brig_dsl_ebpf_executed(const struct sock_filter *insns, size_t insn_count, const struct brig_dsl_data *data);
 
+// Returns: FNV-1a 64 of the instruction bytes as they are on a little-endian target, the same on any host: brig_dsl_program.hash.
+// Context: any.
+uint64_t brig_dsl_hash(const struct sock_filter *insns, size_t insn_count);
+
 // Says whether the kernel's allow bitmap will answer `nr` of `audit_arch` without running the program.
 //
 // `nr` is taken to be one that the kernel has: the bitmap has no bits for others, see brig_dsl_has_bitmap.

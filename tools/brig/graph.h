@@ -50,9 +50,6 @@ void graph_print_json(FILE *out, const struct graph *graph, const struct graph_s
 
 // Writes them as a dot file. Narrows the calls that come to each node to those of `starts`, if there are any.
 void graph_draw(FILE *out, struct graph *graph, const struct graph_start *starts, size_t start_count);
-
-// Writes text so that it may stand in a dot label that is HTML.
-void graph_put_escaped(FILE *out, const char *text);
 // Returns: the fill colour of a verdict.
 const char *graph_fill(const struct tool_subject *subject, uint32_t ret);
 // Writes what a program does in the end: what stands in the policy if it is known, else the value returned.

@@ -47,7 +47,7 @@ static void put_item(struct lines *lines, const char *text)
         fputs(lines->columns + bytes > NAMES_COLUMNS ? "<BR ALIGN=\"LEFT\"/>" : " ", lines->out);
         lines->columns = lines->columns + bytes > NAMES_COLUMNS ? 0 : lines->columns;
     }
-    graph_put_escaped(lines->out, text);
+    tool_put_escaped(lines->out, text);
     lines->columns += bytes;
     lines->has_text = true;
 }

@@ -109,7 +109,7 @@ static void put_insn(struct flow *flow, uint32_t at)
     // Where a test goes is said by arrows.
     text[strcspn(text, ",")] = '\0';
     fprintf(flow->out, "%" PRIu32 ": ", at);
-    graph_put_escaped(flow->out, text);
+    tool_put_escaped(flow->out, text);
     fputs("<BR ALIGN=\"LEFT\"/>", flow->out);
 }
 

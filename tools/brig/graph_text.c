@@ -9,29 +9,6 @@ enum { VALUE_COLUMNS = 150 };
 
 // --- text -------------------------------------------------------------------------------------------------------------
 
-void graph_put_escaped(FILE *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        switch (*text) {
-        case '&':
-            fputs("&amp;", out);
-            break;
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '"':
-            fputs("&quot;", out);
-            break;
-        default:
-            // A file's name may hold anything; a control character would break the XML that dot reads.
-            fputc((unsigned char)*text < 0x20 ? '?' : *text, out);
-        }
-    }
-}
-
 // Returns: the policy's trap behind a verdict, or NULL.
 static const struct brig_dsl_trap *find_trap(const struct tool_subject *subject, uint32_t ret)
 {
@@ -57,7 +34,7 @@ static void write_escaped(void *context, const char *text, size_t text_bytes)
     char piece[2] = "";
     for (size_t i = 0; i < text_bytes; i++) {
         piece[0] = text[i];
-        graph_put_escaped(context, piece);
+        tool_put_escaped(context, piece);
     }
 }
 
@@ -71,13 +48,13 @@ void graph_put_verdict(FILE *out, const struct tool_subject *subject, uint32_t r
         if (trap->row != NULL) {
             const char *slash = strrchr(trap->row->file, '/');
             fputs("<BR/><FONT POINT-SIZE=\"8\">", out);
-            graph_put_escaped(out, slash == NULL ? trap->row->file : slash + 1);
+            tool_put_escaped(out, slash == NULL ? trap->row->file : slash + 1);
             fprintf(out, ":%d</FONT>", trap->row->line);
         }
         return;
     }
     brig_dsl_ret_text(ret, text, sizeof text);
-    graph_put_escaped(out, text);
+    tool_put_escaped(out, text);
 }
 
 void graph_put_head(FILE *out, const struct tool_subject *subject)
@@ -89,7 +66,7 @@ void graph_put_head(FILE *out, const struct tool_subject *subject)
           "  labelloc=t; fontname=\"Helvetica,Arial,sans-serif\"; fontsize=14;\n"
           "  label=<",
           out);
-    graph_put_escaped(out, subject->name);
+    tool_put_escaped(out, subject->name);
     fprintf(out, " (%s)>;\n", brig_dsl_arch_name(subject->program.arch));
 }
 
@@ -153,7 +130,7 @@ void graph_put_word(FILE *out, const struct graph_node *node)
         break;
     case BRIG_DSL_WORD_ARGUMENT:
         if (argument != NULL) {
-            graph_put_escaped(out, argument->name);
+            tool_put_escaped(out, argument->name);
             fputs(half, out);
         } else {
             fprintf(out, "argument %u%s", node->word.index, half);
@@ -174,7 +151,7 @@ void graph_put_value(FILE *out, const struct graph_node *node, const struct brig
     if (node->word.kind == BRIG_DSL_WORD_ARCH && brig_dsl_arch_by_audit((uint32_t)value, &arch)) {
         fputs(brig_dsl_arch_name(arch), out);
     } else if (argument != NULL && node->word.shift == 0 && name_value(node, argument, value, text, sizeof text)) {
-        graph_put_escaped(out, text);
+        tool_put_escaped(out, text);
     } else {
         fprintf(out, value < 10 ? "%" PRIu64 : "0x%" PRIx64, value);
     }

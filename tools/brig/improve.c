@@ -31,17 +31,6 @@ struct improvement {
 
 // --- programs in ------------------------------------------------------------------------------------------------------
 
-// FNV-1a of the instruction bytes, as in every program.
-static uint64_t hash_insns(const struct sock_filter *insns, size_t insn_count)
-{
-    const unsigned char *bytes = (const unsigned char *)insns;
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < insn_count * sizeof *insns; i++) {
-        hash = (hash ^ bytes[i]) * 0x100000001b3u;
-    }
-    return hash;
-}
-
 static int load(struct improvement *improvement)
 {
     const char *verb = improvement->kind->verb;
@@ -153,7 +142,7 @@ static int judge(struct improvement *improvement)
         improvement->program.insns = improvement->subjects[0].program.insns;
         improvement->program.insn_count = improvement->subjects[0].program.insn_count;
     }
-    improvement->program.hash = hash_insns(improvement->program.insns, improvement->program.insn_count);
+    improvement->program.hash = brig_dsl_hash(improvement->program.insns, improvement->program.insn_count);
     return -1;
 }
 

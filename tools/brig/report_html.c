@@ -48,36 +48,11 @@ static const char style[] =
     ".group[open]>summary{border-bottom:1px solid var(--line);padding-bottom:.75rem;margin-bottom:.75rem}\n"
     "</style>\n";
 
-static void put_escaped(FILE *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        switch (*text) {
-        case '&':
-            fputs("&amp;", out);
-            break;
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '"':
-            fputs("&quot;", out);
-            break;
-        case '\'':
-            fputs("&#39;", out);
-            break;
-        default:
-            fputc(*text, out);
-        }
-    }
-}
-
 static void put(FILE *out, const char *text)
 {
     static char clean[CLEAN_BYTES]; // too big for the stack; one thread prints
     brig_report_clean(text, clean, sizeof clean);
-    put_escaped(out, clean);
+    tool_put_escaped(out, clean);
 }
 
 static void put_value(FILE *out, const json_t *object, const char *key)
@@ -243,7 +218,7 @@ static void put_json(FILE *out, const json_t *report)
 {
     char *text = json_dumps(report, JSON_INDENT(1) | JSON_ENSURE_ASCII);
     fputs("<details><summary class=\"faint\">Everything, as JSON</summary><pre>", out);
-    put_escaped(out, text == NULL ? "" : text);
+    tool_put_escaped(out, text == NULL ? "" : text);
     fputs("</pre></details>\n", out);
     free(text);
 }

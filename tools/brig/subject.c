@@ -10,17 +10,6 @@
 
 // --- programs ---------------------------------------------------------------------------------------------------------
 
-// FNV-1a over the instruction bytes, as brig_dsl_program.hash is made.
-static uint64_t hash_insns(const struct sock_filter *insns, size_t insn_count)
-{
-    const unsigned char *bytes = (const unsigned char *)insns;
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < insn_count * sizeof *insns; i++) {
-        hash = (hash ^ bytes[i]) * 0x100000001b3u;
-    }
-    return hash;
-}
-
 static int load_raw(const char *verb, const struct import_source *source, struct tool_subject *subject)
 {
     struct brig_error error;
@@ -46,7 +35,7 @@ static int load_raw(const char *verb, const struct import_source *source, struct
     }
     subject->program.insns = insns;
     subject->program.insn_count = (uint32_t)count;
-    subject->program.hash = hash_insns(insns, count);
+    subject->program.hash = brig_dsl_hash(insns, count);
     subject->program.policy = subject->name;
     return -1;
 }

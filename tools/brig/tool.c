@@ -348,6 +348,20 @@ struct brig_dsl_sink tool_sink(FILE *out)
     return (struct brig_dsl_sink){.write = write_to_file, .context = out};
 }
 
+void tool_put_escaped(FILE *out, const char *text)
+{
+    static const char *const entities[] = {['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;", ['"'] = "&quot;", ['\''] = "&#39;"};
+    for (; *text != '\0'; text++) {
+        unsigned char byte = (unsigned char)*text;
+        if (byte < sizeof entities / sizeof entities[0] && entities[byte] != NULL) {
+            fputs(entities[byte], out);
+        } else {
+            bool is_control = byte < 0x20 && byte != '\n' && byte != '\t';
+            fputc(is_control ? '?' : byte, out);
+        }
+    }
+}
+
 void tool_print_json(FILE *out, json_t *json)
 {
     json_dumpf(json, out, JSON_INDENT(2) | JSON_REAL_PRECISION(6));

@@ -152,6 +152,8 @@ enum tool_color tool_color_of_ret(uint32_t ret);
 void tool_print_listing(FILE *out, const struct brig_dsl_program *program, const unsigned char *trace, bool is_colored);
 // A sink that writes to `out`.
 struct brig_dsl_sink tool_sink(FILE *out);
+// Writes text for HTML and XML. Control characters, which may not be in either, become '?'; line breaks and tabs stay.
+void tool_put_escaped(FILE *out, const char *text);
 // Prints `json` with two-space indentation and a newline, then releases it.
 void tool_print_json(FILE *out, json_t *json);
 
