@@ -6,8 +6,8 @@
 // return dsl_check_subject_says compares. Guarantees: exact; what it does not follow (M[], arithmetic but "and" with a word, "sub"
 // and a constant shifted by a word) makes it undecided, never equal. Joins: where ways meet at a load, nothing that is still tested
 // below was touched, X is set again before it is used, and every condition of the rules is known or untouched as well, the rest is
-// the same for all ways with the same known conditions; it is walked once. Weaknesses: other joins are walked once per way; steps
-// are counted, CHECK_WALK_STEPS of them.
+// the same for all ways that calls take with the same known conditions; it is walked once. Weaknesses: other joins are walked once
+// per way; steps are counted, CHECK_WALK_STEPS of them.
 #include "bpf_dsl/check_parts.h"
 #include "bpf_dsl/clean.h"
 
@@ -299,8 +299,8 @@ static bool take_pick(struct dsl_check_walk *walk, struct path *path, const stru
 
 // --- joins ------------------------------------------------------------------------------------------------------------
 
-// Whether the rest of the program from here has been walked, or is being walked, for the same known conditions. A walk that fails
-// ends everything, so what was begun counts as done.
+// Whether the rest of the program from here has been walked, or is being walked, for the same known conditions, or no call comes
+// here. A walk that fails ends everything, so what was begun counts as done.
 static bool is_walked(struct dsl_check_walk *walk, const struct path *path)
 {
     struct check_facts *facts = &walk->facts;
@@ -323,6 +323,10 @@ static bool is_walked(struct dsl_check_walk *walk, const struct path *path)
         if (memo->slots[at].pc == path->pc && memcmp(&memo->slots[at].known, &known, sizeof known) == 0) {
             return true;
         }
+    }
+    // A way that no call takes may go anywhere without being wrong, so it must not count for the ways of calls.
+    if (!dsl_check_is_possible(facts)) {
+        return true;
     }
     if (memo->used < CHECK_MEMO_SLOTS / 2) {
         memo->used++;
