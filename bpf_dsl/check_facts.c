@@ -3,9 +3,10 @@
 // Takes: facts and conditions. Gives: whether a call with these facts can meet the condition, and whether one can fail it. Both
 // answers are exact: facts about different words are independent of each other, since every test of a program is about one word.
 // How: what is known of (word & mask) is a set: a range with holes, some bits of which are known. That is all there is to it when
-// the word was only looked at as a whole, through this mask, or through masks that left one value. Anything else is searched bit by
-// bit from the top, where a bit that no undecided fact cares about has one choice. Requires: holes are single values. Weaknesses:
-// the search can be long for many masks of one word; steps are counted, and where they end, so does exactness (`overflowed`).
+// the word was only looked at as a whole, through this mask, or through masks that left one value, or where the other masks leave
+// out less than each value of the set stands for. Anything else is searched bit by bit from the top, where a bit that no undecided
+// fact cares about has one choice. Requires: holes are single values. Weaknesses: the search can be long for many masks of one
+// word; steps are counted, and where they end, so does exactness (`overflowed`).
 #include "bpf_dsl/check_parts.h"
 
 #include <string.h>

@@ -1,7 +1,8 @@
 // codegen: steps become instructions, from the last to the first.
 //
-// Takes: steps, which only lead to steps with smaller ids. Gives: a program in which every step but RET stands once. Requires:
-// nothing. Guarantees: every conditional jump reaches its targets; deterministic. What a step becomes:
+// Takes: steps, which only lead to steps with smaller ids. Gives: a program in which every step but RET stands once, or again where
+// many calls would have to take a detour to it. Requires: nothing. Guarantees: every conditional jump reaches its targets;
+// deterministic. What a step becomes:
 //
 //     LOAD w     ld  [4 * w]        falls into its successor, or is followed by ja
 //     AND m      and #m             likewise
@@ -11,10 +12,10 @@
 //                                   that falls through on neither side into two
 //     RET k      ret #k             as often as needed so that every jump reaches one
 //
-// Order: the successor that is emitted last stands right behind its test. It is the smaller one, so that the jump over it stays
-// short; JSET cannot be inverted by the kernel, so there it is the one for "no" where both are new. A load stands right before what
-// it loads for, so that those who have the word in A already jump past it. Known weaknesses: the layout knows sizes but no
-// frequencies; a far jump costs a ja at the first place from which it is needed.
+// Order: the successor that is emitted last stands right behind its test. It is the one that far more calls go to, else the smaller
+// one, so that the jump over it stays short; JSET cannot be inverted by the kernel, so there it is the one for "no" where both are
+// new. A load stands right before what it loads for, so that those who have the word in A already jump past it. Known weaknesses:
+// each test is laid out by itself; a far jump costs a ja at the first place from which it is needed.
 #include "bpf_dsl/codegen.h"
 
 #include <string.h>

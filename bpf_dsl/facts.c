@@ -5,9 +5,9 @@
 // under the facts about the words that are still tested below it. A run of a switch is kept if some word has all facts and is in
 // the run; runs that no word is in join their neighbour, which often makes a switch superfluous. Whether such a word exists is
 // found by deciding its bits from the top, only those that an undecided fact looks at. Guarantees: facts are exact (not intervals),
-// so nothing that can be known is overlooked; nodes under the same facts are done once. Recursion: one level per switch on a path,
-// FACTS_DEPTH at most; one per bit in the search. Weaknesses: a child that two parents share is split where their facts differ.
-// Beyond the limits a diagram stays as it is.
+// so nothing that they say is overlooked; nodes under the same facts are done once. Recursion: one level per switch on a path,
+// FACTS_DEPTH at most; one per bit in the search. Weaknesses: a child that two parents share is split where their facts differ;
+// of more than FACTS_AT_ONCE facts the oldest are forgotten. Beyond the limits a diagram stays as it is.
 #include "bpf_dsl/facts.h"
 
 #include "bpf_dsl/masks.h"

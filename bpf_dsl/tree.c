@@ -3,8 +3,8 @@
 // Takes: a decision graph and, where there is one, a profile. Gives: steps (load, mask, test, return) that share equal parts.
 // Requires: a normalised graph. Guarantees: the tests of a switch are what search.c finds cheapest for its weights (weights.c); a
 // switch whose first run is {0} and that has two runs is one "any of these bits" test, which leaves A as it is; a switch entered
-// while A still holds its word does not load it again. Known weaknesses: switches are searched one by one; what a test of one
-// switch costs does not depend on what the next one loads.
+// while A still holds its word does not load it again; values that a profile shows to be hot are asked for before the switch. Known
+// weaknesses: switches are searched one by one; what a test of one switch costs does not depend on what the next one loads.
 #include "bpf_dsl/search.h"
 #include "bpf_dsl/weights.h"
 
