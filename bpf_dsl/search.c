@@ -347,7 +347,7 @@ static uint32_t build_planned(const struct dsl_search *search, struct list list,
     uint32_t end = start + list.count;
     struct table rest;
     struct window window;
-    if (list.count == 1) {
+    if (list.count <= 1) { // there is always one
         return list.items[0].target;
     }
     if (pays_to_shift(search, &list, table->cost[start][end], &window)) {
@@ -475,7 +475,7 @@ static uint32_t build_astride(const struct dsl_search *search, struct list list,
 // Recursion: a value taken out or a cut each time; long lists are cut in the middle unless a third of the weight is taken out.
 static uint32_t build(const struct dsl_search *search, struct list list)
 {
-    if (list.count == 1) {
+    if (list.count <= 1) { // there is always one
         return list.items[0].target;
     }
     // Only a border from 2^31 on needs a wide constant.
