@@ -225,19 +225,20 @@ static bool sum_up(struct profile_reader *reader, struct profile_table *sum, str
 
 static bool check_type(const struct profile_reader *reader, struct profile_error *reterr)
 {
-    char known[100] = "";
+    enum { NAMES_BYTES = 100, DOTS_BYTES = 8 };
+    char known[NAMES_BYTES + DOTS_BYTES] = ""; // a comma may be the last of the names
     size_t used = 0;
     for (int i = 0; i < reader->type_count; i++) {
         if (reader->type == NULL || strcmp(reader->types[i], reader->type) == 0) {
             return true;
         }
-        used += used < sizeof known
-                    ? (size_t)snprintf(known + used, sizeof known - used, "%s%s", i == 0 ? "" : ", ", reader->types[i])
+        used += used < NAMES_BYTES
+                    ? (size_t)snprintf(known + used, NAMES_BYTES - used, "%s%s", i == 0 ? "" : ", ", reader->types[i])
                     : 0;
     }
-    if (used >= sizeof known) { // the last name that stands there was cut
+    if (used >= NAMES_BYTES) { // the last name that stands there was cut
         char *comma = strrchr(known, ',');
-        snprintf(comma == NULL ? known : comma + 1, 5, comma == NULL ? "..." : " ...");
+        snprintf(comma == NULL ? known : comma + 1, DOTS_BYTES, comma == NULL ? "..." : " ...");
     }
     if (reader->type == NULL) {
         return true;
