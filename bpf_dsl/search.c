@@ -40,6 +40,7 @@ struct list {
     struct dsl_item *items;
     uint32_t count;
     uint64_t rent;
+    uint64_t weight; // of all items
 };
 
 // --- costs ------------------------------------------------------------------------------------------------------------
@@ -118,6 +119,7 @@ static void take_out(struct list *list, uint32_t at)
 {
     struct dsl_item *items = list->items;
     uint32_t gone = 1;
+    list->weight -= items[at].weight;
     if (at > 0 && at + 1 < list->count && items[at - 1].target == items[at + 1].target) {
         items[at - 1].last = items[at + 1].last;
         items[at - 1].weight += items[at + 1].weight;
@@ -135,7 +137,7 @@ static bool is_hole(const struct list *list, uint32_t at)
 // The value to ask for first, if any: the heaviest one if it is heavy enough, else the heaviest one between equal neighbours.
 static bool find_candidate(const struct list *list, uint32_t *ret_at)
 {
-    uint64_t weight = weight_of(list, 0, list->count);
+    uint64_t weight = list->weight;
     bool found = false;
     for (uint32_t i = 0; i < list->count; i++) {
         const struct dsl_item *item = &list->items[i];
@@ -237,7 +239,7 @@ static bool find_window(const struct list *list, uint32_t a_max, struct window *
 // What a window costs, as costs go here.
 static uint64_t cost_of_window(const struct list *list, const struct window *window)
 {
-    uint64_t weight = weight_of(list, 0, list->count);
+    uint64_t weight = list->weight;
     uint64_t insns = WINDOW_INSNS - (window->base == 0 ? 1u : 0u) - (window->is_open ? 0u : 1u);
     return insns * (weight + list->rent) + list->rent;
 }
@@ -270,7 +272,7 @@ static uint32_t build_window(const struct dsl_search *search, const struct list 
 {
     struct dsl_item ways[2] = {list->items[window->inside], list->items[window->other]};
     search->enter(search->context, 0, ways, 2);
-    uint64_t weight = weight_of(list, 0, list->count);
+    uint64_t weight = list->weight;
     uint32_t picked = make(
         search, (struct dsl_step){.kind = DSL_STEP_JSET, .k = 1, .yes = ways[0].target, .no = ways[1].target, .weight = weight});
     picked = make(search, (struct dsl_step){.kind = DSL_STEP_PICK, .k = window->bits, .yes = picked, .weight = weight});
@@ -302,7 +304,7 @@ static struct cut make_cut(const struct list *list, uint32_t at)
     const struct dsl_item *highest = &list->items[list->count - 1];
     bool may_ask_lowest = at == 1 && is_single(lowest);
     bool may_ask_highest = at + 1 == list->count && is_single(highest);
-    struct cut cut = {.at = at, .kind = DSL_STEP_JEQ, .weight = weight_of(list, 0, list->count)};
+    struct cut cut = {.at = at, .kind = DSL_STEP_JEQ, .weight = list->weight};
     if (may_ask_highest && !(may_ask_lowest && lowest->weight > highest->weight)) {
         cut.constant = highest->first;
     } else if (may_ask_lowest) {
@@ -326,17 +328,17 @@ static uint32_t test_cut(const struct dsl_search *search, struct cut cut, uint32
 
 static struct list part_of(const struct list *list, uint32_t from, uint32_t to)
 {
-    return (struct list){list->items + from, to - from, list->rent};
+    return (struct list){list->items + from, to - from, list->rent, weight_of(list, from, to)};
 }
 
 // What the list costs when items[at] is asked for first; `ret_table` is about what is left then.
 static uint64_t cost_of_asking(const struct list *list, uint32_t at, struct table *ret_table)
 {
     struct dsl_item items[SEARCH_EXACT];
-    struct list rest = {items, list->count, list->rent};
+    struct list rest = {items, list->count, list->rent, list->weight};
     memcpy(items, list->items, list->count * sizeof *items);
     take_out(&rest, at);
-    return cost_of_test(list, list->items[at].first, weight_of(list, 0, list->count)) + plan(&rest, ret_table);
+    return cost_of_test(list, list->items[at].first, list->weight) + plan(&rest, ret_table);
 }
 
 // At most SEARCH_EXACT items, which `table` knows from number `start` on. What was planned for a list holds for its parts, until a
@@ -355,7 +357,7 @@ static uint32_t build_planned(const struct dsl_search *search, struct list list,
     }
     if (find_candidate(&list, &at) && cost_of_asking(&list, at, &rest) <= table->cost[start][end]) {
         const struct dsl_item taken = list.items[at];
-        uint64_t weight = weight_of(&list, 0, list.count);
+        uint64_t weight = list.weight;
         take_out(&list, at);
         return ask_for(search, &taken, build_planned(search, list, &rest, 0), weight);
     }
@@ -376,7 +378,7 @@ static uint32_t build_short(const struct dsl_search *search, struct list list)
 static uint32_t middle_of(const struct list *list)
 {
     uint64_t base = list->rent / 8 + 1;
-    uint64_t all = weight_of(list, 0, list->count) + base * list->count;
+    uint64_t all = list->weight + base * list->count;
     uint64_t left = 0;
     uint64_t best = UINT64_MAX;
     uint32_t middle = 1;
@@ -395,7 +397,7 @@ static uint32_t middle_of(const struct list *list)
 static uint64_t cost_of_halving(const struct list *list)
 {
     uint32_t halvings = 32u - (uint32_t)__builtin_clz(list->count - 1);
-    return halvings * weight_of(list, 0, list->count) + list->count * list->rent;
+    return halvings * list->weight + list->count * list->rent;
 }
 
 static uint32_t build_long(const struct dsl_search *search, struct list list)
@@ -405,9 +407,9 @@ static uint32_t build_long(const struct dsl_search *search, struct list list)
     if (pays_to_shift(search, &list, cost_of_halving(&list), &window)) {
         return build_window(search, &list, &window);
     }
-    if (find_candidate(&list, &at) && list.items[at].weight * SEARCH_HOT_PART > weight_of(&list, 0, list.count)) {
+    if (find_candidate(&list, &at) && list.items[at].weight * SEARCH_HOT_PART > list.weight) {
         const struct dsl_item taken = list.items[at];
-        uint64_t weight = weight_of(&list, 0, list.count);
+        uint64_t weight = list.weight;
         take_out(&list, at);
         return ask_for(search, &taken, build(search, list), weight);
     }
@@ -453,7 +455,7 @@ static uint32_t build_stripped(const struct dsl_search *search, struct list list
         list.items[i].last &= ~HIGH_BIT;
     }
     below.enter(below.context, below.mask, list.items, list.count);
-    uint64_t weight = weight_of(&list, 0, list.count);
+    uint64_t weight = list.weight;
     uint32_t first = build(&below, list);
     return make(&below, (struct dsl_step){.kind = DSL_STEP_AND, .k = below.mask, .yes = first, .weight = weight});
 }
@@ -463,7 +465,7 @@ static uint32_t build_astride(const struct dsl_search *search, struct list list,
 {
     const struct dsl_item both = list.items[at];
     bool is_both = both.first < HIGH_BIT;
-    uint64_t weight = weight_of(&list, 0, list.count);
+    uint64_t weight = list.weight;
     list.items[at].first = is_both ? HIGH_BIT : both.first;
     uint32_t high = build(search, part_of(&list, at, list.count));
     list.items[at] = both;
@@ -490,7 +492,8 @@ static uint32_t build(const struct dsl_search *search, struct list list)
 
 uint32_t dsl_search_build(const struct dsl_search *search, struct dsl_item *items, uint32_t count)
 {
-    struct list list = {items, count, 0};
-    list.rent = SEARCH_RENT * weight_of(&list, 0, count) / count + 1;
+    struct list list = {items, count, 0, 0};
+    list.weight = weight_of(&list, 0, count);
+    list.rent = SEARCH_RENT * list.weight / count + 1;
     return build(search, list);
 }
