@@ -34,6 +34,7 @@ static const struct verb {
     [BRIG_DSL_TRACE] = {"TRACE", SECCOMP_RET_TRACE, DATA_NUMBER, USER_ALL},
     [BRIG_DSL_NOTIFY] = {"NOTIFY", SECCOMP_RET_USER_NOTIF, DATA_NONE, USER_ALL},
     [BRIG_DSL_TRAP] = {"TRAP", SECCOMP_RET_TRAP, DATA_NUMBER, USER_IMPORT},
+    [BRIG_DSL_BROKER] = {"BROKER", SECCOMP_RET_TRAP, DATA_NONE, USER_OURS},
 };
 _Static_assert(sizeof verbs / sizeof verbs[0] == BRIG_DSL_VERB_COUNT, "one line per verb");
 

@@ -52,6 +52,9 @@ extern "C" {
 // A call number that every program answers with an errno that no call has: whether a thread is filtered, asked from the inside.
 #define BRIG_DSL_PROBE_NR 0xB16A
 #define BRIG_DSL_PROBE_ERRNO 3333
+// A call number by which a worker asks its broker (trap/broker.h). Programs with BROKER rows allow it, and a phase-one filter below
+// them turns it into a notification; every other program answers ENOSYS, and so does a kernel without such a filter.
+#define BRIG_DSL_BROKER_NR 0xB16B
 
 // --- the language: actions --------------------------------------------------------------------------------------------
 
@@ -68,6 +71,7 @@ enum brig_dsl_verb {
     BRIG_DSL_TRACE,  // data: message for the tracer
     BRIG_DSL_NOTIFY, // kernel user-notification; the install refuses it where there is no listener
     BRIG_DSL_TRAP,   // SIGSYS with `data` for whoever handles it; imported policies only, ours say CRASH, REPORT or EMULATE
+    BRIG_DSL_BROKER, // trap, asked of the broker (trap/broker.h); EACCES where there is none
     BRIG_DSL_VERB_COUNT
 };
 

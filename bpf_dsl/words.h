@@ -37,6 +37,7 @@
 #define BRIG_DSL_ACTION_CRASH {.verb = BRIG_DSL_CRASH}
 #define BRIG_DSL_ACTION_REPORT(errno_) {.verb = BRIG_DSL_REPORT, .data = errno_}
 #define BRIG_DSL_ACTION_EMULATE(name_) {.verb = BRIG_DSL_EMULATE, .handler = &brig_trap_emulate_##name_.dsl}
+#define BRIG_DSL_ACTION_BROKER {.verb = BRIG_DSL_BROKER}
 #define BRIG_DSL_ACTION_LOG {.verb = BRIG_DSL_LOG}
 #define BRIG_DSL_ACTION_KILL_PROCESS {.verb = BRIG_DSL_KILL_PROCESS}
 #define BRIG_DSL_ACTION_KILL_THREAD {.verb = BRIG_DSL_KILL_THREAD}
