@@ -56,7 +56,7 @@ enum brig_code trap_registry_make(const struct brig_dsl_program *program, const 
     }
     struct trap_entry *entries = memory;
     uint16_t *call_of_nr = (uint16_t *)(void *)(entries + program->trap_count);
-    const struct trap_root root = {
+    struct trap_root root = {
         .entries = entries,
         .call_of_nr = call_of_nr,
         .entry_count = program->trap_count,
@@ -76,6 +76,7 @@ enum brig_code trap_registry_make(const struct brig_dsl_program *program, const 
         }
     }
     fill_calls(call_of_nr, program->arch);
+    trap_facts_take(&root.facts);
     *ret_root = root;
     return BRIG_OK;
 }

@@ -14,6 +14,9 @@ BRIG_MUST_CHECK enum brig_code trap_registry_make(const struct brig_dsl_program 
 
 void trap_registry_drop(const struct trap_root *root);
 
+// Asks the kernel for what emulations answer from. Context: single-threaded setup, after fork.
+void trap_facts_take(struct trap_facts *ret_facts);
+
 // Puts `root` where the handler looks, and takes write access from it and its tables; where the kernel can, for ever.
 //
 // Returns: OK; KERNEL_REFUSED: the tables are as before and the handler's root is empty.

@@ -73,6 +73,22 @@ int64_t brig_trap_syscall(const struct brig_trap_call *call, uint32_t nr, const 
 // Context: signal handler, inside an emulation.
 bool brig_trap_is_readable(const struct brig_trap_call *call, uint64_t address);
 
+// Copies `bytes` of the program's memory at `address` to `to`, once. What an emulation decides by has to be read in this way: the
+// program can change its memory at any time.
+//
+// Returns: false where a part cannot be read (the call then answers EFAULT); what stands in `to` then means nothing. Costs a system
+// call for each page that is touched. Another thread may unmap the memory meanwhile, as with brig_trap_is_readable.
+// Context: signal handler, inside an emulation.
+bool brig_trap_read(const struct brig_trap_call *call, uint64_t address, void *to, size_t bytes);
+
+// Copies `bytes` at `from` to the program's memory at `address`. The emulation has to name BRIG_SYS_getrandom in `dsl.calls`: the
+// kernel is asked to write a random byte to each page first, which is undone.
+//
+// Returns: false where a part cannot be written, or where the policy does not let getrandom write there (the call then answers
+// EFAULT). As the kernel's: up to eight bytes are written all or none, of more the part before the first such page is.
+// Context: signal handler, inside an emulation.
+bool brig_trap_write(const struct brig_trap_call *call, uint64_t address, const void *from, size_t bytes);
+
 // Turns what brig_trap_syscall returned into the answer to the program. Context: any.
 static inline struct brig_trap_outcome brig_trap_answer(int64_t kernel_result)
 {

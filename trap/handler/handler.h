@@ -30,6 +30,16 @@ struct trap_entry {
     uint64_t nr_set[BRIG_DSL_TRAP_NRS / 64];
 };
 
+#define TRAP_UNAME_BYTES (6 * 65) // include/uapi/linux/utsname.h:struct new_utsname
+
+// What emulations answer from: as it was when the trap layer was armed.
+struct trap_facts {
+    uint32_t page_bytes;
+    uint32_t parent_pid;
+    bool has_uname;
+    char uname[TRAP_UNAME_BYTES];
+};
+
 struct trap_root {
     const struct trap_entry *entries; // NULL: not armed; entries[0] is unused
     const uint16_t *call_of_nr;       // BRIG_DSL_TRAP_NRS values of enum brig_dsl_call
@@ -40,6 +50,7 @@ struct trap_root {
     uint32_t verdict_wait_ms;
     uint32_t pid;
     uint64_t hash; // of the program
+    struct trap_facts facts;
 };
 
 // A page that can be sealed alone.
