@@ -43,7 +43,7 @@ enum brig_broker_answer {
     BRIG_BROKER_ANSWER_NUMBER,     // 0, or what the op says
     BRIG_BROKER_ANSWER_DESCRIPTOR, // the result is the number of a new descriptor
     BRIG_BROKER_ANSWER_STATX,      // struct statx, whatever the call fills
-    BRIG_BROKER_ANSWER_STATFS,     // struct statfs of the kernel's 64-bit layout (struct statfs64 of 32-bit arches)
+    BRIG_BROKER_ANSWER_STATFS,     // struct brig_broker_statfs
     BRIG_BROKER_ANSWER_TEXT,       // bytes without a NUL; the result is how many
     BRIG_BROKER_ANSWER_ADDRESSES,  // as broker_resolve says
 };
@@ -52,16 +52,42 @@ struct brig_broker_request {
     uint32_t op;       // enum brig_broker_op
     uint32_t call;     // enum brig_dsl_call that asks, for reports; a claim
     uint32_t flags;    // O_*, AT_*, RENAME_*; of AT_ calls with the flags that the call itself implies
-    uint32_t mode;     // of new files; of access: R_OK ...; of connect: nothing
+    uint32_t mode;     // of new files, the asking process's umask taken off already; of access: R_OK ...
     uint64_t number;   // openat2: RESOLVE_*; statx, inotify: mask; truncate: length
     uint32_t attached; // bit i: descriptor i came with the request (0, 1: directories of path 0 and 1; 2: the socket or inotify)
     uint32_t path_bytes[2]; // with their NUL; 0: there is none
     uint32_t data_bytes;
     uint8_t bytes[BRIG_BROKER_BYTES]; // path 0, path 1, data, one behind the other
 };
-// Without an attached directory a relative path starts at the working directory that the session was given.
+// Without an attached directory a relative path starts at the working directory that the session was given. A file that is opened
+// with O_CLOEXEC, 02000000 in `flags`, is handed over with that flag (ADDFD: newfd_flags). The broker itself has umask 0.
+
+// What STATFS answers: struct statfs of 64-bit arches, on every arch. Source: include/uapi/asm-generic/statfs.h.
+struct brig_broker_statfs {
+    uint64_t type, block_bytes, blocks, free_blocks, available_blocks, files, free_files;
+    uint32_t fs_id[2];
+    uint64_t name_bytes, fragment_bytes, flags;
+    uint64_t spare[4];
+};
 
 #define BRIG_BROKER_HEADER_BYTES offsetof(struct brig_broker_request, bytes)
+
+// --- answers ----------------------------------------------------------------------------------------------------------
+
+enum brig_broker_verdict {
+    BRIG_BROKER_DONE,    // the kernel's answer, whatever it is
+    BRIG_BROKER_DENIED,  // the list's answer
+    BRIG_BROKER_TOUCHED, // the list says that whoever touches this is to die
+};
+
+struct brig_broker_reply {
+    int64_t result;   // or -errno
+    uint32_t verdict; // enum brig_broker_verdict
+    uint32_t answer_bytes;
+    uint8_t answer[BRIG_BROKER_ANSWER_BYTES];
+};
+
+#define BRIG_BROKER_REPLY_HEADER_BYTES offsetof(struct brig_broker_reply, answer)
 
 // --- a linked worker's memory -----------------------------------------------------------------------------------------
 
@@ -72,10 +98,10 @@ struct brig_broker_request {
 enum brig_broker_slot_state { BRIG_BROKER_SLOT_FREE, BRIG_BROKER_SLOT_TAKEN };
 
 struct brig_broker_slot {
-    uint32_t state; // taken and given back by the worker alone; futex word for those that wait for a slot
-    uint32_t answer_bytes;
-    struct brig_broker_request request;       // worker to broker
-    uint8_t answer[BRIG_BROKER_ANSWER_BYTES]; // broker to worker
+    uint32_t state;                     // taken and given back by the worker alone; futex word for those that wait for a slot
+    uint32_t generation;                // another one for each request: what came with an earlier one does not belong to this one
+    struct brig_broker_request request; // worker to broker
+    struct brig_broker_reply reply;     // broker to worker, but for `result`, which is the call's
 };
 
 // The whole shared mapping: a memfd of exactly this size, sealed. Each worker has its own.
@@ -83,7 +109,7 @@ struct brig_broker_slots {
     uint32_t magic;
     uint32_t version;
     uint32_t slot_count;
-    uint32_t reserved;
+    uint32_t umask; // the worker's, as it was launched; taken off the modes of new files
     struct brig_broker_slot slots[BRIG_BROKER_SLOT_COUNT];
 };
 
@@ -91,42 +117,43 @@ struct brig_broker_slots {
 // this, with SCM_RIGHTS in the order of the bits of `attached`.
 struct brig_broker_attachment {
     uint32_t slot;
+    uint32_t generation; // as in the slot, and the second argument of the call
     uint32_t attached;
+    uint32_t reserved;
 };
 
 // --- requests as messages ---------------------------------------------------------------------------------------------
-// The front end's socket (SOCK_SEQPACKET): a request's header and its used bytes, with SCM_RIGHTS; then this and its used bytes,
-// with SCM_RIGHTS where the answer is a descriptor.
-
-struct brig_broker_reply {
-    int64_t result;   // or -errno
-    uint32_t verdict; // enum brig_broker_verdict
-    uint32_t answer_bytes;
-    uint8_t answer[BRIG_BROKER_ANSWER_BYTES];
-};
-
-enum brig_broker_verdict {
-    BRIG_BROKER_DONE,    // the kernel's answer, whatever it is
-    BRIG_BROKER_DENIED,  // the list's answer
-    BRIG_BROKER_TOUCHED, // the list says that whoever touches this is to die
-};
+// The front end's socket (SOCK_SEQPACKET): a request's header and its used bytes, with SCM_RIGHTS; then a reply's header and its
+// used bytes, with SCM_RIGHTS where the answer is a descriptor.
 
 // --- which calls ------------------------------------------------------------------------------------------------------
 
 // What a register of a call, or what it points to, is to a request.
 enum brig_broker_shape {
     BRIG_BROKER_SHAPE_NONE,
-    BRIG_BROKER_SHAPE_HOW,       // in: struct open_how, of the size in the next register
-    BRIG_BROKER_SHAPE_TIMESPECS, // in: two struct timespec, or NULL
-    BRIG_BROKER_SHAPE_TIMEVALS,  // in: two struct timeval, or NULL (utimes, futimesat)
-    BRIG_BROKER_SHAPE_UTIMBUF,   // in: struct utimbuf, or NULL (utime)
-    BRIG_BROKER_SHAPE_ADDRESS,   // in: struct sockaddr, of the size in the next register
-    BRIG_BROKER_SHAPE_STAT,      // out: the arch's struct stat
-    BRIG_BROKER_SHAPE_STAT64,    // out: struct stat64 of a 32-bit arch
-    BRIG_BROKER_SHAPE_STATX,     // out
-    BRIG_BROKER_SHAPE_STATFS,    // out
-    BRIG_BROKER_SHAPE_STATFS64,  // out: struct statfs64 of a 32-bit arch, its size in the register before
-    BRIG_BROKER_SHAPE_TEXT,      // out: a buffer, of the size in the next register
+    BRIG_BROKER_SHAPE_HOW,         // in: struct open_how, of the size in the next register
+    BRIG_BROKER_SHAPE_TIMESPECS,   // in: two struct timespec of the arch's longs, or NULL
+    BRIG_BROKER_SHAPE_TIMESPECS64, // in: two struct timespec of 64 bits, or NULL (utimensat_time64)
+    BRIG_BROKER_SHAPE_TIMEVALS,    // in: two struct timeval, or NULL (utimes, futimesat)
+    BRIG_BROKER_SHAPE_UTIMBUF,     // in: struct utimbuf, or NULL (utime)
+    BRIG_BROKER_SHAPE_PAIR,        // in: no pointer: the high half of the number that starts in the register before
+    BRIG_BROKER_SHAPE_ADDRESS,     // in: struct sockaddr, of the size in the next register
+    BRIG_BROKER_SHAPE_STAT,        // out: the arch's struct stat
+    BRIG_BROKER_SHAPE_STAT64,      // out: struct stat64 of a 32-bit arch
+    BRIG_BROKER_SHAPE_STATX,       // out
+    BRIG_BROKER_SHAPE_STATFS,      // out
+    BRIG_BROKER_SHAPE_STATFS64,    // out: struct statfs64 of a 32-bit arch, its size in the register before
+    BRIG_BROKER_SHAPE_TEXT,        // out: a buffer, of the size in the next register
+};
+
+// When a call's first path may be empty or NULL, and then means the directory's descriptor itself.
+enum brig_broker_empty {
+    BRIG_BROKER_EMPTY_NEVER,        // "" is ENOENT, NULL is EFAULT
+    BRIG_BROKER_EMPTY_FLAG,         // "" with AT_EMPTY_PATH
+    BRIG_BROKER_EMPTY_FLAG_OR_NULL, // "" or NULL with AT_EMPTY_PATH
+    BRIG_BROKER_EMPTY_NULL,         // NULL
+    BRIG_BROKER_EMPTY_NULL_OR_FLAG, // NULL, or "" with AT_EMPTY_PATH
+    BRIG_BROKER_EMPTY_ALWAYS,       // ""
 };
 
 // Registers by number, BRIG_BROKER_ABSENT where the call has none.
@@ -144,6 +171,7 @@ struct brig_broker_call {
     int8_t out;
     uint8_t in_shape; // enum brig_broker_shape
     uint8_t out_shape;
+    uint8_t empty;        // enum brig_broker_empty
     uint32_t fixed_flags; // what the call implies: creat, lstat, rmdir
 };
 
@@ -168,12 +196,22 @@ struct brig_broker_memory {
     // Copies exactly `bytes` to `address`. Returns: false if not all of them could be written.
     bool (*write)(const struct brig_broker_memory *memory, uint64_t address, const void *from, size_t bytes);
     const void *context;
+    enum brig_dsl_arch arch; // of the calling code: x86_64, i386 or aarch64
+    uint32_t umask;          // of the calling process
+};
+
+// What gather says beside errnos, which are above 0.
+enum brig_broker_gathered {
+    BRIG_BROKER_GATHERED = 0,
+    BRIG_BROKER_ABOUT_DESCRIPTOR = -1, // of the descriptor ret_descriptors[0] itself (AT_EMPTY_PATH, NULL): no question to a broker
+    BRIG_BROKER_NOTHING_TO_DO = -2,    // the call succeeds without looking at anything: utimensat with UTIME_OMIT twice
 };
 
 // Fills a request from a call's registers. Descriptors that have to be attached are noted in ret_request->attached, and their
 // numbers in ret_descriptors (of bits 0, 1, 2).
 //
-// Returns: 0, or the errno with which the kernel itself would refuse the arguments (EFAULT, ENAMETOOLONG, EINVAL, E2BIG ...).
+// Returns: enum brig_broker_gathered, or the errno with which the kernel itself would refuse the arguments (EFAULT, ENAMETOOLONG,
+// EINVAL, E2BIG ...). Of ret_request only the header and the used bytes are written.
 // Context: any, signal handler too.
 int brig_broker_gather(const struct brig_broker_call *call, const uint64_t args[6], const struct brig_broker_memory *memory,
                        struct brig_broker_request *ret_request, int32_t ret_descriptors[3]);
