@@ -4,6 +4,8 @@
 // such thing). A stack that somebody else gave the thread (a sanitizer, a language runtime) stays. Weakness: a thread that ends
 // without brig_trap_thread_leave leaves its stack mapped.
 
+#include "trap/alternate_stack.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
@@ -56,7 +58,7 @@ static bool map_stack(struct own_stack *ret_stack)
     return true;
 }
 
-enum brig_code brig_trap_thread_enter(struct brig_error *reterr)
+enum brig_code trap_stack_give(struct brig_error *reterr)
 {
     struct brig_error error = {.code = BRIG_KERNEL_REFUSED, .step = "give thread a signal stack", .subject = "sigaltstack"};
     stack_t now;

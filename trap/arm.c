@@ -4,16 +4,21 @@
 // everything before can; the filter comes after all of it, so no trap can arrive in between. Calls for signals go to the kernel
 // directly: a sanitizer's sigaction would put its own handler in front of ours, and libc's leaves libc's own signals out of the
 // mask.
+//
+// A handler of the program's that runs with all signals blocked (many do: sigfillset on sa_mask) would be killed by its first trap.
+// So SIGSYS is taken out of the masks of the handlers that are there. Those that come later are the wrappers' (trap/wrap/).
 
 #include <errno.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "trap/alternate_stack.h"
 #include "trap/registry.h"
 
 #define KERNEL_SA_RESTORER 0x04000000ul // include/uapi/asm/signal.h of our arches; libc hides it
 #define KERNEL_SIGSET_BYTES ((size_t)8)
+#define KERNEL_SIGNALS 64 // _NSIG of our arches
 
 // What rt_sigaction(2) takes on our arches: arch/*/include/uapi/asm/signal.h.
 struct kernel_sigaction {
@@ -68,6 +73,19 @@ static enum brig_code unblock(struct brig_error *reterr)
     return BRIG_OK;
 }
 
+// Nothing depends on it but the report of a trap in there, so a kernel that refuses is not asked why.
+static void open_masks_of_handlers(void)
+{
+    for (int signal_nr = 1; signal_nr <= KERNEL_SIGNALS; signal_nr++) {
+        struct kernel_sigaction action;
+        if (syscall(SYS_rt_sigaction, signal_nr, NULL, &action, KERNEL_SIGSET_BYTES) == 0 &&
+            (action.mask & TRAP_SIGNAL_BIT(SIGSYS))) {
+            action.mask &= ~TRAP_SIGNAL_BIT(SIGSYS);
+            syscall(SYS_rt_sigaction, signal_nr, &action, NULL, KERNEL_SIGSET_BYTES);
+        }
+    }
+}
+
 // A SIGSYS may be waiting behind the mask: when the mask goes, the handler is there.
 static enum brig_code install_and_seal(const struct trap_root *root, struct brig_error *reterr)
 {
@@ -87,8 +105,16 @@ static enum brig_code install_and_seal(const struct trap_root *root, struct brig
     }
     if (code != BRIG_OK) {
         syscall(SYS_rt_sigaction, SIGSYS, &before, NULL, KERNEL_SIGSET_BYTES);
+        return code;
     }
-    return code;
+    open_masks_of_handlers();
+    return BRIG_OK;
+}
+
+enum brig_code brig_trap_thread_enter(struct brig_error *reterr)
+{
+    const enum brig_code code = trap_stack_give(reterr);
+    return code == BRIG_OK ? unblock(reterr) : code;
 }
 
 // What is sealed stays: the same again is fine, anything else is not.
@@ -100,8 +126,12 @@ static enum brig_code arm_again(const struct brig_dsl_program *program, const st
         root->verdict_wait_ms != setup->verdict_wait_ms) {
         return brig_error_set(reterr, (struct brig_error){.code = BRIG_ALREADY_LOCKED, .step = "arm traps"});
     }
-    const enum brig_code code = brig_trap_thread_enter(reterr);
-    return code == BRIG_OK ? unblock(reterr) : code;
+    return brig_trap_thread_enter(reterr);
+}
+
+bool brig_trap_is_armed(void)
+{
+    return trap_root_page.root.entries != NULL;
 }
 
 enum brig_code brig_trap_arm(const struct brig_dsl_program *program, const struct brig_trap_setup *setup, struct brig_error *reterr)
@@ -114,7 +144,7 @@ enum brig_code brig_trap_arm(const struct brig_dsl_program *program, const struc
     if (trap_root_page.root.entries) {
         return arm_again(program, setup, reterr);
     }
-    code = brig_trap_thread_enter(reterr);
+    code = trap_stack_give(reterr);
     if (code == BRIG_OK) {
         code = trap_registry_make(program, setup, &root, reterr);
     }

@@ -110,7 +110,7 @@ struct brig_trap_setup {
 
 // Prepares this process for the traps of `program`: copies its table to pages of its own and seals them read-only (and against
 // unmapping where the kernel has mseal(2), 6.10), gives this thread an alternate stack, installs the SIGSYS handler and unblocks
-// SIGSYS in this thread. A handler that the program had for SIGSYS is gone.
+// SIGSYS in this thread, and in the masks of the signal handlers that the program has. A handler that it had for SIGSYS is gone.
 //
 // Call before the filter is installed, and before other threads exist or while others do not trap yet. A program without traps
 // needs nothing: OK, and nothing is done. The same program and setup again: only what belongs to the calling thread is done.
@@ -124,10 +124,14 @@ struct brig_trap_setup {
 BRIG_MUST_CHECK enum brig_code brig_trap_arm(const struct brig_dsl_program *program, const struct brig_trap_setup *setup,
                                              struct brig_error *reterr);
 
-// Gives the calling thread an alternate signal stack, if it has none. Threads without one run the handler on their own stack.
+// Returns: whether this process is armed, by itself or as a child of one that is. Context: any.
+bool brig_trap_is_armed(void);
+
+// Makes the calling thread ready for traps: gives it an alternate signal stack, if it has none, and unblocks SIGSYS. Threads
+// without such a stack run the handler on their own, and one that blocks SIGSYS is killed by its first trap.
 //
-// Call first in a thread's start function. The stack has room for five nested traps (each AT_MINSIGSTKSZ and 4 KiB for the handler;
-// at least 32 KiB in all) above a guard page.
+// Call first in a thread's start function; a program that links trap/wrap/ does so in every thread that libc makes for it. The
+// stack has room for five nested traps (each AT_MINSIGSTKSZ and 4 KiB for the handler; at least 32 KiB in all) above a guard page.
 // Returns: OK, also when there was one already; KERNEL_REFUSED; OUT_OF_MEMORY.
 // Owns: the stack; brig_trap_thread_leave unmaps it.
 // Context: normal.

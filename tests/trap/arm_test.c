@@ -171,6 +171,31 @@ SANDBOX_TEST(trap, an_ignored_or_blocked_sigsys_arrives_all_the_same, .expect_ex
     fixture_end(&fixture);
 }
 
+static volatile sig_atomic_t handler_was_answered;
+
+static void trap_in_handler(int signal_nr)
+{
+    (void)signal_nr;
+    handler_was_answered = fixture_call(SYS_getppid, 0, 0, 0, 0) == -EPERM;
+}
+
+// As event loops have them.
+SANDBOX_TEST(trap, earlier_handlers_that_block_all_signals_may_trap, .expect_exit = 0)
+{
+    struct trap_fixture fixture;
+    struct sigaction own = {.sa_handler = trap_in_handler, .sa_flags = SA_RESTART}, now;
+    sigfillset(&own.sa_mask);
+    CHECK_EQ(sigaction(SIGUSR1, &own, NULL), 0);
+    fixture_start(&fixture, rules, COUNT_OF(rules), ALLOW_ALL);
+    REQUIRE(fixture_lock(&fixture));
+    CHECK_EQ(raise(SIGUSR1), 0);
+    CHECK(handler_was_answered);
+    CHECK_EQ(sigaction(SIGUSR1, NULL, &now), 0);
+    CHECK(now.sa_handler == trap_in_handler && now.sa_flags & SA_RESTART);
+    CHECK(sigismember(&now.sa_mask, SIGUSR2) && !sigismember(&now.sa_mask, SIGSYS));
+    fixture_end(&fixture);
+}
+
 // --- sealing ----------------------------------------------------------------------------------------------------------
 
 static bool has_mseal(void)

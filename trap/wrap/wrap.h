@@ -1,0 +1,59 @@
+// wrap: what stands between a program and libc, so that threads and signals stay as the trap layer needs them. Internal to
+// trap/wrap/.
+//
+//   interposed.c   libc's names; libc's own functions are found by dlsym(RTLD_NEXT)       libbrig-wrap.so, dynamic programs
+//   linked.c       __wrap_NAME; libc's own are __real_NAME (ld's --wrap, wrap.flags)      libbrig-wrap.a, any program
+//   threads.c, signals.c   what both do
+//
+// Libraries of their own, because a program has to want this: libbrig itself exports brig_* and changes nothing for those who link
+// it. The references to libbrig are weak: whichever form of it the program has answers, and without one nothing is changed.
+//
+// What is not wrapped stays as it is: what libc calls inside (abort, system, posix_spawn, siglongjmp, setcontext, the threads of
+// timer_create), threads of raw clone, epoll_pwait2, sigpause, siginterrupt, and the checking names of _FORTIFY_SOURCE
+// (__ppoll_chk). Those threads run the handler on their own stack; the filter refuses to change SIGSYS.
+#ifndef BRIG_TRAP_WRAP_WRAP_H
+#define BRIG_TRAP_WRAP_WRAP_H
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <threads.h>
+
+#include "trap/trap.h"
+
+typedef void trap_wrap_handler(int signal_nr);
+
+#pragma GCC visibility push(hidden)
+
+// libc's own functions.
+struct trap_wrap_real {
+#define WRAP(type, name, parameters, arguments) type(*name) parameters;
+#define REPLACE(type, name, parameters, arguments)
+#define WAIT WRAP
+#include "trap/wrap/wrap.def"
+#undef WRAP
+#undef REPLACE
+#undef WAIT
+};
+
+// Returns: the table, filled. Context: any, after this library's constructors have run; before that, normal.
+const struct trap_wrap_real *trap_wrap_real(void);
+
+// What is done instead. Arguments and results are those of libc's functions.
+#define WRAP(type, name, parameters, arguments) type trap_wrap_##name parameters;
+#define REPLACE WRAP
+#define WAIT WRAP
+#include "trap/wrap/wrap.def"
+#undef WRAP
+#undef REPLACE
+#undef WAIT
+
+#pragma GCC visibility pop
+
+extern __typeof__(brig_trap_is_armed) brig_trap_is_armed __attribute__((weak));
+extern __typeof__(brig_trap_thread_enter) brig_trap_thread_enter __attribute__((weak));
+extern __typeof__(brig_trap_thread_leave) brig_trap_thread_leave __attribute__((weak));
+
+#endif
