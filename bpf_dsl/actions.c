@@ -2,6 +2,7 @@
 //
 // Takes: actions as policies write them. Gives: the kernel's return values, and text. Guarantees: dsl_action_ret is the only place
 // where an action becomes a SECCOMP_RET_* value.
+#include <errno.h>
 #include <linux/seccomp.h>
 
 #include "bpf_dsl/resolve.h"
@@ -10,37 +11,44 @@
 // What `data` of an action is.
 enum data_kind { DATA_NONE, DATA_ERRNO, DATA_NUMBER };
 
-// Who may use a verb: CRASH, REPORT and EMULATE are answers of Brig's own handler, TRAP is for anybody else's.
+// Who may use a verb: CRASH, REPORT, EMULATE and BROKER are answers of Brig's own handler, TRAP is for anybody else's.
 enum user { USER_ALL, USER_OURS, USER_IMPORT };
 
 // The kernel cuts larger errnos down silently (kernel/seccomp.c: MAX_ERRNO).
 enum { ERRNO_LIMIT = 4095 };
 
+#define ERRNO(number_) (SECCOMP_RET_ERRNO | (number_))
+#define EVERYWHERE(ret_) \
+    { \
+        ret_, ret_, ret_ \
+    }
+
 static const struct verb {
     const char *name;
-    uint32_t ret;
-    uint8_t data; // enum data_kind
-    uint8_t user; // enum user
+    uint32_t rets[BRIG_DSL_PROCESS_COUNT]; // linked, executed, notified; `data` is added to bare TRAP, ERRNO and TRACE
+    uint8_t data;                          // enum data_kind
+    uint8_t user;                          // enum user
+    bool asks;                             // somebody besides the kernel, who has to find the row; in policies of ours
 } verbs[] = {
-    [BRIG_DSL_VERB_NONE] = {"none", SECCOMP_RET_KILL_PROCESS, DATA_NONE, USER_ALL},
-    [BRIG_DSL_ALLOW] = {"ALLOW", SECCOMP_RET_ALLOW, DATA_NONE, USER_ALL},
-    [BRIG_DSL_DENY] = {"DENY", SECCOMP_RET_ERRNO, DATA_ERRNO, USER_ALL},
-    [BRIG_DSL_CRASH] = {"CRASH", SECCOMP_RET_TRAP, DATA_NONE, USER_OURS},
-    [BRIG_DSL_REPORT] = {"REPORT", SECCOMP_RET_TRAP, DATA_ERRNO, USER_OURS},
-    [BRIG_DSL_EMULATE] = {"EMULATE", SECCOMP_RET_TRAP, DATA_NONE, USER_OURS},
-    [BRIG_DSL_LOG] = {"LOG", SECCOMP_RET_LOG, DATA_NONE, USER_ALL},
-    [BRIG_DSL_KILL_PROCESS] = {"KILL_PROCESS", SECCOMP_RET_KILL_PROCESS, DATA_NONE, USER_ALL},
-    [BRIG_DSL_KILL_THREAD] = {"KILL_THREAD", SECCOMP_RET_KILL_THREAD, DATA_NONE, USER_ALL},
-    [BRIG_DSL_TRACE] = {"TRACE", SECCOMP_RET_TRACE, DATA_NUMBER, USER_ALL},
-    [BRIG_DSL_NOTIFY] = {"NOTIFY", SECCOMP_RET_USER_NOTIF, DATA_NONE, USER_ALL},
-    [BRIG_DSL_TRAP] = {"TRAP", SECCOMP_RET_TRAP, DATA_NUMBER, USER_IMPORT},
-    [BRIG_DSL_BROKER] = {"BROKER", SECCOMP_RET_TRAP, DATA_NONE, USER_OURS},
+    [BRIG_DSL_VERB_NONE] = {"none", EVERYWHERE(SECCOMP_RET_KILL_PROCESS), DATA_NONE, USER_ALL, false},
+    [BRIG_DSL_ALLOW] = {"ALLOW", EVERYWHERE(SECCOMP_RET_ALLOW), DATA_NONE, USER_ALL, false},
+    [BRIG_DSL_DENY] = {"DENY", EVERYWHERE(ERRNO(0)), DATA_ERRNO, USER_ALL, false},
+    [BRIG_DSL_CRASH] = {"CRASH", {SECCOMP_RET_TRAP, SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_USER_NOTIF}, DATA_NONE, USER_OURS, true},
+    [BRIG_DSL_REPORT] = {"REPORT", {SECCOMP_RET_TRAP, ERRNO(0), SECCOMP_RET_USER_NOTIF}, DATA_ERRNO, USER_OURS, true},
+    [BRIG_DSL_EMULATE] = {"EMULATE", {SECCOMP_RET_TRAP, ERRNO(ENOSYS), SECCOMP_RET_USER_NOTIF}, DATA_NONE, USER_OURS, true},
+    [BRIG_DSL_LOG] = {"LOG", EVERYWHERE(SECCOMP_RET_LOG), DATA_NONE, USER_ALL, false},
+    [BRIG_DSL_KILL_PROCESS] = {"KILL_PROCESS", EVERYWHERE(SECCOMP_RET_KILL_PROCESS), DATA_NONE, USER_ALL, false},
+    [BRIG_DSL_KILL_THREAD] = {"KILL_THREAD", EVERYWHERE(SECCOMP_RET_KILL_THREAD), DATA_NONE, USER_ALL, false},
+    [BRIG_DSL_TRACE] = {"TRACE", EVERYWHERE(SECCOMP_RET_TRACE), DATA_NUMBER, USER_ALL, false},
+    [BRIG_DSL_NOTIFY] = {"NOTIFY", {SECCOMP_RET_TRAP, ERRNO(ENOSYS), SECCOMP_RET_USER_NOTIF}, DATA_NONE, USER_ALL, true},
+    [BRIG_DSL_TRAP] = {"TRAP", EVERYWHERE(SECCOMP_RET_TRAP), DATA_NUMBER, USER_IMPORT, false},
+    [BRIG_DSL_BROKER] = {"BROKER", {SECCOMP_RET_TRAP, ERRNO(EACCES), SECCOMP_RET_USER_NOTIF}, DATA_NONE, USER_OURS, true},
 };
 _Static_assert(sizeof verbs / sizeof verbs[0] == BRIG_DSL_VERB_COUNT, "one line per verb");
 
-bool dsl_action_traps(const struct brig_dsl_action *action)
+bool dsl_action_asks(const struct brig_dsl_action *action)
 {
-    return verbs[action->verb].user == USER_OURS;
+    return verbs[action->verb].asks;
 }
 
 bool dsl_action_allows(const struct brig_dsl_action *action)
@@ -60,9 +68,19 @@ enum brig_code dsl_check_action(struct dsl_resolver *resolver, const struct brig
                             (struct brig_error){.code = BRIG_BAD_ACTION, .subject = subject, .detail = (int64_t)action->data});
 }
 
-uint32_t dsl_action_ret(const struct brig_dsl_action *action, uint32_t trap_id)
+uint32_t dsl_action_ret(const struct dsl_resolver *resolver, const struct brig_dsl_action *action, uint32_t trap_id)
 {
-    return verbs[action->verb].ret | (dsl_action_traps(action) ? trap_id : action->data);
+    // What is a question to us is one to whoever installs a policy of another tool.
+    if (resolver->import && action->verb == BRIG_DSL_NOTIFY) {
+        return SECCOMP_RET_USER_NOTIF;
+    }
+    uint32_t ret = verbs[action->verb].rets[resolver->options->target];
+    if (dsl_action_asks(action) && ret == SECCOMP_RET_TRAP) {
+        return ret | trap_id;
+    }
+    // A notification brings nothing with it but the call.
+    bool has_data = verbs[action->verb].data != DATA_NONE && ret != SECCOMP_RET_USER_NOTIF;
+    return ret | (has_data ? action->data : 0);
 }
 
 static void put_data(const struct brig_dsl_action *action, const struct brig_dsl_sink *sink)

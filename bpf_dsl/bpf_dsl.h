@@ -24,8 +24,9 @@
 // - Calls and constants are resolved for the target arch, never by the build host's headers. A call that the target does not
 //   have is skipped; a constant that it does not have is an error.
 // - Calls newer than the policy's baseline kernel that no row names answer ENOSYS; other calls without a row get `fallback`.
-// - Foreign arches and x32 numbers are trapped as CRASH by every program. Two reserved numbers are in every program:
-//   BRIG_DSL_DIE_NR kills the process, BRIG_DSL_PROBE_NR answers BRIG_DSL_PROBE_ERRNO.
+// - Foreign arches and x32 numbers are CRASH in every program. Two reserved numbers are in every program:
+//   BRIG_DSL_DIE_NR kills the process, BRIG_DSL_PROBE_NR answers BRIG_DSL_PROBE_ERRNO. A third, BRIG_DSL_BROKER_NR, is let
+//   through where a row asks the broker.
 // - The three rules before this one are for policies of Brig's own; struct brig_dsl_import says what holds for others.
 // - Two calls of x86_64, uretprobe and uprobe, never reach a filter (kernel/seccomp.c:seccomp_uprobe_exception, Linux 6.14 and
 //   6.18); they fail wherever the kernel has not put a probe. A program's answer for them is for older kernels.
@@ -52,8 +53,9 @@ extern "C" {
 // A call number that every program answers with an errno that no call has: whether a thread is filtered, asked from the inside.
 #define BRIG_DSL_PROBE_NR 0xB16A
 #define BRIG_DSL_PROBE_ERRNO 3333
-// A call number by which a worker asks its broker (trap/broker.h). Programs with BROKER rows allow it, and a phase-one filter below
-// them turns it into a notification; every other program answers ENOSYS, and so does a kernel without such a filter.
+// A call number by which a worker asks its broker (trap/broker.h). Programs in which a row of BROKER can decide let it through, and
+// a phase-one filter below them turns it into a notification; every other program answers ENOSYS, and so does a kernel without such
+// a filter.
 #define BRIG_DSL_BROKER_NR 0xB16B
 
 // --- the language: actions --------------------------------------------------------------------------------------------
@@ -62,14 +64,14 @@ enum brig_dsl_verb {
     BRIG_DSL_VERB_NONE, // not given: a forgotten initializer must not mean ALLOW
     BRIG_DSL_ALLOW,
     BRIG_DSL_DENY,         // data: errno
-    BRIG_DSL_CRASH,        // trap, report, die
+    BRIG_DSL_CRASH,        // trap, report, die; this and the next: as linked workers do, enum brig_dsl_process has the others
     BRIG_DSL_REPORT,       // trap, report, answer errno `data`
     BRIG_DSL_EMULATE,      // trap, answered by `handler`
     BRIG_DSL_LOG,          // allow, and the kernel logs
     BRIG_DSL_KILL_PROCESS, // without a handler
     BRIG_DSL_KILL_THREAD,
     BRIG_DSL_TRACE,  // data: message for the tracer
-    BRIG_DSL_NOTIFY, // kernel user-notification; the install refuses it where there is no listener
+    BRIG_DSL_NOTIFY, // trap, asked of the supervisor; ENOSYS where there is none. Imported policies: kernel user-notification
     BRIG_DSL_TRAP,   // SIGSYS with `data` for whoever handles it; imported policies only, ours say CRASH, REPORT or EMULATE
     BRIG_DSL_BROKER, // trap, asked of the broker (trap/broker.h); EACCES where there is none
     BRIG_DSL_VERB_COUNT
@@ -89,7 +91,7 @@ struct brig_dsl_action {
 
 // --- the language: conditions, rows, policies -------------------------------------------------------------------------
 // Texts hold what stands in the source ("F_GETFL, F_GETFD"): names, decimal, hex and octal numbers, characters, - ~ | & << +
-// and parentheses, U64(n) for unsigned values above INT64_MAX, SELF_PID and NOTIFY_FD for run-time slots.
+// and parentheses, U64(n) for unsigned values above INT64_MAX, SELF_PID, NOTIFY_FD and BROKER_FD for run-time slots.
 
 enum brig_dsl_operator {
     BRIG_DSL_END,    // closes a list of conditions
@@ -173,7 +175,8 @@ struct brig_dsl_constant {
 // - Conditions are on registers, named reg0 to reg5: all 64 bits, unsigned, whatever the call thinks of them, and also where its
 //   real arguments are in memory. The kernel shows the registers of 32-bit arches with upper halves of 0; these are compared as
 //   well. IS_NULL, NOT_NULL and the LOW32_ forms are for arguments, not for registers.
-// - CRASH, REPORT and EMULATE may not be used, and the program has no traps of Brig's: `data` of TRAP is what its handler finds.
+// - CRASH, REPORT, EMULATE and BROKER may not be used, and the program has no traps of Brig's: `data` of TRAP is what its handler
+// finds.
 struct brig_dsl_import {
     struct brig_dsl_action foreign; // calls of an arch that the program is not for
     struct brig_dsl_action x32;     // x32 numbers, on x86_64, and all above them, which other tools do not tell apart
@@ -228,17 +231,32 @@ struct brig_dsl_profile {
     size_t sample_count;
 };
 
+// What the program will be installed in, and so who answers what the kernel cannot. The reserved numbers are in all of them.
+enum brig_dsl_process {
+    BRIG_DSL_LINKED, // a process with Brig's SIGSYS handler: what it answers traps, with an id
+    // A program that was executed: no handler survives execve. CRASH kills the process, REPORT answers its errno, BROKER EACCES,
+    // EMULATE and NOTIFY ENOSYS.
+    BRIG_DSL_EXECUTED,
+    // A program that was executed, whose filter has a listener: CRASH, REPORT, EMULATE, BROKER and NOTIFY are notifications, calls
+    // of a foreign arch and of x32 too. A notification has no id; who gets it asks brig_dsl_decide (rules.h).
+    BRIG_DSL_NOTIFIED,
+    BRIG_DSL_PROCESS_COUNT
+};
+
 struct brig_dsl_options {
     enum brig_dsl_arch arch;
+    enum brig_dsl_process target;           // of no meaning for imported policies
     uint16_t kernel;                        // overrides the policy's baseline, 0: do not
     int64_t self_pid;                       // value of SELF_PID, or BRIG_DSL_SLOT_UNSET: a row that uses it is then an error
     int64_t notify_fd;                      // value of NOTIFY_FD, or BRIG_DSL_SLOT_UNSET: the handler's row for it is then left out
+    int64_t broker_fd;                      // value of BROKER_FD, likewise; a policy without BROKER does without that row too
     bool plain;                             // emit the unoptimised program
     const struct brig_dsl_profile *profile; // or NULL: all calls and all values that the policy names count alike
 };
 #define BRIG_DSL_OPTIONS_DEFAULT \
     { \
-        .arch = brig_dsl_arch_native(), .self_pid = BRIG_DSL_SLOT_UNSET, .notify_fd = BRIG_DSL_SLOT_UNSET \
+        .arch = brig_dsl_arch_native(), .self_pid = BRIG_DSL_SLOT_UNSET, .notify_fd = BRIG_DSL_SLOT_UNSET, \
+        .broker_fd = BRIG_DSL_SLOT_UNSET \
     }
 
 enum brig_dsl_origin { // why a trap happens
@@ -251,10 +269,11 @@ enum brig_dsl_origin { // why a trap happens
 // Numbers below this are in brig_dsl_trap.nr_set; the others share one bit.
 #define BRIG_DSL_TRAP_NRS 1024
 
-// What one TRAP id means: SECCOMP_RET_TRAP's data is an index into brig_dsl_program.traps.
+// What one TRAP id means: SECCOMP_RET_TRAP's data is an index into brig_dsl_program.traps. Programs for other targets than linked
+// workers have the table as well, for whoever has to find out what a call met (brig_dsl_decide).
 struct brig_dsl_trap {
     enum brig_dsl_origin origin;
-    struct brig_dsl_action action;           // CRASH, REPORT or EMULATE
+    struct brig_dsl_action action;           // CRASH, REPORT, EMULATE, BROKER or NOTIFY
     const struct brig_dsl_row *row;          // ROW only, else NULL
     const char *why;                         // the row's reason, or NULL
     uint64_t nr_set[BRIG_DSL_TRAP_NRS / 64]; // numbers that can give this id

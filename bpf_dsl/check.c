@@ -114,6 +114,10 @@ static void add_reserved(struct reader *reader)
 {
     add_number(reader, BRIG_DSL_DIE_NR, constant(reader, SECCOMP_RET_KILL_PROCESS));
     add_number(reader, BRIG_DSL_PROBE_NR, constant(reader, SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO));
+    const struct dsl_target *target = reader->target;
+    if (target->rules != NULL ? target->rules->asks_broker : target->evaluator.asks_broker) {
+        add_number(reader, BRIG_DSL_BROKER_NR, constant(reader, SECCOMP_RET_ALLOW));
+    }
 }
 
 static void read_numbers(struct reader *reader)

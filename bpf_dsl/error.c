@@ -158,7 +158,8 @@ static const char *syntax_reason(const char *text, size_t length, size_t offset)
     if ((at == '|' || at == '&') && before == at) {
         return at == '|' ? "for the union of bits write |" : "for the common bits write &";
     }
-    if (begins_with(text + offset, length - offset, "SELF_PID") || begins_with(text + offset, length - offset, "NOTIFY_FD")) {
+    if (begins_with(text + offset, length - offset, "SELF_PID") || begins_with(text + offset, length - offset, "NOTIFY_FD") ||
+        begins_with(text + offset, length - offset, "BROKER_FD")) {
         return "a run-time value stands alone in IN or NOT_IN, not in an expression or a bound";
     }
     if (at == ',' || at == ')') {

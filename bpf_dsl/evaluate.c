@@ -100,31 +100,58 @@ static const struct brig_dsl_rule *deciding_rule(const struct brig_dsl_call_rule
     return NULL;
 }
 
+// What a call meets.
+struct verdict {
+    uint32_t ret;
+    uint32_t trap;
+    const struct brig_dsl_rule *rule;
+};
+
+static struct verdict decide_call(const struct brig_dsl_rules *rules, enum brig_dsl_call call, const struct brig_dsl_data *data)
+{
+    const struct brig_dsl_rule *rule = deciding_rule(&rules->calls[call], data);
+    if (rule) {
+        return (struct verdict){.ret = rule->ret, .trap = rule->trap, .rule = rule};
+    }
+    if (brig_dsl_call_since(call) > rules->kernel) {
+        return (struct verdict){.ret = rules->unknown_ret};
+    }
+    return (struct verdict){.ret = rules->fallback_ret, .trap = rules->fallback_trap};
+}
+
+static struct verdict decide(const struct brig_dsl_rules *rules, const struct brig_dsl_data *data)
+{
+    if (data->audit_arch != brig_dsl_arch_audit(rules->arch)) {
+        return (struct verdict){.ret = rules->foreign_ret, .trap = rules->foreign_trap};
+    }
+    if (rules->arch == BRIG_DSL_X86_64 && data->nr >= X32_FIRST && (rules->is_import || data->nr <= X32_LAST)) {
+        return (struct verdict){.ret = rules->x32_ret, .trap = rules->x32_trap};
+    }
+    if (data->nr == BRIG_DSL_DIE_NR && !rules->is_import) {
+        return (struct verdict){.ret = SECCOMP_RET_KILL_PROCESS};
+    }
+    if (data->nr == BRIG_DSL_PROBE_NR && !rules->is_import) {
+        return (struct verdict){.ret = SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO};
+    }
+    if (data->nr == BRIG_DSL_BROKER_NR && rules->asks_broker) {
+        return (struct verdict){.ret = SECCOMP_RET_ALLOW};
+    }
+    enum brig_dsl_call call = brig_dsl_call_by_nr(data->nr, rules->arch);
+    return call == BRIG_SYS_NONE ? (struct verdict){.ret = rules->unknown_ret} : decide_call(rules, call, data);
+}
+
 uint32_t brig_dsl_evaluate(const struct brig_dsl_rules *rules, const struct brig_dsl_data *data,
                            const struct brig_dsl_rule **ret_rule)
 {
-    const struct brig_dsl_rule *unused;
-    const struct brig_dsl_rule **deciding = ret_rule ? ret_rule : &unused;
-    *deciding = NULL;
-    if (data->audit_arch != brig_dsl_arch_audit(rules->arch)) {
-        return rules->foreign_ret;
+    struct verdict verdict = decide(rules, data);
+    if (ret_rule) {
+        *ret_rule = verdict.rule;
     }
-    if (rules->arch == BRIG_DSL_X86_64 && data->nr >= X32_FIRST && (rules->is_import || data->nr <= X32_LAST)) {
-        return rules->x32_ret;
-    }
-    if (data->nr == BRIG_DSL_DIE_NR && !rules->is_import) {
-        return SECCOMP_RET_KILL_PROCESS;
-    }
-    if (data->nr == BRIG_DSL_PROBE_NR && !rules->is_import) {
-        return SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO;
-    }
-    enum brig_dsl_call call = brig_dsl_call_by_nr(data->nr, rules->arch);
-    if (call == BRIG_SYS_NONE) {
-        return rules->unknown_ret;
-    }
-    *deciding = deciding_rule(&rules->calls[call], data);
-    if (*deciding) {
-        return (*deciding)->ret;
-    }
-    return brig_dsl_call_since(call) > rules->kernel ? rules->unknown_ret : rules->fallback_ret;
+    return verdict.ret;
+}
+
+const struct brig_dsl_trap *brig_dsl_decide(const struct brig_dsl_rules *rules, const struct brig_dsl_data *data)
+{
+    uint32_t trap = decide(rules, data).trap;
+    return trap == 0 ? NULL : &rules->traps[trap];
 }

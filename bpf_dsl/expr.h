@@ -102,15 +102,16 @@ struct brig_dsl_evaluator {
     const void *context;
     uint32_t foreign_ret; // what calls of another arch get
     uint32_t x32_ret;     // what x32 numbers get, on x86_64
-    bool is_bare;         // without the two reserved numbers, and what x32 numbers get holds for all above them too
+    bool asks_broker;     // BRIG_DSL_BROKER_NR is let through; else it is a number like any other that is no call
+    bool is_bare;         // without the reserved numbers, and what x32 numbers get holds for all above them too
 };
 
 // Compiles what `evaluator` says, as brig_dsl_compile does rows. The check compares the program with the expressions.
 //
-// The two reserved numbers (BRIG_DSL_DIE_NR, BRIG_DSL_PROBE_NR) are in the program, unless it is to be bare. ret_program->traps is
-// empty and its policy is NULL: traps are the evaluator's own affair. Returns: OK; BAD_ARGUMENT (an operand was bad or an
-// expression too deep); OUT_OF_ARENA; PROGRAM_TOO_BIG; BUG_CHECK_FAILED. Owns: ret_program points into `arena`. Context: normal,
-// after fork.
+// The reserved numbers (BRIG_DSL_DIE_NR, BRIG_DSL_PROBE_NR, and BRIG_DSL_BROKER_NR if asked for) are in the program, unless it is
+// to be bare. ret_program->traps is empty and its policy is NULL: traps are the evaluator's own affair. Returns: OK; BAD_ARGUMENT
+// (an operand was bad or an expression too deep); OUT_OF_ARENA; PROGRAM_TOO_BIG; BUG_CHECK_FAILED. Owns: ret_program points into
+// `arena`. Context: normal, after fork.
 BRIG_MUST_CHECK enum brig_code brig_dsl_compile_with(const struct brig_dsl_evaluator *evaluator,
                                                      const struct brig_dsl_options *options, struct brig_dsl_arena *arena,
                                                      struct brig_dsl_program *ret_program, struct brig_error *reterr);

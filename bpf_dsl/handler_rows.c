@@ -7,6 +7,12 @@
 #include "bpf_dsl/rows.h"
 #include "bpf_dsl/words.h"
 
+const struct brig_dsl_row dsl_broker_rows[] = {
+    WHY("the directory that a path starts at, and the socket to connect, travel to the broker, which has no other way to them"),
+    ROW(sendmsg, ALLOW, IN(fd, BROKER_FD)),
+    ROWS_END,
+};
+
 const struct brig_dsl_row dsl_handler_rows[] = {
     WHY("leave a signal handler: without it, every trap that is answered kills"),
     ROW(rt_sigreturn, ALLOW),
@@ -26,5 +32,7 @@ const struct brig_dsl_row dsl_handler_rows[] = {
 
     WHY("one byte tells the supervisor that there is a record"),
     ROW(write, ALLOW, IN(fd, NOTIFY_FD)),
+
+    USE(dsl_broker_rows),
     ROWS_END,
 };

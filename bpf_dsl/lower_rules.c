@@ -199,6 +199,7 @@ struct brig_dsl_evaluator dsl_rules_evaluator(const struct brig_dsl_rules *rules
                                        .context = rules,
                                        .foreign_ret = rules->foreign_ret,
                                        .x32_ret = rules->x32_ret,
+                                       .asks_broker = rules->asks_broker,
                                        .is_bare = rules->is_import};
 }
 

@@ -18,6 +18,12 @@ static const char *call_name(const struct dsl_resolver *resolver)
     return brig_dsl_call_name(resolver->call);
 }
 
+// Whether an action is asked of the broker by the process itself.
+static bool asks_broker(const struct dsl_resolver *resolver, const struct brig_dsl_action *action)
+{
+    return action->verb == BRIG_DSL_BROKER && resolver->options->target == BRIG_DSL_LINKED;
+}
+
 static enum brig_code append(struct dsl_resolver *resolver, const struct brig_dsl_rule *rule)
 {
     struct dsl_call_list *list = &resolver->lists[resolver->call];
@@ -34,13 +40,15 @@ static enum brig_code append(struct dsl_resolver *resolver, const struct brig_ds
     list->last = link;
     list->count++;
     list->is_closed = rule->condition_count == 0;
+    resolver->asks_broker |= asks_broker(resolver, &rule->action);
     return BRIG_OK;
 }
 
-// Answers from the handler need an open signal mask.
+// Answers from the handler need an open signal mask. Where there is no handler the kernel answers, whatever is blocked.
 static enum brig_code check_blocked(struct dsl_resolver *resolver, const struct brig_dsl_action *action)
 {
-    bool is_answered = action->verb == BRIG_DSL_REPORT || action->verb == BRIG_DSL_EMULATE;
+    bool is_answered = !resolver->import && resolver->options->target == BRIG_DSL_LINKED && dsl_action_asks(action) &&
+                       action->verb != BRIG_DSL_CRASH;
     if (!is_answered || !brig_dsl_blocked_reason(resolver->call)) {
         return BRIG_OK;
     }
@@ -74,10 +82,11 @@ static const struct brig_dsl_rule *rule_of_row(struct dsl_resolver *resolver, st
     // Only now, so that rows that reach no call of the target take no id.
     if (!shared->is_known) {
         shared->trap = dsl_trap_for_row(resolver);
-        shared->ret = dsl_action_ret(&row->action, shared->trap);
+        shared->ret = dsl_action_ret(resolver, &row->action, shared->trap);
         shared->is_known = true;
     }
     rule->ret = shared->ret;
+    rule->trap = shared->trap;
     if (rule->condition_count == 0) {
         shared->unconditional = rule;
     }
@@ -85,20 +94,20 @@ static const struct brig_dsl_rule *rule_of_row(struct dsl_resolver *resolver, st
 }
 
 static enum brig_code append_rowless(struct dsl_resolver *resolver, const struct brig_dsl_action *action, uint32_t ret,
-                                     const char *why)
+                                     uint32_t trap, const char *why)
 {
     struct brig_dsl_rule *rule = DSL_ARENA_NEW(resolver->arena, struct brig_dsl_rule);
     if (!rule) {
         return dsl_resolve_exhausted(resolver);
     }
-    *rule = (struct brig_dsl_rule){.why = why, .action = *action, .ret = ret};
+    *rule = (struct brig_dsl_rule){.why = why, .action = *action, .ret = ret, .trap = trap};
     return append(resolver, rule);
 }
 
 static enum brig_code append_no_such_call(struct dsl_resolver *resolver, const char *why)
 {
     static const struct brig_dsl_action no_such_call = {.verb = BRIG_DSL_DENY, .data = ENOSYS};
-    return append_rowless(resolver, &no_such_call, resolver->unknown_ret, why);
+    return append_rowless(resolver, &no_such_call, resolver->unknown_ret, 0, why);
 }
 
 // Whether the row's conditions cannot be tested on this arch though they can on others (mmap and select of i386, where libc has
@@ -233,7 +242,7 @@ static enum brig_code end_open_list(struct dsl_resolver *resolver, uint32_t nr)
         return append_no_such_call(resolver, "newer than the baseline");
     }
     dsl_trap_note(resolver, resolver->fallback_trap, nr);
-    return append_rowless(resolver, &resolver->fallback, resolver->fallback_ret, "no row says otherwise");
+    return append_rowless(resolver, &resolver->fallback, resolver->fallback_ret, resolver->fallback_trap, "no row says otherwise");
 }
 
 static enum brig_code end_list(struct dsl_resolver *resolver, uint32_t nr)
@@ -273,6 +282,19 @@ static enum brig_code write_list(struct dsl_resolver *resolver, struct brig_dsl_
     return BRIG_OK;
 }
 
+// Who asks no broker has nothing to send it. The rows are the first of their calls.
+static void drop_broker_rows(struct dsl_resolver *resolver)
+{
+    for (const struct brig_dsl_row *row = dsl_broker_rows; row->kind != BRIG_DSL_ROW_END; row++) {
+        struct dsl_call_list *list = &resolver->lists[row->call];
+        if (row->kind == BRIG_DSL_ROW_CALL && list->first && list->first->rule->row == row) {
+            list->first = list->first->next;
+            list->last = list->first ? list->last : NULL;
+            list->count--;
+        }
+    }
+}
+
 enum brig_code dsl_merge_finish(struct dsl_resolver *resolver, const struct brig_dsl_call_rules **ret_calls)
 {
     struct brig_dsl_call_rules *calls = DSL_ARENA_ARRAY(resolver->arena, struct brig_dsl_call_rules, BRIG_SYS_COUNT);
@@ -281,6 +303,10 @@ enum brig_code dsl_merge_finish(struct dsl_resolver *resolver, const struct brig
     }
     memset(calls, 0, BRIG_SYS_COUNT * sizeof calls[0]);
     resolver->entry = (struct dsl_entry){.row = NULL};
+    resolver->asks_broker |= asks_broker(resolver, &resolver->fallback);
+    if (!resolver->asks_broker) {
+        drop_broker_rows(resolver);
+    }
     for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT; call++) {
         int32_t nr = brig_dsl_call_nr((enum brig_dsl_call)call, resolver->options->arch);
         bool is_silent = resolver->import && resolver->lists[call].count == 0;

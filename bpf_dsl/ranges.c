@@ -1,7 +1,7 @@
 // ranges: every number of an arch from 0 to 2^32-1, once.
 //
 // Takes: an evaluator. Gives: sorted runs of numbers, neighbours with different verdicts; then the decision over those of all
-// arches. Requires: the tables. Guarantees: the runs cover everything: calls, numbers between them that are no call, the two
+// arches. Requires: the tables. Guarantees: the runs cover everything: calls, numbers between them that are no call, the
 // reserved numbers where there are any, x32 numbers on x86_64, and what is above. The evaluator is asked once per call.
 // Weaknesses: none known.
 #include "bpf_dsl/ranges.h"
@@ -41,10 +41,14 @@ static void push_one(struct range_list *list, uint32_t nr, struct brig_dsl_verdi
     push(list, nr + 1, unknown);
 }
 
-static void push_reserved(struct range_list *list, struct brig_dsl_builder *builder, struct brig_dsl_verdict unknown)
+static void push_reserved(struct range_list *list, struct brig_dsl_builder *builder, const struct brig_dsl_evaluator *evaluator,
+                          struct brig_dsl_verdict unknown)
 {
     push_one(list, BRIG_DSL_DIE_NR, brig_dsl_ret(builder, SECCOMP_RET_KILL_PROCESS), unknown);
     push_one(list, BRIG_DSL_PROBE_NR, brig_dsl_ret(builder, SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO), unknown);
+    if (evaluator->asks_broker) {
+        push_one(list, BRIG_DSL_BROKER_NR, brig_dsl_ret(builder, SECCOMP_RET_ALLOW), unknown);
+    }
 }
 
 bool dsl_ranges_build(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_arch arch, struct brig_dsl_builder *builder,
@@ -60,8 +64,8 @@ bool dsl_ranges_build(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_
     enum brig_dsl_call call;
     uint32_t nr = 0;
     for (uint32_t from = 0; (call = brig_dsl_next_call(arch, from, &nr)) != BRIG_SYS_NONE; from = nr + 1) {
-        if (needs_reserved && nr > BRIG_DSL_PROBE_NR) {
-            push_reserved(&list, builder, unknown);
+        if (needs_reserved && nr > BRIG_DSL_BROKER_NR) {
+            push_reserved(&list, builder, evaluator, unknown);
             needs_reserved = false;
         }
         if (!dsl_rules_are_silent(evaluator, call)) {
@@ -69,7 +73,7 @@ bool dsl_ranges_build(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_
         }
     }
     if (needs_reserved) {
-        push_reserved(&list, builder, unknown);
+        push_reserved(&list, builder, evaluator, unknown);
     }
     if (arch == BRIG_DSL_X86_64) {
         push(&list, DSL_X32_FIRST, brig_dsl_ret(builder, evaluator->x32_ret));

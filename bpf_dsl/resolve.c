@@ -1,4 +1,4 @@
-// resolve: a policy as one target sees it, in four steps: count the rows that trap, give ids, merge, check the handlers.
+// resolve: a policy as one target sees it, in four steps: count the rows that ask somebody, give ids, merge, check the handlers.
 //
 // Takes: a policy and a target. Gives: struct brig_dsl_rules (rules.h). Guarantees: deterministic; near-linear in rows, names and
 // values; each failure names the row. Weakness: a row behind an unconditional one of the same call is not looked at, so its
@@ -78,8 +78,8 @@ static enum brig_code start(struct dsl_resolver *resolver, const struct brig_dsl
 
 // --- rows -------------------------------------------------------------------------------------------------------------
 
-// Counts the rows that can trap, and finds out that there is an end.
-static enum brig_code count_traps(struct dsl_resolver *resolver, const struct brig_dsl_policy *policy, uint32_t *ret_count)
+// Counts the rows that need an id, and finds out that there is an end.
+static enum brig_code count_asking(struct dsl_resolver *resolver, const struct brig_dsl_policy *policy, uint32_t *ret_count)
 {
     struct dsl_row_cursor cursor;
     struct dsl_entry entry;
@@ -89,7 +89,7 @@ static enum brig_code count_traps(struct dsl_resolver *resolver, const struct br
         if (rows == UINT16_MAX - DSL_OWN_TRAP_IDS) {
             return dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_TOO_MANY_ROWS, .detail = (int64_t)rows});
         }
-        count += (unsigned)entry.row->action.verb < BRIG_DSL_VERB_COUNT && dsl_action_traps(&entry.row->action);
+        count += (unsigned)entry.row->action.verb < BRIG_DSL_VERB_COUNT && dsl_action_asks(&entry.row->action);
     }
     if (cursor.error.code != BRIG_OK) {
         return dsl_resolve_fail(resolver, cursor.error);
@@ -128,6 +128,9 @@ static bool is_allowed_somewhere(const struct dsl_resolver *resolver, const stru
 // An emulation whose own calls are refused would trap inside the handler, again and again.
 static enum brig_code check_handlers(struct dsl_resolver *resolver, const struct brig_dsl_call_rules *calls)
 {
+    if (resolver->options->target != BRIG_DSL_LINKED) {
+        return BRIG_OK; // none of them will run
+    }
     for (uint32_t id = 1; id < resolver->trap_count; id++) {
         const struct brig_dsl_trap *trap = &resolver->traps[id];
         const enum brig_dsl_call *needed = trap->action.handler ? trap->action.handler->calls : NULL;
@@ -147,7 +150,7 @@ static enum brig_code resolve(struct dsl_resolver *resolver, const struct brig_d
                               const struct brig_dsl_call_rules **ret_calls)
 {
     uint32_t trap_rows = 0;
-    enum brig_code code = count_traps(resolver, policy, &trap_rows);
+    enum brig_code code = count_asking(resolver, policy, &trap_rows);
     if (code == BRIG_OK) {
         code = start(resolver, policy);
     }
@@ -179,6 +182,12 @@ enum brig_code brig_dsl_resolve(const struct brig_dsl_policy *policy, const stru
             reterr, (struct brig_error){
                         .code = BRIG_BAD_ARGUMENT, .step = "resolve rows", .subject = "arch", .detail = (int64_t)options->arch});
     }
+    if ((unsigned)options->target >= BRIG_DSL_PROCESS_COUNT) {
+        return brig_error_set(reterr, (struct brig_error){.code = BRIG_BAD_ARGUMENT,
+                                                          .step = "resolve rows",
+                                                          .subject = "target",
+                                                          .detail = (int64_t)options->target});
+    }
     if (resolve(&resolver, policy, &calls) != BRIG_OK) {
         return brig_error_set(reterr, resolver.error);
     }
@@ -191,7 +200,11 @@ enum brig_code brig_dsl_resolve(const struct brig_dsl_policy *policy, const stru
                                          .unknown_ret = resolver.unknown_ret,
                                          .foreign_ret = resolver.foreign_ret,
                                          .x32_ret = resolver.x32_ret,
+                                         .asks_broker = resolver.asks_broker,
                                          .traps = resolver.traps,
-                                         .trap_count = resolver.trap_count};
+                                         .trap_count = resolver.trap_count,
+                                         .fallback_trap = resolver.fallback_trap,
+                                         .foreign_trap = resolver.foreign_trap,
+                                         .x32_trap = resolver.x32_trap};
     return BRIG_OK;
 }

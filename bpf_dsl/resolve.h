@@ -38,13 +38,16 @@ struct dsl_resolver {
     uint16_t kernel;
     struct brig_dsl_action fallback;
     uint32_t fallback_ret;
-    uint32_t fallback_trap; // id, 0: it does not trap
+    uint32_t fallback_trap; // indices in `traps`, 0: none
+    uint32_t foreign_trap;
+    uint32_t x32_trap;
     uint32_t unknown_ret;
     uint32_t foreign_ret;
     uint32_t x32_ret;
-    struct brig_dsl_trap *traps; // room for every row that traps
+    struct brig_dsl_trap *traps; // room for every row that asks
     uint32_t trap_count;
     struct dsl_call_list *lists; // indexed by enum brig_dsl_call
+    bool asks_broker;            // a rule, or the fallback, does, by the handler
     struct dsl_entry entry;      // the row at work
     enum brig_dsl_call call;     // and the call
     struct brig_error error;     // the failure, once there is one
@@ -66,16 +69,17 @@ bool dsl_split_condition(const struct brig_dsl_rule_condition *wide, int low_reg
 // Makes a condition of 16 bits one of 32 that ignores what the kernel ignores. Returns: false when the arena is used up.
 bool dsl_narrow_condition(struct brig_dsl_rule_condition *rule, struct brig_dsl_arena *arena);
 
-// Whether an action ends in Brig's SIGSYS handler, which knows it by an id.
-bool dsl_action_traps(const struct brig_dsl_action *action);
+// Whether an action of a policy of ours asks somebody besides the kernel, who has to know what the call met: it has an entry in the
+// table of traps.
+bool dsl_action_asks(const struct brig_dsl_action *action);
 // Whether an action lets the call through.
 bool dsl_action_allows(const struct brig_dsl_action *action);
 // Returns: OK, or BAD_ACTION with `subject`.
 enum brig_code dsl_check_action(struct dsl_resolver *resolver, const struct brig_dsl_action *action, const char *subject);
 // The one place where an action becomes what the kernel sees. `trap_id` counts where the action traps.
-uint32_t dsl_action_ret(const struct brig_dsl_action *action, uint32_t trap_id);
+uint32_t dsl_action_ret(const struct dsl_resolver *resolver, const struct brig_dsl_action *action, uint32_t trap_id);
 
-// Allocates traps for `row_count` rows that trap, and gives the ids that are no row's: foreign arch, x32, fallback. An imported
+// Allocates traps for `row_count` rows that ask, and gives the ids that are no row's: foreign arch, x32, fallback. An imported
 // policy has none of these.
 enum brig_code dsl_traps_start(struct dsl_resolver *resolver, uint32_t row_count);
 // Gives the row at work its id.

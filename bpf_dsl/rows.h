@@ -29,8 +29,10 @@ struct dsl_row_cursor {
     struct brig_error error; // why the walk ended early; code OK if it did not
 };
 
-// What every policy must allow. In handler_rows.c, with reasons.
+// What every policy must allow, and what only those that ask the broker must, which is a part of it. In handler_rows.c, with
+// reasons.
 extern const struct brig_dsl_row dsl_handler_rows[];
+extern const struct brig_dsl_row dsl_broker_rows[];
 
 void dsl_rows_start(struct dsl_row_cursor *cursor, const struct brig_dsl_policy *policy);
 

@@ -29,6 +29,7 @@ struct brig_dsl_rule {
     const char *why;                // reason in force at that row, or NULL
     struct brig_dsl_action action;
     uint32_t ret;             // what the program returns: SECCOMP_RET_* | data, trap id included
+    uint32_t trap;            // index in brig_dsl_rules.traps, 0: none; the id in `ret` where that traps
     uint32_t condition_count; // 0: unconditional
     const struct brig_dsl_rule_condition *conditions;
 };
@@ -49,8 +50,12 @@ struct brig_dsl_rules {
     uint32_t unknown_ret;                    // newer calls without rows, and numbers that are no call: ENOSYS, or import's fallback
     uint32_t foreign_ret;                    // another arch
     uint32_t x32_ret;                        // x86_64 with bit 30 (and not bit 31) set; of an import all from there on
+    bool asks_broker;                        // some rule does, so BRIG_DSL_BROKER_NR is let through; else it is no call
     const struct brig_dsl_trap *traps;
     uint32_t trap_count;
+    uint32_t fallback_trap; // indices in `traps`, 0: none
+    uint32_t foreign_trap;
+    uint32_t x32_trap;
 };
 
 // Merges, checks and resolves `policy` for options->arch.
@@ -82,6 +87,14 @@ struct brig_dsl_data {
 uint32_t brig_dsl_evaluate(const struct brig_dsl_rules *rules, const struct brig_dsl_data *data,
                            const struct brig_dsl_rule **ret_rule);
 
+// Finds what a call that a program trapped, notified of or killed for met: its action, origin, row and reason.
+//
+// Call it with rules that were resolved with the program's own policy and options. Decides as brig_dsl_evaluate does, from
+// everything that a filter sees and nothing else.
+// Returns: an entry of rules->traps; NULL where the call meets an action that asks nobody (ALLOW, DENY, LOG, the kills, TRACE), or
+// a number that is no call or reserved, or the policy is an imported one. Owns: lives as long as the rules. Context: any.
+const struct brig_dsl_trap *brig_dsl_decide(const struct brig_dsl_rules *rules, const struct brig_dsl_data *data);
+
 // Reads one value expression ("O_RDWR|O_CLOEXEC", "0x10", "-1", "1 << 3") as `arch` has its names.
 //
 // `own` are constants looked up first, or NULL. Slots (SELF_PID) are not known here.
@@ -103,7 +116,8 @@ void brig_dsl_describe_action(const struct brig_dsl_action *action, const struct
 
 // Says who makes `call` while all signals are blocked, so that a trap there kills without a handler or a report.
 //
-// Rows may not REPORT or EMULATE such a call (TRAP_WHILE_BLOCKED); lint asks this about a fallback that traps.
+// Rows may not REPORT, EMULATE, BROKER or NOTIFY such a call where the target is a linked worker (TRAP_WHILE_BLOCKED); lint asks
+// this about a fallback that traps.
 // Returns: a static sentence, or NULL when libc makes `call` only with signals open.
 // Context: any. Source: how glibc and musl start and end threads; see traps.c for what was measured.
 const char *brig_dsl_blocked_reason(enum brig_dsl_call call);

@@ -1,7 +1,7 @@
 // traps: the table behind SECCOMP_RET_TRAP's data, and which calls must not end there.
 //
-// Takes: the rows that trap, in the order of merging. Gives: ids from 1 and what each means; none where the policy was written for
-// another tool, whose handler gets the data that the policy says. Guarantees: equal policies get equal
+// Takes: the rows that ask somebody besides the kernel, in the order of merging. Gives: ids from 1 and what each means; none where
+// the policy was written for another tool, whose handler gets the data that the policy says. Guarantees: equal policies get equal
 // ids; every number that can give an id is noted at it, so that the handler can tell a foreign trap (an inherited filter's id) from
 // ours.
 #include <string.h>
@@ -62,7 +62,7 @@ void dsl_trap_note(struct dsl_resolver *resolver, uint32_t id, uint32_t nr)
 uint32_t dsl_trap_for_row(struct dsl_resolver *resolver)
 {
     const struct brig_dsl_row *row = resolver->entry.row;
-    if (!dsl_action_traps(&row->action)) {
+    if (resolver->import || !dsl_action_asks(&row->action)) {
         return 0;
     }
     uint32_t id = add_trap(resolver, BRIG_DSL_ORIGIN_ROW, &row->action);
@@ -81,10 +81,10 @@ static enum brig_code start_without_traps(struct dsl_resolver *resolver)
         code = dsl_check_action(resolver, &import->x32, "x32");
     }
     if (code == BRIG_OK) {
-        resolver->fallback_ret = dsl_action_ret(&resolver->fallback, 0);
+        resolver->fallback_ret = dsl_action_ret(resolver, &resolver->fallback, 0);
         resolver->unknown_ret = resolver->fallback_ret;
-        resolver->foreign_ret = dsl_action_ret(&import->foreign, 0);
-        resolver->x32_ret = has_x32 ? dsl_action_ret(&import->x32, 0) : resolver->unknown_ret;
+        resolver->foreign_ret = dsl_action_ret(resolver, &import->foreign, 0);
+        resolver->x32_ret = has_x32 ? dsl_action_ret(resolver, &import->x32, 0) : resolver->unknown_ret;
     }
     return code;
 }
@@ -105,17 +105,19 @@ enum brig_code dsl_traps_start(struct dsl_resolver *resolver, uint32_t row_count
     uint32_t foreign = add_trap(resolver, BRIG_DSL_ORIGIN_FOREIGN_ARCH, &crash);
     memset(resolver->traps[foreign].nr_set, 0xff, sizeof resolver->traps[foreign].nr_set);
     resolver->traps[foreign].other_nrs = true;
-    resolver->foreign_ret = dsl_action_ret(&crash, foreign);
+    resolver->foreign_trap = foreign;
+    resolver->foreign_ret = dsl_action_ret(resolver, &crash, foreign);
 
     resolver->x32_ret = resolver->unknown_ret;
     if (resolver->options->arch == BRIG_DSL_X86_64) {
         uint32_t x32 = add_trap(resolver, BRIG_DSL_ORIGIN_X32, &crash);
         resolver->traps[x32].other_nrs = true;
-        resolver->x32_ret = dsl_action_ret(&crash, x32);
+        resolver->x32_trap = x32;
+        resolver->x32_ret = dsl_action_ret(resolver, &crash, x32);
     }
-    bool traps = dsl_action_traps(&resolver->fallback);
-    uint32_t fallback = traps ? add_trap(resolver, BRIG_DSL_ORIGIN_FALLBACK, &resolver->fallback) : 0;
+    bool asks = dsl_action_asks(&resolver->fallback);
+    uint32_t fallback = asks ? add_trap(resolver, BRIG_DSL_ORIGIN_FALLBACK, &resolver->fallback) : 0;
     resolver->fallback_trap = fallback;
-    resolver->fallback_ret = dsl_action_ret(&resolver->fallback, fallback);
+    resolver->fallback_ret = dsl_action_ret(resolver, &resolver->fallback, fallback);
     return BRIG_OK;
 }

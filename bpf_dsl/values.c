@@ -164,9 +164,23 @@ static struct dsl_value read_character(struct dsl_value_reader *reader)
     return from_int64(c);
 }
 
-static bool is_slot(const char *name, size_t name_bytes)
+// The words for run-time values.
+static const struct slot {
+    const char *name;
+    size_t offset; // of the number in the options
+} slots[] = {{"SELF_PID", offsetof(struct brig_dsl_options, self_pid)},
+             {"NOTIFY_FD", offsetof(struct brig_dsl_options, notify_fd)},
+             {"BROKER_FD", offsetof(struct brig_dsl_options, broker_fd)}};
+
+// Returns: NULL if `name` is none of them.
+static const struct slot *find_slot(const char *name, size_t name_bytes)
 {
-    return is_word(name, name_bytes, "SELF_PID") || is_word(name, name_bytes, "NOTIFY_FD");
+    for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++) {
+        if (is_word(name, name_bytes, slots[i].name)) {
+            return &slots[i];
+        }
+    }
+    return NULL;
 }
 
 static struct dsl_value read_u64(struct dsl_value_reader *reader)
@@ -189,7 +203,7 @@ static struct dsl_value read_name(struct dsl_value_reader *reader)
     size_t start = reader->at;
     const char *name = reader->text + start;
     size_t name_bytes = name_length(reader);
-    if (is_slot(name, name_bytes)) {
+    if (find_slot(name, name_bytes) != NULL) {
         return fail_syntax(reader, start); // part of an expression, or a place without slots
     }
     reader->at += name_bytes;
@@ -284,7 +298,8 @@ static bool read_slot(struct dsl_value_reader *reader, struct dsl_value *ret_val
     const char *name = reader->text + reader->at;
     size_t start = reader->at;
     size_t name_bytes = name_length(reader);
-    if (!reader->slots || !is_slot(name, name_bytes)) {
+    const struct slot *slot = find_slot(name, name_bytes);
+    if (!reader->slots || !slot) {
         return false;
     }
     reader->at += name_bytes;
@@ -294,7 +309,8 @@ static bool read_slot(struct dsl_value_reader *reader, struct dsl_value *ret_val
         return false;
     }
     reader->at += name_bytes;
-    int64_t number = is_word(name, name_bytes, "SELF_PID") ? reader->slots->self_pid : reader->slots->notify_fd;
+    int64_t number;
+    memcpy(&number, (const char *)reader->slots + slot->offset, sizeof number);
     *ret_value = number == BRIG_DSL_SLOT_UNSET ? fail_span(reader, BRIG_SLOT_UNSET, start, 0) : from_int64(number);
     return true;
 }

@@ -48,11 +48,9 @@ TEST(compile, reserved_numbers)
     static const struct {
         uint32_t nr;
         uint32_t ret;
-    } rows[] = {{BRIG_DSL_DIE_NR, SECCOMP_RET_KILL_PROCESS},
-                {BRIG_DSL_PROBE_NR, SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO},
-                {BRIG_DSL_DIE_NR - 1, SECCOMP_RET_ERRNO | 38},
-                {BRIG_DSL_PROBE_NR + 1, SECCOMP_RET_ERRNO | 38},
-                {0xffffffff, SECCOMP_RET_ERRNO | 38}};
+    } rows[] = {{BRIG_DSL_DIE_NR, SECCOMP_RET_KILL_PROCESS},      {BRIG_DSL_PROBE_NR, SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO},
+                {BRIG_DSL_DIE_NR - 1, SECCOMP_RET_ERRNO | 38},    {BRIG_DSL_BROKER_NR, SECCOMP_RET_ERRNO | 38},
+                {BRIG_DSL_BROKER_NR + 1, SECCOMP_RET_ERRNO | 38}, {0xffffffff, SECCOMP_RET_ERRNO | 38}};
     for (int plain = 0; plain < 2; plain++) {
         struct brig_dsl_program program;
         struct brig_error error;

@@ -262,6 +262,9 @@ uint32_t random_expr_decide(const struct random_expr *expr, const struct brig_ds
     if (has_reserved && data->nr == BRIG_DSL_PROBE_NR) {
         return SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO;
     }
+    if (has_reserved && data->nr == BRIG_DSL_BROKER_NR && expr->evaluator.asks_broker) {
+        return SECCOMP_RET_ALLOW;
+    }
     const struct random_tree *tree = expr->calls[brig_dsl_call_by_nr(data->nr, expr->arch)];
     return decide(tree != NULL ? tree : expr->calls[BRIG_SYS_NONE], data);
 }
@@ -291,6 +294,7 @@ const struct random_expr *random_expr_of(uint64_t seed, struct brig_dsl_arena *a
                                                   .context = expr,
                                                   .foreign_ret = SECCOMP_RET_KILL_PROCESS,
                                                   .x32_ret = SECCOMP_RET_ERRNO | 39,
+                                                  .asks_broker = random_once_in(&random, 2),
                                                   .is_bare = random_once_in(&random, 2)};
     return expr;
 }

@@ -112,78 +112,163 @@ static const struct meant_row *deciding_row(const struct random_policy *random, 
     return NULL;
 }
 
-// Whether the rows of @handler let a call through, whatever the policy says.
+// Whether the rows of @handler let a call through, whatever the policy says and whatever its arguments are.
+static bool is_always_handlers(enum brig_dsl_call call)
+{
+    return call == BRIG_SYS_rt_sigreturn || call == BRIG_SYS_sigreturn || call == BRIG_SYS_restart_syscall ||
+           call == BRIG_SYS_exit_group || call == BRIG_SYS_gettid;
+}
+
+static bool is_slot(int64_t slot, uint64_t argument)
+{
+    return slot != BRIG_DSL_SLOT_UNSET && (uint32_t)argument == (uint32_t)slot;
+}
+
+// The same for one call.
 static bool is_handlers(const struct random_policy *random, enum brig_dsl_call call, const struct brig_dsl_data *data)
 {
     switch (call) {
-    case BRIG_SYS_rt_sigreturn:
-    case BRIG_SYS_sigreturn:
-    case BRIG_SYS_restart_syscall:
-    case BRIG_SYS_exit_group:
-    case BRIG_SYS_gettid:
-        return true;
     case BRIG_SYS_futex:
         return (uint32_t)data->args[1] == 0; // FUTEX_WAIT
     case BRIG_SYS_write:
-        return random->options.notify_fd != BRIG_DSL_SLOT_UNSET && (uint32_t)data->args[0] == (uint32_t)random->options.notify_fd;
+        return is_slot(random->options.notify_fd, data->args[0]);
+    case BRIG_SYS_sendmsg:
+        return random->asks_broker && is_slot(random->options.broker_fd, data->args[0]);
     default:
-        return false;
+        return is_always_handlers(call);
     }
 }
 
-// Whether `ret` is what an action of the row, or of none, has to become.
-static bool is_ret_of(const struct brig_dsl_action *action, const struct brig_dsl_row *row, enum brig_dsl_origin origin,
-                      const struct brig_dsl_rules *rules, uint32_t ret)
+static bool asks_broker_about(const struct random_policy *random, enum brig_dsl_call call)
 {
-    uint32_t data = ret & SECCOMP_RET_DATA;
+    if (brig_dsl_call_nr(call, random->options.arch) < 0 || is_always_handlers(call)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < random->row_count; i++) {
+        const struct meant_row *row = &random->rows[i];
+        if (is_about(row, call) && row->row->action.verb == BRIG_DSL_BROKER) {
+            return true;
+        }
+        if (is_about(row, call) && row->condition_count == 0) {
+            return false;
+        }
+    }
+    return false;
+}
+
+bool random_policy_asks_broker(const struct random_policy *random)
+{
+    if (random->policy.import != NULL || random->options.target != BRIG_DSL_LINKED) {
+        return false;
+    }
+    bool asks = random->policy.fallback.verb == BRIG_DSL_BROKER;
+    for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT; call++) {
+        asks = asks || asks_broker_about(random, (enum brig_dsl_call)call);
+    }
+    return asks;
+}
+
+// What an action that asks somebody becomes where there is no handler.
+static uint32_t executed_ret(const struct brig_dsl_action *action)
+{
+    switch (action->verb) {
+    case BRIG_DSL_CRASH:
+        return SECCOMP_RET_KILL_PROCESS;
+    case BRIG_DSL_REPORT:
+        return SECCOMP_RET_ERRNO | action->data;
+    case BRIG_DSL_BROKER:
+        return SECCOMP_RET_ERRNO | EACCES;
+    default: // EMULATE, NOTIFY
+        return SECCOMP_RET_ERRNO | ENOSYS;
+    }
+}
+
+// Whether `ret` is what an action that asks somebody has to become, and `trap` says all about it.
+static bool is_question(const struct random_policy *random, const struct brig_dsl_action *action,
+                        const struct brig_dsl_rules *rules, const struct brig_dsl_trap *trap, uint32_t ret)
+{
+    if (trap == NULL || trap->action.verb != action->verb || trap->action.data != action->data) {
+        return false;
+    }
+    switch (random->options.target) {
+    case BRIG_DSL_EXECUTED:
+        return ret == executed_ret(action);
+    case BRIG_DSL_NOTIFIED:
+        return ret == SECCOMP_RET_USER_NOTIF;
+    default:
+        return ret == (SECCOMP_RET_TRAP | (uint32_t)(trap - rules->traps)) && trap != rules->traps;
+    }
+}
+
+// What was found for a call.
+struct found {
+    const struct brig_dsl_rules *rules;
+    const struct brig_dsl_trap *trap;
+    uint32_t ret;
+};
+
+// Whether that is what an action of the row, or of none, has to become.
+static bool is_answer(const struct random_policy *random, const struct brig_dsl_action *action, const struct brig_dsl_row *row,
+                      enum brig_dsl_origin origin, const struct found *found)
+{
+    uint32_t ret = found->ret;
+    bool is_import = random->policy.import != NULL;
     switch (action->verb) {
     case BRIG_DSL_ALLOW:
-        return ret == SECCOMP_RET_ALLOW;
+        return ret == SECCOMP_RET_ALLOW && found->trap == NULL;
     case BRIG_DSL_DENY:
-        return ret == (SECCOMP_RET_ERRNO | action->data);
+        return ret == (SECCOMP_RET_ERRNO | action->data) && found->trap == NULL;
     case BRIG_DSL_LOG:
-        return ret == SECCOMP_RET_LOG;
+        return ret == SECCOMP_RET_LOG && found->trap == NULL;
     case BRIG_DSL_KILL_PROCESS:
-        return ret == SECCOMP_RET_KILL_PROCESS;
+        return ret == SECCOMP_RET_KILL_PROCESS && found->trap == NULL;
     case BRIG_DSL_KILL_THREAD:
-        return ret == SECCOMP_RET_KILL_THREAD;
+        return ret == SECCOMP_RET_KILL_THREAD && found->trap == NULL;
     case BRIG_DSL_TRACE:
-        return ret == (SECCOMP_RET_TRACE | action->data);
-    case BRIG_DSL_NOTIFY:
-        return ret == SECCOMP_RET_USER_NOTIF;
+        return ret == (SECCOMP_RET_TRACE | action->data) && found->trap == NULL;
     case BRIG_DSL_TRAP:
-        return ret == (SECCOMP_RET_TRAP | action->data);
-    default: // CRASH, REPORT, EMULATE
-        return (ret & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRAP && data > 0 && data < rules->trap_count &&
-               rules->traps[data].row == row && rules->traps[data].origin == origin &&
-               rules->traps[data].action.verb == action->verb;
+        return ret == (SECCOMP_RET_TRAP | action->data) && found->trap == NULL;
+    default: // CRASH, REPORT, EMULATE, BROKER, NOTIFY
+        if (is_import) {
+            return ret == SECCOMP_RET_USER_NOTIF && found->trap == NULL;
+        }
+        return is_question(random, action, found->rules, found->trap, ret) && found->trap->row == row &&
+               found->trap->origin == origin;
     }
 }
 
 // --- the whole --------------------------------------------------------------------------------------------------------
 
-static const char *dispute_special(const struct random_policy *random, const struct brig_dsl_rules *rules,
-                                   const struct brig_dsl_data *data, uint32_t ret)
+static const char *dispute_special(const struct random_policy *random, const struct brig_dsl_data *data, const struct found *found)
 {
     static const struct brig_dsl_action crash = {.verb = BRIG_DSL_CRASH};
     const struct brig_dsl_import *import = random->policy.import;
     if (data->audit_arch != brig_dsl_arch_audit(random->options.arch)) {
         const struct brig_dsl_action *action = import != NULL ? &import->foreign : &crash;
-        return is_ret_of(action, NULL, BRIG_DSL_ORIGIN_FOREIGN_ARCH, rules, ret) ? NULL : "another arch";
+        return is_answer(random, action, NULL, BRIG_DSL_ORIGIN_FOREIGN_ARCH, found) ? NULL : "another arch";
     }
     const struct brig_dsl_action *x32 = import != NULL ? &import->x32 : &crash;
-    return is_ret_of(x32, NULL, BRIG_DSL_ORIGIN_X32, rules, ret) ? NULL : "an x32 number";
+    return is_answer(random, x32, NULL, BRIG_DSL_ORIGIN_X32, found) ? NULL : "an x32 number";
 }
 
-static const char *dispute_rowless(const struct random_policy *random, const struct brig_dsl_rules *rules, enum brig_dsl_call call,
-                                   uint32_t ret)
+static const char *dispute_rowless(const struct random_policy *random, enum brig_dsl_call call, const struct found *found)
 {
     bool is_unknown = random->policy.import == NULL &&
                       (call == BRIG_SYS_NONE || call == BRIG_SYS_clone3 || brig_dsl_call_since(call) > BRIG_DSL_KERNEL(5, 10));
     if (is_unknown) {
-        return ret == (SECCOMP_RET_ERRNO | ENOSYS) ? NULL : "a call that the policy does not know";
+        return found->ret == (SECCOMP_RET_ERRNO | ENOSYS) && found->trap == NULL ? NULL : "a call that the policy does not know";
     }
-    return is_ret_of(&random->policy.fallback, NULL, BRIG_DSL_ORIGIN_FALLBACK, rules, ret) ? NULL : "a call without a row";
+    return is_answer(random, &random->policy.fallback, NULL, BRIG_DSL_ORIGIN_FALLBACK, found) ? NULL : "a call without a row";
+}
+
+// Whether `nr` is one that Brig has reserved in this policy. *ret_ret is what it gets.
+static bool is_reserved(const struct random_policy *random, uint32_t nr, uint32_t *ret_ret)
+{
+    *ret_ret = nr == BRIG_DSL_DIE_NR     ? SECCOMP_RET_KILL_PROCESS
+               : nr == BRIG_DSL_PROBE_NR ? SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO
+                                         : SECCOMP_RET_ALLOW;
+    return random->policy.import == NULL &&
+           (nr == BRIG_DSL_DIE_NR || nr == BRIG_DSL_PROBE_NR || (nr == BRIG_DSL_BROKER_NR && random->asks_broker));
 }
 
 const char *random_policy_dispute(const struct random_policy *random, const struct brig_dsl_rules *rules,
@@ -192,24 +277,24 @@ const char *random_policy_dispute(const struct random_policy *random, const stru
     enum brig_dsl_arch arch = random->options.arch;
     bool is_x32 = arch == BRIG_DSL_X86_64 && data->nr >= 0x40000000u && (random->policy.import != NULL || data->nr <= 0x7fffffffu);
     const struct brig_dsl_rule *rule;
-    uint32_t ret = brig_dsl_evaluate(rules, data, &rule);
+    const struct found found = {rules, brig_dsl_decide(rules, data), brig_dsl_evaluate(rules, data, &rule)};
+    uint32_t reserved;
     if (data->audit_arch != brig_dsl_arch_audit(arch) || is_x32) {
-        return dispute_special(random, rules, data, ret);
+        return dispute_special(random, data, &found);
     }
-    if (random->policy.import == NULL && (data->nr == BRIG_DSL_DIE_NR || data->nr == BRIG_DSL_PROBE_NR)) {
-        bool dies = data->nr == BRIG_DSL_DIE_NR;
-        return ret == (dies ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO) ? NULL : "a reserved number";
+    if (is_reserved(random, data->nr, &reserved)) {
+        return found.ret == reserved && found.trap == NULL ? NULL : "a reserved number";
     }
     enum brig_dsl_call call = brig_dsl_call_by_nr(data->nr, arch);
     if (random->policy.import == NULL && is_handlers(random, call, data)) {
-        return ret == SECCOMP_RET_ALLOW ? NULL : "a row of the handler";
+        return found.ret == SECCOMP_RET_ALLOW ? NULL : "a row of the handler";
     }
     const struct meant_row *row = deciding_row(random, call, data);
     if (row == NULL) {
-        return dispute_rowless(random, rules, call, ret);
+        return dispute_rowless(random, call, &found);
     }
     if (rule == NULL || rule->row != row->row) {
         return "another row decides";
     }
-    return is_ret_of(&row->row->action, row->row, BRIG_DSL_ORIGIN_ROW, rules, ret) ? NULL : "the row has another action";
+    return is_answer(random, &row->row->action, row->row, BRIG_DSL_ORIGIN_ROW, &found) ? NULL : "the row has another action";
 }

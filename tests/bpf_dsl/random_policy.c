@@ -16,7 +16,8 @@ enum {
     MOST_CONDITIONS = 4,
     MOST_VALUES = 1000,
     SELF_PID = 4242,
-    NOTIFY_FD = 9
+    NOTIFY_FD = 9,
+    BROKER_FD = 10
 };
 
 static const struct brig_dsl_constant own_constants[] = {
@@ -261,14 +262,15 @@ static struct brig_dsl_action some_action(const struct maker *maker, bool may_be
 {
     static const enum brig_dsl_call no_calls[] = {BRIG_SYS_NONE};
     static const struct brig_dsl_handler handler = {.name = "none", .calls = no_calls};
-    static const uint8_t own[] = {BRIG_DSL_ALLOW, BRIG_DSL_ALLOW,  BRIG_DSL_DENY,         BRIG_DSL_DENY,
-                                  BRIG_DSL_CRASH, BRIG_DSL_LOG,    BRIG_DSL_KILL_PROCESS, BRIG_DSL_KILL_THREAD,
-                                  BRIG_DSL_TRACE, BRIG_DSL_NOTIFY, BRIG_DSL_REPORT,       BRIG_DSL_EMULATE};
+    static const uint8_t own[] = {BRIG_DSL_ALLOW,  BRIG_DSL_ALLOW,        BRIG_DSL_DENY,        BRIG_DSL_DENY,  BRIG_DSL_CRASH,
+                                  BRIG_DSL_LOG,    BRIG_DSL_KILL_PROCESS, BRIG_DSL_KILL_THREAD, BRIG_DSL_TRACE, BRIG_DSL_NOTIFY,
+                                  BRIG_DSL_REPORT, BRIG_DSL_EMULATE,      BRIG_DSL_BROKER};
+    enum { ANSWERED = 4 };
     static const uint8_t imported[] = {BRIG_DSL_ALLOW,        BRIG_DSL_ALLOW,       BRIG_DSL_DENY,  BRIG_DSL_DENY,   BRIG_DSL_LOG,
                                        BRIG_DSL_KILL_PROCESS, BRIG_DSL_KILL_THREAD, BRIG_DSL_TRACE, BRIG_DSL_NOTIFY, BRIG_DSL_TRAP};
     struct random *random = maker->random;
     uint8_t verb = is_import(maker) ? imported[random_below(random, sizeof imported)]
-                                    : own[random_below(random, sizeof own - (may_be_answered ? 0 : 2))];
+                                    : own[random_below(random, sizeof own - (may_be_answered ? 0 : ANSWERED))];
     struct brig_dsl_action action = {.verb = (enum brig_dsl_verb)verb};
     bool has_data = verb == BRIG_DSL_DENY || verb == BRIG_DSL_REPORT || verb == BRIG_DSL_TRACE || verb == BRIG_DSL_TRAP;
     action.data = (uint16_t)(has_data ? random_below(random, random_once_in(random, 2) ? 4 : 4096) : 0);
@@ -317,7 +319,7 @@ static void add_row(struct maker *maker, const enum brig_dsl_call *calls, uint32
     struct brig_dsl_row *row = &maker->rows[made->row_count];
     struct meant_row *meant = &maker->meant[made->row_count++];
     bool may_be_answered = true;
-    for (uint32_t i = 0; i < call_count; i++) {
+    for (uint32_t i = 0; i < call_count && made->options.target == BRIG_DSL_LINKED; i++) {
         may_be_answered = may_be_answered && brig_dsl_blocked_reason(calls[i]) == NULL;
     }
     *row = (struct brig_dsl_row){.kind = BRIG_DSL_ROW_CALL, .file = "random", .line = (int)made->row_count};
@@ -420,7 +422,7 @@ const struct random_policy *random_policy_of(uint64_t seed, struct brig_dsl_aren
     struct random random = random_of_seed(seed);
     struct random_policy *made = need(DSL_ARENA_NEW(arena, struct random_policy));
     enum brig_dsl_arch arch = (enum brig_dsl_arch)(seed % BRIG_DSL_ARCH_COUNT);
-    *made = (struct random_policy){.options = {.arch = arch, .self_pid = SELF_PID, .notify_fd = NOTIFY_FD}};
+    *made = (struct random_policy){.options = {.arch = arch, .self_pid = SELF_PID, .notify_fd = NOTIFY_FD, .broker_fd = BROKER_FD}};
     maker.random = &random;
     maker.text = &text;
     maker.arena = arena;
@@ -436,7 +438,14 @@ const struct random_policy *random_policy_of(uint64_t seed, struct brig_dsl_aren
     if (random_once_in(&random, 2)) {
         made->options.notify_fd = BRIG_DSL_SLOT_UNSET;
     }
+    if (random_once_in(&random, 3)) {
+        made->options.broker_fd = BRIG_DSL_SLOT_UNSET;
+    }
+    if (random_once_in(&random, 2)) {
+        made->options.target = (enum brig_dsl_process)random_below(&random, BRIG_DSL_PROCESS_COUNT);
+    }
     make_rows(&maker);
     make_policy(&maker);
+    made->asks_broker = random_policy_asks_broker(made);
     return made;
 }

@@ -31,11 +31,15 @@ struct random_policy {
     struct brig_dsl_options options;
     const struct meant_row *rows; // in the order in which they count
     uint32_t row_count;
+    bool asks_broker; // by a handler, whatever decides
 };
 
 // Makes policy number `seed`, of Brig's own or an imported one, for the arch in its options. Owns: `arena` keeps everything; aborts
 // when it is exhausted.
 const struct random_policy *random_policy_of(uint64_t seed, struct brig_dsl_arena *arena);
+
+// Whether some call can be asked of the broker: a row says so, no row in front of it takes every call, and there is a handler.
+bool random_policy_asks_broker(const struct random_policy *random);
 
 // Whether the rules that the policy was resolved to say about a call what the author meant. Returns: NULL, or a static sentence.
 const char *random_policy_dispute(const struct random_policy *random, const struct brig_dsl_rules *rules,

@@ -217,9 +217,11 @@ struct brig_dsl_rules random_rules(struct random *random, const struct random_sh
             calls[call] = earlier[kept++ % KEPT] = some_call_rules(&maker);
         }
     }
+    bool is_import = random_once_in(random, 4);
     return (struct brig_dsl_rules){.policy = &policy,
                                    .arch = shape->arch,
-                                   .is_import = random_once_in(random, 4),
+                                   .is_import = is_import,
+                                   .asks_broker = !is_import && !shape->only_errnos && random_once_in(random, 2),
                                    .kernel = BRIG_DSL_KERNEL(5, 10),
                                    .calls = calls,
                                    .fallback_ret = SECCOMP_RET_ERRNO | 1,

@@ -122,10 +122,14 @@ static const struct rejection rejections[] = {
     {"answer where signals are blocked", ROWS(ROW(rseq, REPORT(EPERM))), BRIG_DSL_X86_64, BRIG_TRAP_WHILE_BLOCKED, "rseq", 0},
     {"emulation where signals are blocked", ROWS(ROW(fstat, ALLOW), ROW(madvise, EMULATE(needs_fstat))), BRIG_DSL_X86_64,
      BRIG_TRAP_WHILE_BLOCKED, "madvise", 1},
+    {"question where signals are blocked", ROWS(ROW(munmap, NOTIFY)), BRIG_DSL_X86_64, BRIG_TRAP_WHILE_BLOCKED, "munmap", 0},
+    {"broker where signals are blocked", ROWS(ROW(futex, BROKER)), BRIG_DSL_X86_64, BRIG_TRAP_WHILE_BLOCKED, "futex", 0},
     {"handler that cannot work", ROWS(ROW(read, ALLOW), ROW(newfstatat, EMULATE(needs_fstat))), BRIG_DSL_X86_64,
      BRIG_HANDLER_CALL_DENIED, "fstat", 1},
     {"slot that was not given", ROWS(ROW(write, ALLOW, IN(fd, NOTIFY_FD)), ELSE(write, CRASH)), BRIG_DSL_X86_64, BRIG_SLOT_UNSET,
      "NOTIFY_FD", 0},
+    {"the broker's slot that was not given", ROWS(ROW(write, ALLOW, IN(fd, BROKER_FD)), ELSE(write, CRASH)), BRIG_DSL_X86_64,
+     BRIG_SLOT_UNSET, "BROKER_FD", 0},
     {"slot in an expression", ROWS(ROW(kill, ALLOW, IN(pid, SELF_PID + 1))), BRIG_DSL_X86_64, BRIG_BAD_VALUE_SYNTAX, "SELF_PID + 1",
      0},
     {"slot as a bound", ROWS(ROW(kill, ALLOW, AT_MOST(pid, SELF_PID))), BRIG_DSL_X86_64, BRIG_BAD_VALUE_SYNTAX, "SELF_PID", 0},
@@ -521,46 +525,6 @@ TEST(resolve, other_arches_have_no_x32)
     CHECK_EQ(rules.trap_count, 6); // and no open
     CHECK_EQ(rules.x32_ret, rules.unknown_ret);
     CHECK_EQ(rules.traps[2].origin, BRIG_DSL_ORIGIN_FALLBACK);
-}
-
-TEST(resolve, actions_as_the_kernel_sees_them)
-{
-    static const struct {
-        struct brig_dsl_action action;
-        uint32_t ret;
-        const char *text;
-    } rows[] = {
-        {BRIG_DSL_ACTION_ALLOW, SECCOMP_RET_ALLOW, "ALLOW"},
-        {BRIG_DSL_ACTION_DENY(EACCES), SECCOMP_RET_ERRNO | EACCES, "DENY(EACCES)"},
-        {BRIG_DSL_ACTION_DENY(0), SECCOMP_RET_ERRNO, "DENY(0)"},
-        {BRIG_DSL_ACTION_DENY(4095), SECCOMP_RET_ERRNO | 4095, "DENY(4095)"},
-        {BRIG_DSL_ACTION_CRASH, SECCOMP_RET_TRAP | 3, "CRASH"},
-        {BRIG_DSL_ACTION_REPORT(EPERM), SECCOMP_RET_TRAP | 3, "REPORT(EPERM)"},
-        {BRIG_DSL_ACTION_EMULATE(needs_fstat), SECCOMP_RET_TRAP | 3, "EMULATE(needs_fstat)"},
-        {BRIG_DSL_ACTION_LOG, SECCOMP_RET_LOG, "LOG"},
-        {BRIG_DSL_ACTION_KILL_PROCESS, SECCOMP_RET_KILL_PROCESS, "KILL_PROCESS"},
-        {BRIG_DSL_ACTION_KILL_THREAD, SECCOMP_RET_KILL_THREAD, "KILL_THREAD"},
-        {BRIG_DSL_ACTION_TRACE(65535), SECCOMP_RET_TRACE | 65535, "TRACE(65535)"},
-        {BRIG_DSL_ACTION_NOTIFY, SECCOMP_RET_USER_NOTIF, "NOTIFY"},
-    };
-    static const uint64_t none[6];
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        const struct brig_dsl_row table[] = {
-            ROW(fstat, ALLOW),
-            {.kind = BRIG_DSL_ROW_CALL, .call = BRIG_SYS_read, .action = rows[i].action},
-            {.kind = BRIG_DSL_ROW_END},
-        };
-        struct brig_dsl_policy policy = {.name = "p", .rows = table, FALLBACK(DENY(1)), .kernel = BRIG_DSL_KERNEL(6, 18)};
-        struct brig_dsl_options options = fixture_options(BRIG_DSL_X86_64);
-        struct brig_dsl_rules rules;
-        struct brig_error error;
-        test_message("%s", rows[i].text);
-        REQUIRE(CHECK_OK(fixture_resolve(&policy, &options, &rules, &error), &error));
-        CHECK_EQ(rules.calls[BRIG_SYS_read].rules[0]->ret, rows[i].ret);
-        CHECK_STR_EQ(fixture_decide(&rules, BRIG_SYS_read, none), rows[i].text);
-        CHECK_EQ(rules.traps[rules.trap_count - 1].origin == BRIG_DSL_ORIGIN_ROW,
-                 (rows[i].ret & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRAP);
-    }
 }
 
 TEST(resolve, equal_policies_give_equal_rules)

@@ -10,7 +10,8 @@ static _Alignas(16) unsigned char memory[BRIG_DSL_ARENA_BYTES];
 
 struct brig_dsl_options fixture_options(enum brig_dsl_arch arch)
 {
-    return (struct brig_dsl_options){.arch = arch, .self_pid = FIXTURE_PID, .notify_fd = BRIG_DSL_SLOT_UNSET};
+    return (struct brig_dsl_options){
+        .arch = arch, .self_pid = FIXTURE_PID, .notify_fd = BRIG_DSL_SLOT_UNSET, .broker_fd = BRIG_DSL_SLOT_UNSET};
 }
 
 enum brig_code fixture_resolve(const struct brig_dsl_policy *policy, const struct brig_dsl_options *options,
@@ -41,6 +42,8 @@ static struct brig_dsl_action action_of_ret(uint32_t ret)
         return (struct brig_dsl_action){.verb = BRIG_DSL_ALLOW};
     case SECCOMP_RET_ERRNO:
         return (struct brig_dsl_action){.verb = BRIG_DSL_DENY, .data = data};
+    case SECCOMP_RET_USER_NOTIF:
+        return (struct brig_dsl_action){.verb = BRIG_DSL_NOTIFY};
     case SECCOMP_RET_TRAP:
         return (struct brig_dsl_action){.verb = BRIG_DSL_CRASH};
     default:

@@ -7,7 +7,7 @@
 // Run-time values that the fixtures give: one known, one not.
 enum { FIXTURE_PID = 1234 };
 
-// Options for `arch` with SELF_PID given and NOTIFY_FD unset.
+// Options for `arch` with SELF_PID given, NOTIFY_FD and BROKER_FD unset.
 struct brig_dsl_options fixture_options(enum brig_dsl_arch arch);
 
 // Resolves `policy` in memory that the next call takes again; `rules` and `error` as brig_dsl_resolve writes them.

@@ -146,8 +146,15 @@ static const struct brig_dsl_policy notify_policy = {
 
 SANDBOX_TEST(sandbox, a_program_that_notifies_nobody_is_refused, .expect_exit = 0)
 {
+    static _Alignas(16) unsigned char room[BRIG_DSL_ARENA_BYTES];
+    struct brig_dsl_options notified = BRIG_DSL_OPTIONS_DEFAULT;
+    struct brig_dsl_program program;
+    struct brig_dsl_arena arena;
     struct brig_error error;
-    CHECK(CHECK_CODE(brig_lock(&notify_policy, &options, &error), BRIG_BAD_ARGUMENT, &error));
+    notified.target = BRIG_DSL_NOTIFIED;
+    brig_dsl_arena_init(&arena, room, sizeof room);
+    REQUIRE(CHECK_OK(brig_dsl_compile(&notify_policy, &notified, &arena, &program, &error), &error));
+    CHECK(CHECK_CODE(brig_install(&program, 0, &error), BRIG_BAD_ARGUMENT, &error));
     CHECK_CONTAINS(error.subject, "NOTIFY");
 }
 

@@ -37,13 +37,19 @@ static bool read_number(const char *text, uint64_t *ret_value)
 
 static bool read_argument(const char *text, enum brig_dsl_arch arch, bool is_pointer, uint64_t *ret_value)
 {
+    static const struct {
+        const char *name;
+        uint64_t value;
+    } words[] = {{"NULL", 0}, {"SELF_PID", TOOL_SELF_PID}, {"NOTIFY_FD", TOOL_NOTIFY_FD}, {"BROKER_FD", TOOL_BROKER_FD}};
     struct brig_error error;
     if (read_number(text, ret_value)) {
         return true;
     }
-    if (strcmp(text, "NULL") == 0 || strcmp(text, "SELF_PID") == 0 || strcmp(text, "NOTIFY_FD") == 0) {
-        *ret_value = text[0] == 'S' ? TOOL_SELF_PID : strcmp(text, "NULL") == 0 ? 0 : TOOL_NOTIFY_FD;
-        return true;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(text, words[i].name) == 0) {
+            *ret_value = words[i].value;
+            return true;
+        }
     }
     if (text[0] == '"' || is_pointer) {
         *ret_value = SOME_POINTER;
@@ -131,6 +137,9 @@ static const char *why_no_row(const struct brig_dsl_rules *rules, const struct b
     }
     if (!rules->is_import && (data->nr == BRIG_DSL_DIE_NR || data->nr == BRIG_DSL_PROBE_NR)) {
         return "a number that Brig reserves in every policy";
+    }
+    if (rules->asks_broker && data->nr == BRIG_DSL_BROKER_NR) {
+        return "the number by which the broker is asked";
     }
     if (rules->arch == BRIG_DSL_X86_64 && data->nr >> 30 == 1) {
         return "an x32 number";

@@ -260,8 +260,11 @@ static int load(const char *verb, const struct tool_request *request, struct too
 
 bool tool_make_request(const char *verb, const struct tool_arguments *arguments, struct tool_request *ret_request)
 {
-    *ret_request = (struct tool_request){
-        .options = {.arch = arguments->arches[0], .self_pid = TOOL_SELF_PID, .notify_fd = TOOL_NOTIFY_FD}, .arguments = arguments};
+    *ret_request = (struct tool_request){.options = {.arch = arguments->arches[0],
+                                                     .self_pid = TOOL_SELF_PID,
+                                                     .notify_fd = TOOL_NOTIFY_FD,
+                                                     .broker_fd = TOOL_BROKER_FD},
+                                         .arguments = arguments};
     if (arguments->kernel != NULL && !tool_read_kernel(arguments->kernel, &ret_request->options.kernel)) {
         tool_complain(verb, "'%s' is not a kernel version from 2.6 to %u.%u; give it as in 6.1", arguments->kernel,
                       brig_dsl_newest_kernel() >> 8, brig_dsl_newest_kernel() & 0xffu);

@@ -186,7 +186,7 @@ struct tool_subject {
 // Memory of one compile: more than the library asks of its users, because imported policies may be of any size.
 enum { TOOL_ARENA_BYTES = 16 << 20 };
 // Run-time slots of programs that are compiled to be looked at: fixed, so that the same policy always gives the same bytes.
-enum { TOOL_SELF_PID = 4242, TOOL_NOTIFY_FD = 3 };
+enum { TOOL_SELF_PID = 4242, TOOL_NOTIFY_FD = 3, TOOL_BROKER_FD = 4 };
 // Makes the request of a command line, for its first arch. Returns: false after having complained. `arguments` is kept.
 bool tool_make_request(const char *verb, const struct tool_arguments *arguments, struct tool_request *ret_request);
 // Loads what `name` says: a built-in policy, pledge:PROMISES, FILE.json (an OCI profile), FILE.policy (minijail's), FILE.pledge,

@@ -162,6 +162,8 @@ static bool encode_part(struct comparison *comparison, const struct brig_dsl_rul
         ret = SECCOMP_RET_KILL_PROCESS;
     } else if (domain->nr_lo == BRIG_DSL_PROBE_NR && !rules->is_import) {
         ret = SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO;
+    } else if (domain->nr_lo == BRIG_DSL_BROKER_NR && rules->asks_broker) {
+        ret = SECCOMP_RET_ALLOW;
     } else if (call != BRIG_SYS_NONE && rules->calls[call].rule_count > 0) {
         return encode_rules(comparison, &rules->calls[call]);
     } else if (call != BRIG_SYS_NONE && brig_dsl_call_since(call) <= rules->kernel) {
@@ -238,6 +240,7 @@ static bool check_arch(struct comparison *comparison, const struct brig_dsl_rule
     }
     prove_cuts_add_point(&cuts, BRIG_DSL_DIE_NR);
     prove_cuts_add_point(&cuts, BRIG_DSL_PROBE_NR);
+    prove_cuts_add_point(&cuts, BRIG_DSL_BROKER_NR);
     prove_cuts_add(&cuts, X32_FIRST);
     prove_cuts_add(&cuts, (uint32_t)X32_LAST + 1);
     bool is_made = prove_cuts_finish(&cuts);

@@ -57,6 +57,8 @@ void trap_dispatch(const struct trap_event *event)
         emulate(event);
     } else if (event->entry->verb == BRIG_DSL_REPORT) {
         report(event);
+    } else if (event->entry->verb == BRIG_DSL_NOTIFY) {
+        trap_arch_set_result(event->context, -ENOSYS); // as the kernel answers where nobody listens
     } else {
         die_of(event, 0);
     }
