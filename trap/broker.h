@@ -45,7 +45,7 @@ enum brig_broker_answer {
     BRIG_BROKER_ANSWER_STATX,      // struct statx, whatever the call fills
     BRIG_BROKER_ANSWER_STATFS,     // struct brig_broker_statfs
     BRIG_BROKER_ANSWER_TEXT,       // bytes without a NUL; the result is how many
-    BRIG_BROKER_ANSWER_ADDRESSES,  // as broker_resolve says
+    BRIG_BROKER_ANSWER_ADDRESSES,  // struct brig_broker_resolved, one behind the other; the result is how many
 };
 
 struct brig_broker_request {
@@ -68,6 +68,19 @@ struct brig_broker_statfs {
     uint32_t fs_id[2];
     uint64_t name_bytes, fragment_bytes, flags;
     uint64_t spare[4];
+};
+
+// What RESOLVE takes as data, or nothing: AI_*, AF_*, SOCK_*, IPPROTO_* of libc's struct addrinfo.
+struct brig_broker_hints {
+    int32_t flags, family, type, protocol;
+};
+
+// What RESOLVE answers. What getaddrinfo calls an error is an errno: ENOENT (no such name), EAGAIN (later), EIO (the resolver
+// failed), EINVAL (hints, service), ENOMEM.
+struct brig_broker_resolved {
+    int32_t family, type, protocol;
+    uint32_t address_bytes;
+    uint8_t address[32]; // a struct sockaddr_in or sockaddr_in6
 };
 
 #define BRIG_BROKER_HEADER_BYTES offsetof(struct brig_broker_request, bytes)
