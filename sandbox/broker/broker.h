@@ -13,36 +13,74 @@ struct box_list;
 enum brig_code box_list_new(const struct brig_broker_list *list, struct box_list **ret_list, struct brig_error *reterr);
 void box_list_free(struct box_list *list);
 
-// --- where a name leads (resolve.c) -----------------------------------------------------------------------------------
+// --- where a name leads (resolve.c, walk.c) -----------------------------------------------------------------------------
 
-// What a request wants to do with the last component of a name.
+// What a request wants to do with what a name leads to. `purposes` below is a set: 1 << BOX_LOOK, ...
 enum box_purpose {
-    BOX_LOOK,   // look at it: STAT_ONLY is enough
-    BOX_READ,   // READ
-    BOX_WRITE,  // WRITE
-    BOX_CREATE, // CREATE: the name itself is made, removed or changed
+    BOX_LOOK,      // look at it: any entry is enough, and so is being a directory above one
+    BOX_READ,      // READ
+    BOX_WRITE,     // WRITE
+    BOX_CREATE,    // CREATE: the name itself is made, removed or changed
+    BOX_TEMPORARY, // said beside others: the file is new, so an entry for temporary files allows them
 };
 
-// Result of a look-up: `dir_fd` and `name` are for openat2 (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS) or,
-// split in parent and last component, for the calls that take no RESOLVE flags.
+enum box_ending {
+    BOX_FOLLOW, // a link in the last component is followed where the list allows
+    BOX_KEEP,   // it is not: the request is about the link, or refuses one
+    BOX_NAME,   // the last component is a name that is made, removed or changed; what it leads to does not matter
+};
+
+struct box_question {
+    const char *start; // virtual directory that a relative name starts at: box_directory_path's, or the list's
+    const char *name;
+    unsigned purposes;
+    enum box_ending ending;
+    uint64_t resolve; // RESOLVE_* that the asking call wants beside ours
+};
+
+// Where a name leads: `dir_fd` and `name` are for openat2 with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS.
 struct box_place {
-    int dir_fd;                        // an entry's directory; belongs to the list
-    const char *name;                  // relative to it, no "..", "." for the entry itself; points into `path`
-    uint32_t rights;                   // enum brig_broker_rights of the deciding entry
-    char path[BRIG_BROKER_PATH_BYTES]; // virtual, absolute, normal
+    int dir_fd;                            // a directory of the list
+    const char *name;                      // relative to it, no "..", "." for the directory itself; points into `path`
+    const char *last;                      // BOX_NAME with a name that cannot be made or removed: ".", ".." or "/"; else NULL
+    uint32_t rights;                       // enum brig_broker_rights of the deciding entry
+    uint16_t deny_errno;                   // and its errno
+    bool has_below;                        // entries are listed below it
+    bool is_exact;                         // it is the deciding entry's own path
+    bool is_link;                          // walked, and the last component is a link that was kept
+    uint32_t path_bytes;                   // without the ending "", "/" or "/."
+    char path[BRIG_BROKER_PATH_BYTES + 4]; // virtual, absolute, normal
 };
 
-// Decides about a name.
+// Decides about a name, by its text alone where that is possible.
 //
-// Takes the virtual directory that a relative name starts at (from box_directory_path, or the list's). With `follow_last` a
-// symbolic link in the last component is followed where the list allows. Returns: 0; -errno of the kernel (ENOENT, ENOTDIR, ELOOP,
-// ENAMETOOLONG ...); or of the list, and then *ret_verdict is DENIED or TOUCHED.
-int box_resolve(const struct box_list *list, const char *start, const char *name, unsigned purposes, bool follow_last,
-                struct box_place *ret_place, enum brig_broker_verdict *ret_verdict);
-// `purposes` is a set: 1 << BOX_LOOK, ...
+// Returns: 0; -errno of the kernel (ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG ...); or of the list, and then *ret_verdict is DENIED or
+// TOUCHED.
+int box_resolve(const struct box_list *list, const struct box_question *question, struct box_place *ret_place,
+                enum brig_broker_verdict *ret_verdict);
+
+// The same, component by component, following links: for names that hold "..", and after the kernel said ELOOP.
+int box_walk(const struct box_list *list, const struct box_question *question, struct box_place *ret_place,
+             enum brig_broker_verdict *ret_verdict);
+
+// What is opened at a place.
+struct box_opening {
+    uint64_t flags;    // of openat2
+    uint64_t mode;     // of openat2
+    bool wants_parent; // the directory that holds the last component instead, O_PATH
+};
+
+// Resolves and opens: what was checked, without a link, or not at all. Retries a bounded number of times if names change meanwhile.
+// Returns: a descriptor, or -errno as box_resolve; ELOOP also if names would not stop changing.
+int box_open(const struct box_list *list, const struct box_question *question, const struct box_opening *opening,
+             struct box_place *ret_place, enum brig_broker_verdict *ret_verdict);
+
+// The last component for a call relative to a parent that box_open opened.
+const char *box_place_last(const struct box_place *place);
 
 // The virtual path of a directory descriptor that a client sent: by /proc/self/fd, checked to be a directory that is still there.
-// Returns: 0 or -errno (EBADF, ENOTDIR, EACCES where it is no place of the file system). It gives no right to anything.
+// Returns: 0 or -errno (EBADF, ENOTDIR, ENOENT if it was removed, EACCES where it is no place of the file system). It gives no
+// right to anything.
 int box_directory_path(int dir_fd, char path[BRIG_BROKER_PATH_BYTES]);
 
 // --- one request (serve.c, serve_*.c) ---------------------------------------------------------------------------------

@@ -1,0 +1,84 @@
+// serve_connect: CONNECT and RESOLVE. What leads out of the machine's files.
+//
+// The address is a private copy, so nobody changes it between check and use; the socket is the client's own, and connects from the
+// broker's process. A blocking socket blocks the request's thread as long as its own SO_SNDTIMEO says.
+#include <errno.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "sandbox/broker/serve.h"
+
+void box_serve_CONNECT(struct box_job *job)
+{
+    enum brig_broker_verdict verdict = BRIG_BROKER_DONE;
+    job->reply->result = box_addresses_connect(job->list, job->attached[2], job->data, job->request->data_bytes, &verdict);
+    job->reply->verdict = verdict;
+}
+
+static int errno_of_resolver(int code, int reason)
+{
+    switch (code) {
+    case EAI_NONAME:
+    case EAI_NODATA:
+        return ENOENT;
+    case EAI_AGAIN:
+        return EAGAIN;
+    case EAI_MEMORY:
+        return ENOMEM;
+    case EAI_SYSTEM:
+        return reason ? reason : EIO;
+    case EAI_FAIL:
+        return EIO;
+    default:
+        return EINVAL;
+    }
+}
+
+static struct addrinfo hints_of(const struct box_job *job)
+{
+    struct brig_broker_hints hints = {.family = AF_UNSPEC};
+    if (job->request->data_bytes)
+        memcpy(&hints, job->data, sizeof hints);
+    // The canonical name is not part of the answer.
+    return (struct addrinfo){.ai_flags = hints.flags & ~AI_CANONNAME,
+                             .ai_family = hints.family,
+                             .ai_socktype = hints.type,
+                             .ai_protocol = hints.protocol};
+}
+
+static uint32_t write_addresses(struct brig_broker_reply *reply, const struct addrinfo *address)
+{
+    uint32_t count = 0;
+    for (; address && (count + 1) * sizeof(struct brig_broker_resolved) <= sizeof reply->answer; address = address->ai_next) {
+        struct brig_broker_resolved resolved = {.family = address->ai_family,
+                                                .type = address->ai_socktype,
+                                                .protocol = address->ai_protocol,
+                                                .address_bytes = address->ai_addrlen};
+        if (address->ai_addrlen > sizeof resolved.address)
+            continue;
+        memcpy(resolved.address, address->ai_addr, address->ai_addrlen);
+        memcpy(reply->answer + count * sizeof resolved, &resolved, sizeof resolved);
+        count++;
+    }
+    reply->answer_bytes = count * (uint32_t)sizeof(struct brig_broker_resolved);
+    return count;
+}
+
+void box_serve_RESOLVE(struct box_job *job)
+{
+    const struct addrinfo hints = hints_of(job);
+    struct addrinfo *addresses = NULL;
+    if (!job->list->may_resolve) {
+        job->reply->result = -(int)job->list->deny_errno;
+        job->reply->verdict = BRIG_BROKER_DENIED;
+        return;
+    }
+    int code = getaddrinfo(job->path[0], job->path[1], &hints, &addresses);
+    if (code != 0) {
+        job->reply->result = -errno_of_resolver(code, errno);
+        return;
+    }
+    job->reply->result = write_addresses(job->reply, addresses);
+    freeaddrinfo(addresses);
+}
