@@ -46,6 +46,12 @@ static bool is_slots(const struct brig_trap_slots *slots)
            slots->slot_count == BRIG_TRAP_SLOT_COUNT;
 }
 
+static bool is_broker_slots(const struct brig_broker_slots *slots)
+{
+    return slots->magic == BRIG_BROKER_MAGIC && slots->version == BRIG_BROKER_VERSION &&
+           slots->slot_count == BRIG_BROKER_SLOT_COUNT;
+}
+
 static enum brig_code check_arguments(const struct brig_dsl_program *program, const struct brig_trap_setup *setup,
                                       struct brig_error *reterr)
 {
@@ -60,6 +66,9 @@ static enum brig_code check_arguments(const struct brig_dsl_program *program, co
     }
     if (setup->slots && !is_slots(setup->slots)) {
         return bad_argument("slots", setup->slots->version, reterr);
+    }
+    if (setup->broker_slots && !is_broker_slots(setup->broker_slots)) {
+        return bad_argument("broker_slots", setup->broker_slots->version, reterr);
     }
     return BRIG_OK;
 }
@@ -123,7 +132,8 @@ static enum brig_code arm_again(const struct brig_dsl_program *program, const st
 {
     const struct trap_root *root = &trap_root_page.root;
     if (root->hash != program->hash || root->slots != setup->slots || root->notify_fd != setup->notify_fd ||
-        root->verdict_wait_ms != setup->verdict_wait_ms) {
+        root->verdict_wait_ms != setup->verdict_wait_ms || root->broker_slots != setup->broker_slots ||
+        (setup->broker_slots && root->broker_fd != setup->broker_fd)) {
         return brig_error_set(reterr, (struct brig_error){.code = BRIG_ALREADY_LOCKED, .step = "arm traps"});
     }
     return brig_trap_thread_enter(reterr);

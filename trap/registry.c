@@ -30,6 +30,10 @@ static bool fill_entry(struct trap_entry *entry, const struct brig_dsl_trap *tra
     entry->data = trap->action.data;
     entry->other_nrs = trap->other_nrs;
     memcpy(entry->nr_set, trap->nr_set, sizeof entry->nr_set);
+    if (trap->action.verb == BRIG_DSL_BROKER) {
+        entry->emulate = trap_ask_broker;
+        return true;
+    }
     if (trap->action.verb != BRIG_DSL_EMULATE) {
         return true;
     }
@@ -61,9 +65,12 @@ enum brig_code trap_registry_make(const struct brig_dsl_program *program, const 
         .call_of_nr = call_of_nr,
         .entry_count = program->trap_count,
         .audit_arch = brig_dsl_arch_audit(program->arch),
+        .arch = program->arch,
         .slots = setup->slots,
         .notify_fd = setup->notify_fd,
         .verdict_wait_ms = setup->verdict_wait_ms,
+        .broker_slots = setup->broker_slots,
+        .broker_fd = setup->broker_fd,
         .pid = (uint32_t)getpid(),
         .hash = program->hash,
     };

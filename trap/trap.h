@@ -102,10 +102,13 @@ static inline struct brig_trap_outcome brig_trap_answer(int64_t kernel_result)
 
 // --- arming -----------------------------------------------------------------------------------------------------------
 
+struct brig_broker_slots;
 struct brig_trap_setup {
     struct brig_trap_slots *slots; // shared with the supervisor, or NULL: nobody reads records
     int notify_fd;                 // eventfd (EFD_NONBLOCK) that wakes the supervisor, or -1
     uint32_t verdict_wait_ms;      // how long a dying thread waits to be looked at, and again to be done with; 0: does not wait
+    struct brig_broker_slots *broker_slots; // trap/broker.h: shared with the broker, or NULL: none, BROKER answers EACCES
+    int broker_fd;                          // the session's socket, on which descriptors go up; of no meaning without slots
 };
 
 // Prepares this process for the traps of `program`: copies its table to pages of its own and seals them read-only (and against
@@ -114,10 +117,10 @@ struct brig_trap_setup {
 //
 // Call before the filter is installed, and before other threads exist or while others do not trap yet. A program without traps
 // needs nothing: OK, and nothing is done. The same program and setup again: only what belongs to the calling thread is done.
-// Returns: OK; BAD_ARGUMENT (program, setup, arch: not this process's; handler: an emulation without a function; slots: not what
-// record.h describes); KERNEL_REFUSED (subject: the call that failed); OUT_OF_MEMORY; ALREADY_LOCKED when armed before with another
+// Returns: OK; BAD_ARGUMENT (program, setup, arch: not this process's; handler: an emulation without a function; slots,
+// broker_slots: not what record.h and broker.h describe); KERNEL_REFUSED (subject: the call that failed); OUT_OF_MEMORY; ALREADY_LOCKED when armed before with another
 // program or setup. After a failure the process is as before, but may have an alternate stack, and SIGSYS unblocked.
-// Owns: copies what it needs; `program` may go, its emulations stay. `setup->slots` must stay mapped. A library that armed stays
+// Owns: copies what it needs; `program` may go, its emulations stay. Both slots must stay mapped. A library that armed stays
 // loaded.
 // Context: single-threaded setup, after fork.
 // Source: sigaction(2), sigaltstack(2), seccomp(2).

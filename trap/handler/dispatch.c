@@ -53,7 +53,7 @@ void trap_dispatch(const struct trap_event *event)
     }
     if (!event->entry) {
         die_of(event, BRIG_TRAP_FLAG_FOREIGN);
-    } else if (event->entry->verb == BRIG_DSL_EMULATE) {
+    } else if (event->entry->verb == BRIG_DSL_EMULATE || event->entry->verb == BRIG_DSL_BROKER) {
         emulate(event);
     } else if (event->entry->verb == BRIG_DSL_REPORT) {
         report(event);

@@ -13,6 +13,7 @@
 
 #include <signal.h>
 
+#include "trap/broker.h"
 #include "trap/handler/arch/arch.h"
 #include "trap/trap.h"
 
@@ -23,10 +24,10 @@
 // What one trap id means. Copied from struct brig_dsl_trap, so that nothing points into the program's memory.
 struct trap_entry {
     uint8_t origin; // enum brig_dsl_origin
-    uint8_t verb;   // enum brig_dsl_verb: CRASH, REPORT or EMULATE
+    uint8_t verb;   // enum brig_dsl_verb: CRASH, REPORT, EMULATE or BROKER
     uint16_t data;
     bool other_nrs;
-    struct brig_trap_outcome (*emulate)(const struct brig_trap_call *call); // EMULATE
+    struct brig_trap_outcome (*emulate)(const struct brig_trap_call *call); // EMULATE, BROKER
     uint64_t nr_set[BRIG_DSL_TRAP_NRS / 64];
 };
 
@@ -45,9 +46,12 @@ struct trap_root {
     const uint16_t *call_of_nr;       // BRIG_DSL_TRAP_NRS values of enum brig_dsl_call
     uint32_t entry_count;
     uint32_t audit_arch; // of the program
+    enum brig_dsl_arch arch;
     struct brig_trap_slots *slots;
     int notify_fd;
     uint32_t verdict_wait_ms;
+    struct brig_broker_slots *broker_slots; // NULL: no broker
+    int broker_fd;
     uint32_t pid;
     uint64_t hash; // of the program
     struct trap_facts facts;
@@ -134,6 +138,14 @@ void trap_dispatch(const struct trap_event *event);
 void trap_record(const struct trap_event *event, enum brig_dsl_verb verb, uint32_t flags);
 
 __attribute__((noreturn)) void trap_die(void);
+
+// Answers a trap whose row says BROKER.
+struct brig_trap_outcome trap_ask_broker(const struct brig_trap_call *call);
+// A slot to make a request in, NULL if none comes free in ten seconds; and what becomes of a request that stands there whole: the
+// result or -errno, which stands in the slot's reply too. Context: these three, any; where there is a broker.
+struct brig_broker_slot *trap_broker_claim(const struct brig_trap_call *call);
+int64_t trap_broker_exchange(const struct brig_trap_call *call, struct brig_broker_slot *slot);
+void trap_broker_release(struct brig_broker_slot *slot);
 
 int64_t trap_syscall(uint32_t level, uint32_t nr, const uint64_t args[6]);
 bool trap_is_readable(uint32_t level, uint64_t address);
