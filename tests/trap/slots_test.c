@@ -120,7 +120,7 @@ SANDBOX_TEST(trap, a_dying_thread_waits_for_the_supervisor, .expect_exit = 0)
 
 // --- many threads -----------------------------------------------------------------------------------------------------
 
-enum { THREADS = 8, CALLS = 300 };
+enum { THREADS = 64, CALLS = 300 };
 
 static struct brig_trap_outcome add_one(const struct brig_trap_call *call)
 {
