@@ -231,7 +231,8 @@ struct brig_dsl_profile {
     size_t sample_count;
 };
 
-// What the program will be installed in, and so who answers what the kernel cannot. The reserved numbers are in all of them.
+// What the program will be installed in, and so who answers what the kernel cannot. The reserved numbers are in all of them; the
+// handler's descriptors, NOTIFY_FD and BROKER_FD, are only in the first.
 enum brig_dsl_process {
     BRIG_DSL_LINKED, // a process with Brig's SIGSYS handler: what it answers traps, with an id
     // A program that was executed: no handler survives execve. CRASH kills the process, REPORT answers its errno, BROKER EACCES,

@@ -175,7 +175,8 @@ static enum brig_code resolve(struct dsl_resolver *resolver, const struct brig_d
 enum brig_code brig_dsl_resolve(const struct brig_dsl_policy *policy, const struct brig_dsl_options *options,
                                 struct brig_dsl_arena *arena, struct brig_dsl_rules *ret_rules, struct brig_error *reterr)
 {
-    struct dsl_resolver resolver = {.options = options, .arena = arena};
+    struct brig_dsl_options known = *options;
+    struct dsl_resolver resolver = {.options = &known, .arena = arena};
     const struct brig_dsl_call_rules *calls = NULL;
     if ((unsigned)options->arch >= BRIG_DSL_ARCH_COUNT) {
         return brig_error_set(
@@ -187,6 +188,9 @@ enum brig_code brig_dsl_resolve(const struct brig_dsl_policy *policy, const stru
                                                           .step = "resolve rows",
                                                           .subject = "target",
                                                           .detail = (int64_t)options->target});
+    }
+    if (options->target != BRIG_DSL_LINKED) {
+        known.notify_fd = known.broker_fd = BRIG_DSL_SLOT_UNSET; // the handler's, and there is none
     }
     if (resolve(&resolver, policy, &calls) != BRIG_OK) {
         return brig_error_set(reterr, resolver.error);

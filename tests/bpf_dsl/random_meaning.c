@@ -131,7 +131,7 @@ static bool is_handlers(const struct random_policy *random, enum brig_dsl_call c
     case BRIG_SYS_futex:
         return (uint32_t)data->args[1] == 0; // FUTEX_WAIT
     case BRIG_SYS_write:
-        return is_slot(random->options.notify_fd, data->args[0]);
+        return random->options.target == BRIG_DSL_LINKED && is_slot(random->options.notify_fd, data->args[0]);
     case BRIG_SYS_sendmsg:
         return random->asks_broker && is_slot(random->options.broker_fd, data->args[0]);
     default:

@@ -3,6 +3,7 @@
 #include <linux/filter.h>
 #include <string.h>
 
+#include "bpf_dsl/words.h"
 #include "policies/policies.h"
 #include "tests/bpf_dsl/program_fixture.h"
 #include "tests/bpf_dsl/random_calls.h"
@@ -186,16 +187,27 @@ TEST(witness, dead_branches_are_found)
 
 // --- policies ---------------------------------------------------------------------------------------------------------
 
-static bool is_policy_certain(const struct brig_dsl_policy *policy, enum brig_dsl_arch arch)
+static const struct brig_dsl_row asking_rows[] = {
+    ROW(read, ALLOW),
+    ROW(openat, BROKER, ONLY_BITS(flags, O_RDWR | O_CREAT)),
+    ELSE(openat, CRASH),
+    ROW(sendmsg, NOTIFY, IN(flags, 0)),
+    ELSE(sendmsg, REPORT(EPERM)),
+    ROWS_END,
+};
+static const struct brig_dsl_policy asking_policy = {
+    .name = "asking", .rows = asking_rows, FALLBACK(BROKER), .kernel = BRIG_DSL_KERNEL(6, 18)};
+
+static bool is_policy_certain(const struct brig_dsl_policy *policy, enum brig_dsl_arch arch, enum brig_dsl_process target)
 {
     static unsigned char memory[BRIG_DSL_ARENA_BYTES];
-    struct brig_dsl_options options = {.arch = arch, .self_pid = 4242, .notify_fd = 3};
+    struct brig_dsl_options options = {.arch = arch, .target = target, .self_pid = 4242, .notify_fd = 3, .broker_fd = 4};
     struct brig_dsl_arena arena;
     struct brig_dsl_rules rules;
     struct brig_error error;
     struct random random = random_of_seed(arch);
     brig_dsl_arena_init(&arena, memory, sizeof memory);
-    test_message("%s, %s", policy->name, brig_dsl_arch_name(arch));
+    test_message("%s, %s, target %d", policy->name, brig_dsl_arch_name(arch), target);
     if (!CHECK_OK(brig_dsl_resolve(policy, &options, &arena, &rules, &error), &error)) {
         return false;
     }
@@ -207,8 +219,12 @@ TEST(witness, policies)
 {
     for (int arch = 0; arch < BRIG_DSL_ARCH_COUNT; arch++) {
         for (size_t i = 0; brig_policy_all[i] != NULL; i++) {
-            is_policy_certain(brig_policy_all[i], (enum brig_dsl_arch)arch);
+            is_policy_certain(brig_policy_all[i], (enum brig_dsl_arch)arch, BRIG_DSL_LINKED);
         }
-        is_policy_certain(&sample_policy, (enum brig_dsl_arch)arch);
+        is_policy_certain(&sample_policy, (enum brig_dsl_arch)arch, BRIG_DSL_LINKED);
+        is_policy_certain(&asking_policy, (enum brig_dsl_arch)arch, BRIG_DSL_LINKED);
+        // What changes with the target does not change with the policy.
+        is_policy_certain(&asking_policy, (enum brig_dsl_arch)arch, BRIG_DSL_EXECUTED);
+        is_policy_certain(&asking_policy, (enum brig_dsl_arch)arch, BRIG_DSL_NOTIFIED);
     }
 }

@@ -8,6 +8,7 @@ const struct tool_option brig_compile_options[] = {
     TOOL_OPTION_ARCH,
     TOOL_OPTION_OUTPUT,
     TOOL_OPTION_KERNEL,
+    TOOL_OPTION_TARGET,
     TOOL_OPTION_FROM,
     TOOL_OPTION_CAP,
     TOOL_OPTION_PLAIN,
@@ -18,7 +19,7 @@ const struct tool_option brig_compile_options[] = {
     TOOL_OPTION_PROFILE_TYPE,
     {NULL, 0, NULL, NULL},
 };
-enum { ARCH, OUTPUT, KERNEL, FROM, CAP, PLAIN, FORMAT, STATS, JSON, PROFILE };
+enum { ARCH, OUTPUT, KERNEL, TARGET, FROM, CAP, PLAIN, FORMAT, STATS, JSON, PROFILE };
 
 static const struct write_program_kind kind = {"compile", "policy", "brig-compile-1"};
 

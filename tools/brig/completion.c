@@ -28,6 +28,7 @@ static const struct choices choices[] = {
     {"ARCH", NULL, NULL, LIST_ARCHES, NULL, false},
     {"STAGE", NULL, NULL, LIST_STAGES, NULL, false},
     {"WHEN", NULL, NULL, LIST_WORDS, "auto always never", false},
+    {"PROCESS", NULL, "target", LIST_WORDS, "linked executed notified", false},
     {"FORMAT", NULL, "from", LIST_WORDS, "oci minijail bpf pledge", false},
     {"FORMAT", "asm", "format", LIST_WORDS, "raw c", false},
     {"FORMAT", NULL, "format", LIST_WORDS, "raw c text json", false},

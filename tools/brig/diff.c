@@ -7,16 +7,11 @@
 #include "tools/brig/pair.h"
 
 const struct tool_option brig_diff_options[] = {
-    TOOL_OPTION_ARCH,
-    TOOL_OPTION_KERNEL,
-    TOOL_OPTION_FROM,
-    TOOL_OPTION_CAP,
-    {"timeout", 0, "SECONDS", "give up after SECONDS (120)"},
-    TOOL_OPTION_JSON,
-    TOOL_OPTION_COLOR,
-    {NULL, 0, NULL, NULL},
+    TOOL_OPTION_ARCH, TOOL_OPTION_KERNEL, TOOL_OPTION_TARGET,
+    TOOL_OPTION_FROM, TOOL_OPTION_CAP,    {"timeout", 0, "SECONDS", "give up after SECONDS (120)"},
+    TOOL_OPTION_JSON, TOOL_OPTION_COLOR,  {NULL, 0, NULL, NULL},
 };
-enum { ARCH, KERNEL, FROM, CAP, TIMEOUT, JSON, COLOR };
+enum { ARCH, KERNEL, TARGET, FROM, CAP, TIMEOUT, JSON, COLOR };
 
 // Everything that was found, in order of arch, number and direction.
 struct diff {

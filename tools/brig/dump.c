@@ -5,13 +5,19 @@
 #include "tools/brig/dump.h"
 
 const struct tool_option brig_dump_options[] = {
-    TOOL_OPTION_ARCH,         TOOL_OPTION_OUTPUT,
-    TOOL_OPTION_KERNEL,       TOOL_OPTION_FROM,
-    TOOL_OPTION_CAP,          {"stage", 0, "STAGE", "rules, expr, ranges, decisions, tree or insns (all, in order)"},
-    TOOL_OPTION_JSON,         TOOL_OPTION_PROFILE,
-    TOOL_OPTION_PROFILE_TYPE, {NULL, 0, NULL, NULL},
+    TOOL_OPTION_ARCH,
+    TOOL_OPTION_OUTPUT,
+    TOOL_OPTION_KERNEL,
+    TOOL_OPTION_TARGET,
+    TOOL_OPTION_FROM,
+    TOOL_OPTION_CAP,
+    {"stage", 0, "STAGE", "rules, expr, ranges, decisions, tree or insns (all, in order)"},
+    TOOL_OPTION_JSON,
+    TOOL_OPTION_PROFILE,
+    TOOL_OPTION_PROFILE_TYPE,
+    {NULL, 0, NULL, NULL},
 };
-enum { ARCH, OUTPUT, KERNEL, FROM, CAP, STAGE, JSON, PROFILE };
+enum { ARCH, OUTPUT, KERNEL, TARGET, FROM, CAP, STAGE, JSON, PROFILE };
 
 // Returns: a stage, BRIG_DSL_STAGE_COUNT for all of them, or -1 after having complained.
 static int find_stage(const char *name)

@@ -10,6 +10,7 @@
 const struct tool_option brig_emu_options[] = {
     TOOL_OPTION_ARCH,
     TOOL_OPTION_KERNEL,
+    TOOL_OPTION_TARGET,
     TOOL_OPTION_FROM,
     TOOL_OPTION_CAP,
     {"quiet", 'q', NULL, "print only the verdict"},
@@ -19,7 +20,7 @@ const struct tool_option brig_emu_options[] = {
     TOOL_OPTION_COLOR,
     {NULL, 0, NULL, NULL},
 };
-enum { ARCH, KERNEL, FROM, CAP, QUIET, JSON, IP, BATCH, COLOR };
+enum { ARCH, KERNEL, TARGET, FROM, CAP, QUIET, JSON, IP, BATCH, COLOR };
 
 // A pointer argument given as a string stands for some valid address; filters see no more of it than that it is not NULL.
 #define SOME_POINTER 0x7f0000001000u

@@ -6,10 +6,10 @@
 #include "tools/brig/explain.h"
 
 const struct tool_option brig_explain_options[] = {
-    TOOL_OPTION_ARCH, TOOL_OPTION_KERNEL, TOOL_OPTION_FROM,      TOOL_OPTION_CAP,
-    TOOL_OPTION_JSON, TOOL_OPTION_COLOR,  {NULL, 0, NULL, NULL},
+    TOOL_OPTION_ARCH, TOOL_OPTION_KERNEL, TOOL_OPTION_TARGET, TOOL_OPTION_FROM,
+    TOOL_OPTION_CAP,  TOOL_OPTION_JSON,   TOOL_OPTION_COLOR,  {NULL, 0, NULL, NULL},
 };
-enum { ARCH, KERNEL, FROM, CAP, JSON, COLOR };
+enum { ARCH, KERNEL, TARGET, FROM, CAP, JSON, COLOR };
 
 // One line of the listing: a rule and the calls that it is the same rule for.
 struct line {

@@ -9,11 +9,17 @@
 #include "tools/brig/graph.h"
 
 const struct tool_option brig_graph_options[] = {
-    TOOL_OPTION_ARCH, TOOL_OPTION_OUTPUT,    TOOL_OPTION_KERNEL,
-    TOOL_OPTION_FROM, TOOL_OPTION_CAP,       {"flow", 0, NULL, "draw the program's instructions instead of its decisions"},
-    TOOL_OPTION_JSON, {NULL, 0, NULL, NULL},
+    TOOL_OPTION_ARCH,
+    TOOL_OPTION_OUTPUT,
+    TOOL_OPTION_KERNEL,
+    TOOL_OPTION_TARGET,
+    TOOL_OPTION_FROM,
+    TOOL_OPTION_CAP,
+    {"flow", 0, NULL, "draw the program's instructions instead of its decisions"},
+    TOOL_OPTION_JSON,
+    {NULL, 0, NULL, NULL},
 };
-enum { ARCH, OUTPUT, KERNEL, FROM, CAP, FLOW, JSON };
+enum { ARCH, OUTPUT, KERNEL, TARGET, FROM, CAP, FLOW, JSON };
 
 // --- collecting -------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@
 
 #include "tools/brig/pair.h"
 
-enum { ARCH, OUTPUT, KERNEL, FROM, CAP, FORMAT, STATS, JSON, PROFILE, PROFILE_TYPE, TIMEOUT };
+enum { ARCH, OUTPUT, KERNEL, TARGET, FROM, CAP, FORMAT, STATS, JSON, PROFILE, PROFILE_TYPE, TIMEOUT };
 
 struct improvement {
     const struct write_program_kind *kind;

@@ -8,6 +8,7 @@
 const struct tool_option brig_prove_options[] = {
     TOOL_OPTION_ARCH,
     TOOL_OPTION_KERNEL,
+    TOOL_OPTION_TARGET,
     TOOL_OPTION_FROM,
     TOOL_OPTION_CAP,
     {"subset-of", 0, "POLICY", "prove that every call that A allows, POLICY allows too"},
@@ -17,7 +18,7 @@ const struct tool_option brig_prove_options[] = {
     TOOL_OPTION_JSON,
     {NULL, 0, NULL, NULL},
 };
-enum { ARCH, KERNEL, FROM, CAP, SUBSET_OF, ACTIONS_ONLY, WHOLE, TIMEOUT, JSON };
+enum { ARCH, KERNEL, TARGET, FROM, CAP, SUBSET_OF, ACTIONS_ONLY, WHOLE, TIMEOUT, JSON };
 
 // What is asked, in words for each answer.
 struct claim {

@@ -261,6 +261,7 @@ static int load(const char *verb, const struct tool_request *request, struct too
 bool tool_make_request(const char *verb, const struct tool_arguments *arguments, struct tool_request *ret_request)
 {
     *ret_request = (struct tool_request){.options = {.arch = arguments->arches[0],
+                                                     .target = arguments->target,
                                                      .self_pid = TOOL_SELF_PID,
                                                      .notify_fd = TOOL_NOTIFY_FD,
                                                      .broker_fd = TOOL_BROKER_FD},

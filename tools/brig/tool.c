@@ -205,6 +205,20 @@ static int add_capabilities(const char *verb, char *names, struct tool_arguments
     return -1;
 }
 
+static int read_target(const char *verb, const char *name, enum brig_dsl_process *ret_target)
+{
+    static const char *const names[] = {
+        [BRIG_DSL_LINKED] = "linked", [BRIG_DSL_EXECUTED] = "executed", [BRIG_DSL_NOTIFIED] = "notified"};
+    _Static_assert(sizeof names / sizeof names[0] == BRIG_DSL_PROCESS_COUNT, "one name per target");
+    for (int i = 0; i < BRIG_DSL_PROCESS_COUNT; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *ret_target = (enum brig_dsl_process)i;
+            return -1;
+        }
+    }
+    return tool_complain(verb, "--target is linked, executed or notified, not '%s'", name);
+}
+
 // Notes an option that means the same to every verb that has it. Returns: -1 to go on, else the exit status.
 static int note_shared(const char *verb, const char *option, char *value, struct tool_arguments *arguments)
 {
@@ -214,6 +228,9 @@ static int note_shared(const char *verb, const char *option, char *value, struct
     }
     if (strcmp(option, "cap") == 0) {
         return add_capabilities(verb, value, arguments);
+    }
+    if (strcmp(option, "target") == 0) {
+        return read_target(verb, value, &arguments->target);
     }
     if (strcmp(option, "kernel") == 0) {
         arguments->kernel = value;

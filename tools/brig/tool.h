@@ -75,6 +75,11 @@ struct tool_option {
         "kernel", 0, "VERSION", \
             "baseline kernel instead of the policy's, and what an OCI profile's minKernel is compared with, as in 6.1" \
     }
+#define TOOL_OPTION_TARGET \
+    { \
+        "target", 0, "PROCESS", \
+            "what a policy of Brig's own is for: linked, executed or notified, see `brig compile --help` (linked)" \
+    }
 #define TOOL_OPTION_COLOR \
     { \
         "color", 0, "WHEN", "auto, always or never; auto heeds NO_COLOR" \
@@ -105,6 +110,7 @@ struct tool_arguments {
     int arch_count;
     bool has_arch;                                 // whether --arch was given
     const char *kernel;                            // of --kernel, or NULL
+    enum brig_dsl_process target;                  // of --target
     const char *from;                              // of --from, or NULL
     const char *capabilities[TOOL_CAPABILITY_MAX]; // every --cap, its commas taken apart
     size_t capability_count;
