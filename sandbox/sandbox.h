@@ -19,6 +19,8 @@
 extern "C" {
 #endif
 
+struct brig_broker_slots; // trap/broker.h
+
 // --- what this kernel offers ------------------------------------------------------------------------------------------
 
 enum brig_feature_kind {
@@ -57,7 +59,9 @@ struct brig_lock_options {
     struct brig_trap_slots *slots; // or NULL, see brig_trap_setup
     int notify_fd;                 // with slots: the eventfd, never negative; else ignored
     uint32_t verdict_wait_ms;
-    uint32_t filter_flags; // extra SECCOMP_FILTER_FLAG_* (SPEC_ALLOW, LOG); TSYNC is always on
+    struct brig_broker_slots *broker_slots; // or NULL: what the policy says BROKER of gets EACCES
+    int broker_fd;                          // with broker_slots: the socket to the broker, never negative; else ignored
+    uint32_t filter_flags;                  // extra SECCOMP_FILTER_FLAG_* (SPEC_ALLOW, LOG); TSYNC is always on
 };
 
 // Compiles `policy` for this process, arms the trap layer, sets no_new_privs, installs the filter on all threads at once, and asks

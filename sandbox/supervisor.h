@@ -33,6 +33,7 @@ extern "C" {
 
 struct brig_supervisor;
 struct brig_worker;
+struct brig_broker; // sandbox/broker.h
 
 // --- events -----------------------------------------------------------------------------------------------------------
 
@@ -40,6 +41,8 @@ enum brig_event_kind {
     BRIG_EVENT_VIOLATION, // a record was taken
     BRIG_EVENT_EXIT,      // the worker is gone and reaped; brig_worker_* may be called until the callback returns
     BRIG_EVENT_LOST,      // records were lost or refused; error says what, NULL: the worker had no free slot for them
+    BRIG_EVENT_BROKER, // its broker says of the worker that it sent what it must not (the broker does nothing for it any more), or
+                       // touched what the list lets nobody touch (it is killed)
 };
 
 // Each worker tells at most 20 events at once and 10 a second after that; what is beyond is counted (violation_count goes on).
@@ -101,6 +104,7 @@ struct brig_worker_spec {
     bool dumpable;                        // leave core dumps and same-user inspection possible (off: PR_SET_DUMPABLE 0, no core)
     uint32_t handshake_ms;                // limit for warm-up and lock, 0: 10 s
     uint32_t filter_flags;                // as in brig_lock_options
+    struct brig_broker *broker;           // answers what the policy's rows say BROKER of; or NULL: EACCES
 };
 
 // Makes a supervisor.

@@ -139,17 +139,17 @@ static bool is_anything(const struct box_subject *subject)
 
 enum { FOR_DATA = 1 << BRIG_KEEP_DATA, FOR_SOCKET = 1 << BRIG_KEEP_SOCKET, FOR_DIRECTORY = 1 << BRIG_KEEP_DIRECTORY };
 enum { FOR_DEVICE = 1 << BRIG_KEEP_DEVICE, FOR_KERNEL_FILE = 1 << BRIG_KEEP_KERNEL_FILE, FOR_NONE = 0, FOR_ALL = ~0 };
-enum { FOR_MADE_HERE = 1 << BOX_MADE_HERE };
+enum { FOR_MADE_HERE = 1 << BOX_MADE_HERE, FOR_US = 1 << BOX_MADE_BY_US };
 
 static const struct {
     const char *what;
     bool (*fits)(const struct box_subject *subject);
     int roles; // that may have it
 } rules[] = {
-    {"a file of /proc, /sys or another file system of the kernel's", is_kernel_filesystem, FOR_KERNEL_FILE},
+    {"a file of /proc, /sys or another file system of the kernel's", is_kernel_filesystem, FOR_KERNEL_FILE | FOR_US},
     {"a namespace or a process handle", is_handle, FOR_NONE},
-    {"a directory", is_directory, FOR_DIRECTORY},
-    {"a path without access (O_PATH)", is_path_only, FOR_NONE},
+    {"a directory", is_directory, FOR_DIRECTORY | FOR_US},
+    {"a path without access (O_PATH)", is_path_only, FOR_US},
     {"a harmless device", is_harmless_device, FOR_ALL},
     {"a tty", is_tty, FOR_DEVICE},
     {"a device", is_device, FOR_DEVICE},

@@ -9,6 +9,12 @@
 #include "sandbox/child/handshake.h"
 #include "sandbox/supervisor.h"
 
+// A warm-up of our own, with errors of its own: what a broker needs before it is locked. The host's workers have none.
+struct box_preparation {
+    enum brig_code (*prepare)(void *data, struct brig_error *reterr);
+    void *data;
+};
+
 // What the supervisor prepared before fork.
 struct box_child {
     const struct brig_worker_spec *spec;
@@ -20,6 +26,9 @@ struct box_child {
     int null_fd; // /dev/null, as the supervisor checked it
     int notify_fd;
     int channel_fd; // the worker's end, or -1
+    int broker_fd;  // the worker's end of the socket to its broker, or -1: it has none
+    struct brig_broker_slots *broker_slots;
+    const struct box_preparation *preparation; // or NULL
     uint32_t handshake_ms;
     uint32_t verdict_wait_ms;
 };
@@ -57,9 +66,13 @@ enum brig_code box_stage_close(const struct box_child *child, struct brig_error 
 enum brig_code box_stage_audit_kept(const struct box_child *child, struct brig_error *reterr);
 enum brig_code box_stage_audit_all(const struct box_child *child, struct brig_error *reterr);
 
+// listener.c
+// Makes the filter by which requests reach the broker, and hands its listener to the supervisor. Context: after fork, one thread.
+enum brig_code box_stage_listener(const struct box_child *child, struct brig_error *reterr);
+
 // audit.c
-// The role of what the worker's own warm-up opened, beyond those of enum brig_keep_role.
-enum { BOX_MADE_HERE = BRIG_KEEP_KERNEL_FILE + 1 };
+// Roles beyond those of enum brig_keep_role: of what the worker's own warm-up opened, and of what a preparation of ours did.
+enum { BOX_MADE_HERE = BRIG_KEEP_KERNEL_FILE + 1, BOX_MADE_BY_US };
 // Judges one open descriptor by its role. Returns: NULL if it may stay, else a static string that says what it is. Context: after
 // fork.
 const char *box_audit(int fd, int role);

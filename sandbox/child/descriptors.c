@@ -1,8 +1,8 @@
 // descriptors: which ones the worker has.
 //
-// Takes the host's whole table, leaves what was named, /dev/null in the place of standard descriptors that were not, and the two of
-// our own (notify and channel). What stays is audited twice: what was named, before the warm-up; everything that is open, after it,
-// because a warm-up opens things too.
+// Takes the host's whole table, leaves what was named, /dev/null in the place of standard descriptors that were not, and the three
+// of our own (notify, channel, broker). What stays is audited twice: what was named, before the warm-up; everything that is open,
+// after it, because a warm-up opens things too.
 //
 // Weakness: a warm-up that closes a kept descriptor and opens something of the same role in its place is not noticed.
 #include <dirent.h>
@@ -16,7 +16,7 @@
 
 #include "sandbox/child/child.h"
 
-enum { OWN_DESCRIPTORS = 2, STAYING_MAX = BRIG_KEEP_MAX + OWN_DESCRIPTORS + 3 };
+enum { OWN_DESCRIPTORS = 3, STAYING_MAX = BRIG_KEEP_MAX + OWN_DESCRIPTORS + 3 };
 
 // Sorted descriptors that stay.
 struct staying {
@@ -33,13 +33,13 @@ static bool is_kept(const struct brig_worker_spec *spec, int fd)
     return false;
 }
 
-static int role_of(const struct brig_worker_spec *spec, int fd)
+static int role_of(const struct box_child *child, int fd)
 {
-    for (size_t i = 0; i < spec->keep_count; i++) {
-        if (spec->keep[i].fd == fd)
-            return (int)spec->keep[i].role;
+    for (size_t i = 0; i < child->spec->keep_count; i++) {
+        if (child->spec->keep[i].fd == fd)
+            return (int)child->spec->keep[i].role;
     }
-    return BOX_MADE_HERE;
+    return child->preparation ? BOX_MADE_BY_US : BOX_MADE_HERE;
 }
 
 static void add_sorted(struct staying *staying, int fd)
@@ -64,6 +64,7 @@ static void list_staying(const struct box_child *child, struct staying *staying)
     }
     add_sorted(staying, child->notify_fd);
     add_sorted(staying, child->channel_fd);
+    add_sorted(staying, child->broker_fd);
 }
 
 static enum brig_code refused(struct brig_error *reterr, const char *step, const char *subject, int fd)
@@ -168,7 +169,7 @@ enum brig_code box_stage_audit_kept(const struct box_child *child, struct brig_e
 }
 
 // Asks about as many descriptors at once as the limit allows in one poll: those that are not open are POLLNVAL.
-static enum brig_code audit_range(const struct brig_worker_spec *spec, int first, int count, struct brig_error *reterr)
+static enum brig_code audit_range(const struct box_child *child, int first, int count, struct brig_error *reterr)
 {
     enum { BATCH = 64 };
     struct pollfd polled[BATCH];
@@ -177,7 +178,7 @@ static enum brig_code audit_range(const struct brig_worker_spec *spec, int first
     if (poll(polled, (nfds_t)count, 0) < 0)
         return refused(reterr, "audit descriptors", "poll", first);
     for (int i = 0; i < count; i++) {
-        enum brig_code code = polled[i].revents & POLLNVAL ? BRIG_OK : audit(first + i, role_of(spec, first + i), reterr);
+        enum brig_code code = polled[i].revents & POLLNVAL ? BRIG_OK : audit(first + i, role_of(child, first + i), reterr);
         if (code != BRIG_OK)
             return code;
     }
@@ -193,6 +194,6 @@ enum brig_code box_stage_audit_all(const struct box_child *child, struct brig_er
     const int end = limit.rlim_cur < INT32_MAX ? (int)limit.rlim_cur : INT32_MAX;
     enum brig_code code = BRIG_OK;
     for (int first = 0; first < end && code == BRIG_OK; first += 64)
-        code = audit_range(child->spec, first, end - first < 64 ? end - first : 64, reterr);
+        code = audit_range(child, first, end - first < 64 ? end - first : 64, reterr);
     return code;
 }

@@ -18,6 +18,11 @@ static enum brig_code warm_up(const struct box_child *child, struct brig_error *
     return brig_error_set(reterr, error);
 }
 
+static enum brig_code prepare(const struct box_child *child, struct brig_error *reterr)
+{
+    return child->preparation ? child->preparation->prepare(child->preparation->data, reterr) : BRIG_OK;
+}
+
 static enum brig_code lock(const struct box_child *child, struct brig_error *reterr)
 {
     const struct brig_lock_options options = {.memory = child->memory,
@@ -25,6 +30,8 @@ static enum brig_code lock(const struct box_child *child, struct brig_error *ret
                                               .slots = child->slots,
                                               .notify_fd = child->notify_fd,
                                               .verdict_wait_ms = child->verdict_wait_ms,
+                                              .broker_slots = child->broker_slots,
+                                              .broker_fd = child->broker_fd,
                                               .filter_flags = child->spec->filter_flags};
     return brig_lock(child->spec->policy, &options, reterr);
 }
@@ -40,6 +47,9 @@ static const struct box_stage stages[] = {
     {"audit kept descriptors", "what stays open must be what its role says", box_stage_audit_kept},
     {"limits", "memory, files and time are not the filter's business", box_stage_limits},
     {"no_new_privs", "from here no exec can gain rights; the filter needs it", box_stage_no_new_privs},
+    {"listener", "requests to a broker are notifications; a filter that makes them has to be there before there are threads",
+     box_stage_listener},
+    {"preparation", "what a process of ours, a broker, has to open and to give up itself", prepare},
     {"warm-up", "the host's own function: what must be loaded or started while everything is allowed", warm_up},
     {"processes", "TSYNC reaches threads: what the warm-up forked would go on without a filter, perhaps in this very memory",
      box_stage_no_processes},

@@ -60,6 +60,15 @@ static void add_wait_status(struct box_line *line, int wait_status)
     box_line_add(line, name ? ")" : "");
 }
 
+void box_event_broker(struct brig_worker *worker, const char *what)
+{
+    char message[BRIG_MESSAGE_BYTES_MAX];
+    struct box_line line = {message, sizeof message, 0};
+    start(&line, worker);
+    box_line_add(&line, what);
+    box_event_send(worker, (struct brig_event){.kind = BRIG_EVENT_BROKER, .message = message});
+}
+
 void box_event_exit(struct brig_worker *worker, const struct brig_error *error)
 {
     char message[BRIG_MESSAGE_BYTES_MAX];

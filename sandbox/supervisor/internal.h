@@ -93,7 +93,7 @@ uint64_t box_slots_newly_lost(struct box_slots *slots);
 
 // --- a worker and its supervisor --------------------------------------------------------------------------------------
 
-enum box_source_kind { BOX_SOURCE_NOTIFY, BOX_SOURCE_DEATH };
+enum box_source_kind { BOX_SOURCE_NOTIFY, BOX_SOURCE_DEATH, BOX_SOURCE_NEWS };
 
 // What an epoll event points to.
 struct box_source {
@@ -113,10 +113,21 @@ struct box_text_file box_maps_text(int maps_fd);
 // what was found.
 const char *box_maps_judge(const struct box_text_file *maps);
 
+// What a worker and its broker have in common, and what of it is here for the time of the launch.
+struct box_link {
+    struct brig_broker *broker;      // NULL: none, or stopped
+    struct brig_broker_slots *slots; // the mapping that the worker inherits, gone from here after fork
+    int slots_fd;
+    int socket_fd;        // the broker's end
+    int worker_socket_fd; // the worker's, closed here after fork
+    int worker_socket_number;
+    uint32_t session; // 0: the broker does not know of it
+};
+
 struct brig_worker {
     struct brig_supervisor *supervisor;
     struct brig_worker *next;
-    struct box_source notify_source, death_source;
+    struct box_source notify_source, death_source, news_source;
     char name[32];
     const struct brig_dsl_policy *policy;
 
@@ -129,6 +140,8 @@ struct brig_worker {
     int memory_fd;                       // /proc/PID/mem, -1: not readable
     struct box_text_file maps_at_launch; // for records of a worker that is gone
 
+    struct box_link link;       // to its broker
+    struct brig_broker *serves; // it is the process of this broker; NULL: a worker of the host's
     struct box_slots slots;
     struct box_handshake *handshake; // unmapped after launch
     void *memory;                    // for the worker's compiler; NULL after fork
@@ -150,6 +163,7 @@ struct brig_supervisor {
     int epoll_fd;
     int null_fd;
     struct brig_worker *workers;
+    struct brig_broker *brokers;
     uint64_t sequence;
     struct box_causes causes;
     struct box_wire_error last_failure;   // texts of the last error that a worker told at launch
@@ -159,6 +173,29 @@ struct brig_supervisor {
     const struct brig_worker *program_of; // that worker, or NULL
     void *program_memory;                 // under it
 };
+
+// launch.c
+struct box_preparation;
+// Launches a worker of the host's, or with `preparation` one of ours. Returns: as brig_supervisor_launch.
+enum brig_code box_launch(struct brig_supervisor *supervisor, const struct brig_worker_spec *spec,
+                          const struct box_preparation *preparation, struct brig_worker **ret_worker, struct brig_error *reterr);
+
+// broker.c, link.c
+void box_link_init(struct box_link *link);
+// Makes what a worker needs to ask a broker: slots and a socket. Nothing without a broker. Returns: OK; BAD_ARGUMENT (a broker of
+// another supervisor); WORKER_DIED (subject: the broker has ended); KERNEL_REFUSED; KERNEL_LACKS.
+enum brig_code box_link_new(struct brig_worker *worker, struct brig_broker *broker, struct brig_error *reterr);
+void box_link_after_fork(struct box_link *link);
+// Takes the listener from the locked worker and hands it, with all else, to the broker. Returns: OK; WORKER_LIED; WORKER_DIED
+// (subject: the broker); KERNEL_REFUSED.
+enum brig_code box_link_open(struct brig_worker *worker, struct brig_error *reterr);
+// Tells the broker that the worker is gone; stops a broker that was to end with it.
+void box_link_close(struct brig_worker *worker);
+// Reads what a broker has to say. `process` is its worker.
+void box_broker_hear(struct brig_worker *process);
+// A broker's process is gone; its workers get EIO from the kernel.
+void box_broker_lost(struct brig_worker *process);
+void box_brokers_free(struct brig_supervisor *supervisor);
 
 // worker.c
 // Allocates what a worker needs before fork. Returns: OK; OUT_OF_MEMORY; KERNEL_REFUSED; KERNEL_LACKS.
@@ -210,6 +247,8 @@ void box_evidence_free(struct box_evidence *evidence);
 void box_event_send(struct brig_worker *worker, struct brig_event event);
 // A LOST event with a message made from `error` and a number.
 void box_event_lost(struct brig_worker *worker, const struct brig_error *error, uint64_t count);
+// A BROKER event: `what` is what the broker says of the worker, escaped.
+void box_event_broker(struct brig_worker *worker, const char *what);
 void box_event_exit(struct brig_worker *worker, const struct brig_error *error);
 
 static inline int64_t box_clock_ms(clockid_t clock)

@@ -68,9 +68,17 @@ static uint32_t handshake_ms_of(const struct brig_worker_spec *spec)
     return spec->handshake_ms ? spec->handshake_ms : BOX_HANDSHAKE_MS;
 }
 
-static struct box_child child_of(const struct brig_worker *worker, const struct brig_worker_spec *spec)
+// What is wanted: a worker of the host's, or with a preparation one of ours.
+struct order {
+    const struct brig_worker_spec *spec;
+    const struct box_preparation *preparation;
+    int64_t filters; // that each thread must have in the end, at least
+};
+
+static struct box_child child_of(const struct brig_worker *worker, const struct order *order)
 {
-    return (struct box_child){.spec = spec,
+    return (struct box_child){.spec = order->spec,
+                              .preparation = order->preparation,
                               .handshake = worker->handshake,
                               .slots = worker->slots.worker,
                               .memory = worker->memory,
@@ -79,14 +87,16 @@ static struct box_child child_of(const struct brig_worker *worker, const struct 
                               .null_fd = worker->supervisor->null_fd,
                               .notify_fd = worker->notify_fd,
                               .channel_fd = worker->worker_channel_fd,
-                              .handshake_ms = handshake_ms_of(spec),
+                              .broker_fd = worker->link.worker_socket_fd,
+                              .broker_slots = worker->link.slots,
+                              .handshake_ms = handshake_ms_of(order->spec),
                               .verdict_wait_ms = BOX_VERDICT_WAIT_MS};
 }
 
 // Signals stay blocked until the child has reset the handlers: the host's must not run there.
-static enum brig_code fork_worker(struct brig_worker *worker, const struct brig_worker_spec *spec, struct brig_error *reterr)
+static enum brig_code fork_worker(struct brig_worker *worker, const struct order *order, struct brig_error *reterr)
 {
-    const struct box_child child = child_of(worker, spec);
+    const struct box_child child = child_of(worker, order);
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -100,6 +110,7 @@ static enum brig_code fork_worker(struct brig_worker *worker, const struct brig_
         return failed(reterr, "fork");
     worker->pid = pid;
     box_slots_after_fork(&worker->slots);
+    box_link_after_fork(&worker->link);
     if (worker->worker_channel_fd >= 0)
         close(worker->worker_channel_fd);
     worker->worker_channel_fd = -1;
@@ -129,8 +140,9 @@ static enum brig_code look_in(struct brig_worker *worker, struct brig_error *ret
     return BRIG_OK;
 }
 
-// Filters of the launching thread are inherited; only one more is ours. Before the fork: without /proc nothing can be read back.
-static enum brig_code count_own_filters(int64_t *ret_filters, struct brig_error *reterr)
+// Filters of the launching thread are inherited; only what comes on top is ours: the policy's, and below it the broker's listener.
+// Before the fork: without /proc nothing can be read back.
+static enum brig_code count_filters(struct order *order, struct brig_error *reterr)
 {
     static const char path[] = "/proc/thread-self/status";
     char text[BOX_STATUS_BYTES];
@@ -140,18 +152,19 @@ static enum brig_code count_own_filters(int64_t *ret_filters, struct brig_error 
         struct brig_error error = {.code = BRIG_IO, .sys_errno = errno, .step = step_launch, .subject = path};
         return brig_error_set(reterr, error);
     }
-    *ret_filters = status.filters > 0 ? status.filters : 0; // before Linux 5.9 there is no number
+    // Before Linux 5.9 there is no number.
+    order->filters = (status.filters > 0 ? status.filters : 0) + (order->spec->broker ? 2 : 1);
     return BRIG_OK;
 }
 
-static const char *difference(const struct brig_status *status, int64_t filters_before)
+static const char *difference(const struct brig_status *status, int64_t filters)
 {
     if (status->filtered_thread_count != status->thread_count)
         return "a thread without a filter";
     if (status->no_new_privs_count != status->thread_count)
         return "a thread without no_new_privs";
-    if (status->min_filters >= 0 && status->min_filters <= filters_before)
-        return "no more filters than before";
+    if (status->min_filters >= 0 && status->min_filters < filters)
+        return "fewer filters than were installed";
     return NULL;
 }
 
@@ -169,9 +182,9 @@ static enum brig_code read_status_of_settled_threads(struct brig_worker *worker,
     return code;
 }
 
-static enum brig_code judge_status(const struct brig_status *status, int64_t filters_before, struct brig_error *reterr)
+static enum brig_code judge_status(const struct brig_status *status, int64_t filters, struct brig_error *reterr)
 {
-    const char *what = difference(status, filters_before);
+    const char *what = difference(status, filters);
     if (!what && status->sigsys_blocked)
         what = "a thread that blocks SIGSYS, where a trap kills without a report";
     if (!what)
@@ -180,11 +193,11 @@ static enum brig_code judge_status(const struct brig_status *status, int64_t fil
     return brig_error_set(reterr, error);
 }
 
-static enum brig_code read_back(struct brig_worker *worker, int64_t filters_before, struct brig_error *reterr)
+static enum brig_code read_back(struct brig_worker *worker, int64_t filters, struct brig_error *reterr)
 {
     enum brig_code code = read_status_of_settled_threads(worker, reterr);
     if (code == BRIG_OK)
-        code = judge_status(&worker->status, filters_before, reterr);
+        code = judge_status(&worker->status, filters, reterr);
     // Threads that are ending, one of them by a violation perhaps, show neither filters nor files.
     return code != BRIG_OK ? box_handshake_ended(worker, code, reterr) : code;
 }
@@ -224,26 +237,28 @@ static enum brig_code go(struct brig_worker *worker, struct brig_error *reterr)
 }
 
 // From fork to go. On failure the process may exist.
-static enum brig_code bring_up(struct brig_worker *worker, const struct brig_worker_spec *spec, struct brig_error *reterr)
+static enum brig_code bring_up(struct brig_worker *worker, struct order *order, struct brig_error *reterr)
 {
-    int64_t filters_before;
-    enum brig_code code = count_own_filters(&filters_before, reterr);
+    const bool changes_after_fork = order->spec->warm_up || order->preparation;
+    enum brig_code code = count_filters(order, reterr);
     if (code == BRIG_OK)
-        code = fork_worker(worker, spec, reterr);
+        code = fork_worker(worker, order, reterr);
     if (code != BRIG_OK)
         return code;
     code = look_in(worker, reterr);
     if (code != BRIG_OK) // a worker that failed in its first stage is gone already, and has said why
         return box_handshake_ended(worker, code, reterr);
     box_handshake_step(worker, BOX_PHASE_CREATED, BOX_PHASE_START);
-    if (!spec->warm_up)
+    if (!changes_after_fork)
         code = judge_mappings(worker, reterr); // they stay as they are, and we have the time
     if (code == BRIG_OK)
-        code = box_handshake_wait(worker, handshake_ms_of(spec), reterr);
+        code = box_handshake_wait(worker, handshake_ms_of(order->spec), reterr);
     if (code == BRIG_OK)
-        code = read_back(worker, filters_before, reterr);
-    if (code == BRIG_OK && spec->warm_up)
+        code = read_back(worker, order->filters, reterr);
+    if (code == BRIG_OK && changes_after_fork)
         code = judge_mappings(worker, reterr);
+    if (code == BRIG_OK)
+        code = box_link_open(worker, reterr);
     if (code == BRIG_OK)
         code = watch(worker, reterr);
     return code == BRIG_OK ? go(worker, reterr) : code;
@@ -272,16 +287,17 @@ static void abandon(struct brig_worker *worker)
     box_worker_free(worker);
 }
 
-enum brig_code brig_supervisor_launch(struct brig_supervisor *supervisor, const struct brig_worker_spec *spec,
-                                      struct brig_worker **ret_worker, struct brig_error *reterr)
+enum brig_code box_launch(struct brig_supervisor *supervisor, const struct brig_worker_spec *spec,
+                          const struct box_preparation *preparation, struct brig_worker **ret_worker, struct brig_error *reterr)
 {
+    struct order order = {.spec = spec, .preparation = preparation};
     struct brig_worker *worker;
     enum brig_code code = supervisor ? check_spec(spec, reterr) : bad_argument(reterr, "supervisor", 0);
     if (code == BRIG_OK)
         code = box_worker_new(supervisor, spec, &worker, reterr);
     if (code != BRIG_OK)
         return code;
-    code = bring_up(worker, spec, reterr);
+    code = bring_up(worker, &order, reterr);
     if (code != BRIG_OK) {
         abandon(worker);
         return code;
@@ -291,4 +307,10 @@ enum brig_code brig_supervisor_launch(struct brig_supervisor *supervisor, const 
     if (ret_worker)
         *ret_worker = worker;
     return BRIG_OK;
+}
+
+enum brig_code brig_supervisor_launch(struct brig_supervisor *supervisor, const struct brig_worker_spec *spec,
+                                      struct brig_worker **ret_worker, struct brig_error *reterr)
+{
+    return box_launch(supervisor, spec, NULL, ret_worker, reterr);
 }

@@ -1,7 +1,7 @@
 // supervisor: the fd, the dispatch, and the life of the whole.
 //
 // Takes a host's loop, gives it one descriptor. Each worker has two sources in the epoll behind it: an eventfd (a record is ready)
-// and a pidfd (it is dead). Nothing here waits but dispatch itself, as long as it is told to.
+// and a pidfd (it is dead); a broker has its channel as well. Nothing here waits but dispatch itself, as long as it is told to.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -118,6 +118,7 @@ void brig_supervisor_free(struct brig_supervisor *supervisor)
     // All are told before the first is waited for.
     for (struct brig_worker *worker = supervisor->workers; worker; worker = worker->next)
         brig_worker_kill(worker);
+    box_brokers_free(supervisor);
     while (supervisor->workers) {
         box_worker_end(supervisor->workers);
         box_worker_free(supervisor->workers);
@@ -148,6 +149,8 @@ static void handle_death(struct brig_worker *worker)
 {
     struct brig_error error = {.code = BRIG_KERNEL_REFUSED, .step = "reap worker", .subject = "waitid"};
     box_worker_drain(worker);
+    if (worker->serves)
+        box_broker_hear(worker); // its last words
     if (!box_worker_reap(worker, 0))
         return;
     error.sys_errno = worker->wait_errno;
@@ -179,6 +182,8 @@ enum brig_code brig_supervisor_dispatch(struct brig_supervisor *supervisor, int 
             continue;
         if (source->kind == BOX_SOURCE_NOTIFY)
             handle_notify(source->worker);
+        else if (source->kind == BOX_SOURCE_NEWS)
+            box_broker_hear(source->worker);
         else
             handle_death(source->worker);
     }

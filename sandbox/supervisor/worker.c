@@ -69,6 +69,8 @@ enum brig_code box_worker_compile(struct brig_worker *worker, struct brig_error 
     supervisor->program_of = NULL;
     options.self_pid = worker->pid;
     options.notify_fd = worker->notify_fd;
+    if (worker->link.worker_socket_number >= 0)
+        options.broker_fd = worker->link.worker_socket_number;
     brig_dsl_arena_init(&arena, supervisor->program_memory, BRIG_DSL_ARENA_BYTES);
     enum brig_code code = brig_dsl_compile(worker->policy, &options, &arena, &supervisor->program, reterr);
     if (code == BRIG_OK)
@@ -98,11 +100,14 @@ enum brig_code box_worker_new(struct brig_supervisor *supervisor, const struct b
     worker->death_source = (struct box_source){BOX_SOURCE_DEATH, worker};
     worker->pid_fd = worker->notify_fd = worker->channel_fd = worker->worker_channel_fd = -1;
     worker->maps_fd = worker->memory_fd = -1;
+    box_link_init(&worker->link);
     snprintf(worker->name, sizeof worker->name, "%s", spec->name);
 
     enum brig_code code = make_descriptors(worker, spec->channel, reterr);
     if (code == BRIG_OK)
         code = make_memory(worker, reterr);
+    if (code == BRIG_OK)
+        code = box_link_new(worker, spec->broker, reterr);
     if (code == BRIG_OK)
         *ret_worker = worker;
     else
@@ -134,7 +139,7 @@ static void unlist(struct brig_worker *worker)
 // somewhere, and a child of the host's has them all: an event would come for a worker that is no more.
 static void unwatch(struct brig_worker *worker)
 {
-    const int watched[] = {worker->pid_fd, worker->notify_fd};
+    const int watched[] = {worker->pid_fd, worker->notify_fd, worker->channel_fd};
     for (size_t i = 0; i < sizeof watched / sizeof watched[0]; i++) {
         if (watched[i] >= 0)
             epoll_ctl(worker->supervisor->epoll_fd, EPOLL_CTL_DEL, watched[i], NULL); // ENOENT: not watched yet
@@ -147,6 +152,8 @@ void box_worker_free(struct brig_worker *worker)
                        worker->maps_fd, worker->memory_fd};
     unlist(worker);
     unwatch(worker);
+    box_link_close(worker);
+    box_broker_lost(worker);
     for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
         if (fds[i] >= 0)
             close(fds[i]);

@@ -4,10 +4,12 @@
 // this process's id and descriptors; the handler has to stand before the first call can trap; no_new_privs has to be set before the
 // kernel takes a filter from an unprivileged process; the filter is last, because it would refuse the rest.
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <stdatomic.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "bpf_dsl/program.h"
 #include "sandbox/sandbox.h"
 
 // A property of the process, as the filter is: inherited over fork, gone after exec.
@@ -25,6 +27,8 @@ static enum brig_code check_arguments(const struct brig_dsl_policy *policy, cons
         error.subject = "memory";
     else if (options->slots && options->notify_fd < 0)
         error.subject = "notify_fd";
+    else if (options->broker_slots && options->broker_fd < 0)
+        error.subject = "broker_fd";
     else
         return BRIG_OK;
     return brig_error_set(reterr, error);
@@ -37,8 +41,22 @@ static enum brig_code compile(const struct brig_dsl_policy *policy, const struct
     compile_options.self_pid = getpid();
     if (options->slots)
         compile_options.notify_fd = options->notify_fd;
+    if (options->broker_slots)
+        compile_options.broker_fd = options->broker_fd;
     brig_dsl_arena_init(arena, options->memory, options->memory_bytes);
     return brig_dsl_compile(policy, &compile_options, arena, ret_program, reterr);
+}
+
+// A broker that no row asks was meant to be asked: a policy that was mixed up with another should not start a worker that fails
+// later.
+static enum brig_code check_broker(const struct brig_dsl_program *program, const struct brig_lock_options *options,
+                                   struct brig_error *reterr)
+{
+    const struct brig_dsl_data data = {.nr = BRIG_DSL_BROKER_NR, .audit_arch = brig_dsl_arch_audit(program->arch)};
+    if (!options->broker_slots || brig_dsl_interpret(program->insns, program->insn_count, &data, NULL).ret == SECCOMP_RET_ALLOW)
+        return BRIG_OK;
+    struct brig_error error = {.code = BRIG_BAD_ARGUMENT, .step = "lock", .subject = "a broker, and no row that says BROKER"};
+    return brig_error_set(reterr, error);
 }
 
 static enum brig_code arm(const struct brig_dsl_program *program, const struct brig_lock_options *options,
@@ -46,7 +64,9 @@ static enum brig_code arm(const struct brig_dsl_program *program, const struct b
 {
     const struct brig_trap_setup setup = {.slots = options->slots,
                                           .notify_fd = options->slots ? options->notify_fd : -1,
-                                          .verdict_wait_ms = options->verdict_wait_ms};
+                                          .verdict_wait_ms = options->verdict_wait_ms,
+                                          .broker_slots = options->broker_slots,
+                                          .broker_fd = options->broker_slots ? options->broker_fd : -1};
     return brig_trap_arm(program, &setup, reterr);
 }
 
@@ -65,6 +85,8 @@ static enum brig_code compile_and_install(const struct brig_dsl_policy *policy, 
     struct brig_dsl_arena arena;
     struct brig_dsl_program program;
     enum brig_code code = compile(policy, options, &arena, &program, reterr);
+    if (code == BRIG_OK)
+        code = check_broker(&program, options, reterr);
     if (code == BRIG_OK)
         code = arm(&program, options, reterr);
     if (code == BRIG_OK)

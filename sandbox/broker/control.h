@@ -1,0 +1,81 @@
+// control: what a supervisor and its broker tell each other, over the broker's channel (SOCK_SEQPACKET), and the table of refusals
+// that they share.
+//
+// The broker reads what hostile workers wrote, so its own word is not taken for more than it is: the supervisor copies a message or
+// a table once, checks it, and uses the copy; a message can at worst end workers of this very broker.
+#ifndef BRIG_SANDBOX_BROKER_CONTROL_H
+#define BRIG_SANDBOX_BROKER_CONTROL_H
+
+#include "sandbox/broker.h"
+
+// --- to the broker ----------------------------------------------------------------------------------------------------
+
+enum box_control_kind {
+    BOX_CONTROL_NONE,
+    BOX_CONTROL_OPEN,  // a new session, with the descriptors of enum box_control_fd
+    BOX_CONTROL_CLOSE, // its worker is gone
+};
+enum box_control_fd { BOX_CONTROL_LISTENER, BOX_CONTROL_SLOTS, BOX_CONTROL_SOCKET, BOX_CONTROL_FDS };
+
+struct box_control {
+    uint32_t kind;
+    uint32_t session; // the supervisor's number for it, never 0
+};
+
+// --- from the broker --------------------------------------------------------------------------------------------------
+
+enum box_news_kind {
+    BOX_NEWS_NONE,
+    BOX_NEWS_CLOSED,  // the session is over: `what` says why
+    BOX_NEWS_TOUCHED, // the worker asked for a path that nobody may touch: `what` is the entry, if known
+};
+
+struct box_news {
+    uint32_t kind;
+    uint32_t session;
+    int32_t pid; // of the asking process: the worker, or one that it forked
+    uint32_t op;
+    uint32_t call; // enum brig_dsl_call, as the worker claims
+    int32_t sys_errno;
+    char what[128];
+    char path[256]; // its end, if it is longer
+};
+
+// --- refusals ---------------------------------------------------------------------------------------------------------
+
+#define BOX_DENIALS 256
+
+struct box_denial {
+    uint32_t call, op, flags;
+    int32_t sys_errno;
+    uint64_t count; // grows
+    char path[256]; // its end, if it is longer; does not change any more
+};
+
+// In memory that both map. The broker writes; an entry is whole when `used` says that it is there.
+struct box_denials {
+    uint32_t used;
+    uint32_t reserved;
+    struct box_denial entries[BOX_DENIALS];
+};
+
+// --- the broker's process ---------------------------------------------------------------------------------------------
+
+// What the process needs to know, made before fork.
+struct box_broker_start {
+    const struct brig_broker_list *list;
+    int denials_fd;
+    // Filled in by the preparation, in the broker.
+    struct box_list *opened;
+    struct box_denials *denials;
+};
+
+// Opens the list, and gives up what the broker will not need: a struct box_preparation's function, `data` is a box_broker_start.
+// Returns: as brig_broker_start. Context: after fork, one thread.
+enum brig_code box_broker_prepare(void *data, struct brig_error *reterr);
+
+// The broker's entry function: serves sessions until its supervisor closes the channel. Returns: an exit status.
+// Context: locked.
+int box_broker_run(void *data, int channel_fd);
+
+#endif

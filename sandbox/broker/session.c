@@ -1,0 +1,377 @@
+// session: one client's threads, from its first request to its end.
+//
+// One thread at a time has the seat: it waits for a request. It leaves the seat with one, serves it, and comes back; if somebody
+// else has sat down meanwhile, it parks. So a client that asks one thing after the other is served by one thread, without any
+// wake-up between threads (the kernel wakes all that wait on a listener, kernel/seccomp.c:recv_wait_event: more than one would
+// cost a switch each). When the main thread sees an empty seat at its tick, because a file system is slow or there is more to do
+// than one thread can, it puts a parked thread or a new one there. So one slow request delays the next by a tick, and no more, up
+// to as many threads as there are slots.
+//
+// The end: nobody enters a call on the listener any more; who is in one is woken by a signal; when the last is out, the listener is
+// closed, and the kernel answers all that still wait with ENOSYS. A thread that hangs in a dead file system keeps its memory, not
+// the listener.
+#include "sandbox/broker/session.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { TICK_MS = 4, QUIET_TICKS = 8, STACK_BYTES = 256 << 10 };
+
+// --- entering and ending ----------------------------------------------------------------------------------------------
+
+bool box_session_enter(struct box_session *session)
+{
+    if (!(atomic_fetch_add(&session->users, 1) & BOX_SESSION_OVER))
+        return true;
+    atomic_fetch_sub(&session->users, 1);
+    return false;
+}
+
+void box_session_leave(struct box_session *session)
+{
+    atomic_fetch_sub(&session->users, 1);
+}
+
+// Waits where the supervisor is slow: there is at most one message of each kind for a session.
+void box_session_tell(struct box_session *session, const struct box_news *news)
+{
+    while (send(session->process->channel_fd, news, sizeof *news, MSG_NOSIGNAL) < 0 && errno == EINTR)
+        continue;
+}
+
+static void copy_text(char *to, size_t to_bytes, const char *from)
+{
+    const size_t bytes = strlen(from), room = to_bytes - 1;
+    memcpy(to, from, bytes < room ? bytes : room);
+    to[bytes < room ? bytes : room] = '\0';
+}
+
+void box_session_end(struct box_session *session, const char *wrong, int pid)
+{
+    if (atomic_fetch_or(&session->users, BOX_SESSION_OVER) & BOX_SESSION_OVER)
+        return;
+    box_process_wake(session->process);
+    if (!wrong)
+        return;
+    struct box_news news = {.kind = BOX_NEWS_CLOSED, .session = session->number, .pid = pid};
+    copy_text(news.what, sizeof news.what, wrong);
+    box_session_tell(session, &news);
+}
+
+void box_session_end_number(struct box_process *process, uint32_t number)
+{
+    for (struct box_session *session = process->sessions; session; session = session->next) {
+        if (session->number == number)
+            box_session_end(session, NULL, 0);
+    }
+}
+
+// --- a thread ---------------------------------------------------------------------------------------------------------
+
+// Returns: false if the session is over.
+static bool take_seat(struct box_session *session)
+{
+    if (!atomic_exchange(&session->seat, true))
+        return !box_session_is_over(session);
+    pthread_mutex_lock(&session->process->lock);
+    session->parked++;
+    while (!box_session_is_over(session) && atomic_exchange(&session->seat, true))
+        pthread_cond_wait(&session->seat_is_free, &session->process->lock);
+    session->parked--;
+    pthread_mutex_unlock(&session->process->lock);
+    return !box_session_is_over(session);
+}
+
+static enum box_received receive(struct box_work *work)
+{
+    struct box_session *session = work->session;
+    if (!box_session_enter(session))
+        return BOX_RECEIVED_END;
+    const enum box_received received = session->port->receive(work);
+    box_session_leave(session);
+    atomic_store(&session->seat, false);
+    if (received != BOX_RECEIVED_REQUEST)
+        return received;
+    if (!atomic_load_explicit(&session->was_active, memory_order_relaxed))
+        atomic_store_explicit(&session->was_active, true, memory_order_relaxed);
+    if (atomic_load(&session->process->is_asleep) && atomic_exchange(&session->process->is_asleep, false))
+        box_process_wake(session->process);
+    return BOX_RECEIVED_REQUEST;
+}
+
+static void tell_touched(struct box_work *work, const struct box_denial *denial)
+{
+    struct box_session *session = work->session;
+    struct box_news news = {.kind = BOX_NEWS_TOUCHED,
+                            .session = session->number,
+                            .pid = work->pid,
+                            .op = denial->op,
+                            .call = denial->call,
+                            .sys_errno = denial->sys_errno};
+    if (atomic_exchange(&session->has_touched, true))
+        return;
+    memcpy(news.path, denial->path, sizeof news.path);
+    box_session_tell(session, &news);
+}
+
+// Returns: whether the client gets an answer. Who touched what nobody may touch waits for its death.
+static bool note_refusal(struct box_work *work)
+{
+    struct box_denial denial;
+    if (work->reply.verdict == BRIG_BROKER_DONE)
+        return true;
+    box_denial_of(&work->request, work->reply.result, &denial);
+    box_denials_count(work->session->denials, &denial);
+    if (work->reply.verdict == BRIG_BROKER_TOUCHED)
+        tell_touched(work, &denial);
+    return work->reply.verdict != BRIG_BROKER_TOUCHED;
+}
+
+static void find_parts(struct box_work *work)
+{
+    struct brig_broker_request *request = &work->request;
+    const uint8_t *at = request->bytes;
+    for (int i = 0; i < 2; i++) {
+        work->job.path[i] = request->path_bytes[i] ? (const char *)at : NULL;
+        at += request->path_bytes[i];
+    }
+    work->job.data = at;
+}
+
+static const char *serve(struct box_work *work)
+{
+    const char *wrong = box_request_check(&work->request, work->request_bytes);
+    if (wrong)
+        return wrong;
+    find_parts(work);
+    box_serve(&work->job);
+    if (note_refusal(work) && box_session_enter(work->session)) {
+        work->session->port->answer(work);
+        box_session_leave(work->session);
+    }
+    return NULL;
+}
+
+static void handle(struct box_work *work)
+{
+    work->job = (struct box_job){.list = work->session->process->list,
+                                 .request = &work->request,
+                                 .attached = {-1, -1, -1},
+                                 .reply = &work->reply,
+                                 .descriptor = -1};
+    work->reply.result = -EIO;
+    work->reply.verdict = BRIG_BROKER_DONE;
+    work->reply.answer_bytes = 0;
+    const char *wrong = work->session->port->collect(work);
+    if (!wrong)
+        wrong = serve(work);
+    box_attached_close(work->job.attached);
+    if (work->job.descriptor >= 0)
+        close(work->job.descriptor);
+    if (wrong)
+        box_session_end(work->session, wrong, work->pid);
+}
+
+// The last that a thread does with its session: after it, the main thread may free it.
+static void leave(struct box_work *work)
+{
+    struct box_session *session = work->session;
+    struct box_process *process = session->process;
+    pthread_mutex_lock(&process->lock);
+    session->tids[work->thread] = 0;
+    session->works[work->thread] = NULL;
+    session->thread_count--;
+    pthread_mutex_unlock(&process->lock);
+    free(work);
+    box_process_wake(process);
+}
+
+static void *run(void *argument)
+{
+    struct box_work *work = argument;
+    struct box_session *session = work->session;
+    pthread_mutex_lock(&session->process->lock);
+    session->tids[work->thread] = (int)syscall(SYS_gettid);
+    pthread_mutex_unlock(&session->process->lock);
+    while (take_seat(session)) {
+        switch (receive(work)) {
+        case BOX_RECEIVED_REQUEST:
+            handle(work);
+            break;
+        case BOX_RECEIVED_NOTHING:
+            break;
+        case BOX_RECEIVED_END:
+            box_session_end(session, NULL, 0);
+            break;
+        case BOX_RECEIVED_WRONG:
+            box_session_end(session, work->wrong, 0);
+            break;
+        }
+    }
+    leave(work);
+    return NULL;
+}
+
+// --- the main thread's side -------------------------------------------------------------------------------------------
+
+// Under the lock. Returns: whether there is one more thread.
+static bool add_thread(struct box_session *session)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    int free_place = 0;
+    while (session->works[free_place])
+        free_place++;
+    struct box_work *work = malloc(sizeof *work);
+    if (!work || pthread_attr_init(&attributes) != 0) {
+        free(work);
+        return false;
+    }
+    work->session = session;
+    work->thread = free_place;
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    session->works[free_place] = work;
+    session->thread_count++;
+    const int reason = pthread_create(&thread, &attributes, run, work);
+    pthread_attr_destroy(&attributes);
+    if (reason == 0)
+        return true;
+    session->works[free_place] = NULL;
+    session->thread_count--;
+    free(work);
+    return false;
+}
+
+// Puts somebody on an empty seat. Returns: whether there is somebody.
+static bool fill_seat(struct box_session *session)
+{
+    if (atomic_load(&session->seat))
+        return false;
+    if (session->parked)
+        return pthread_cond_signal(&session->seat_is_free) == 0;
+    return session->thread_count < session->port->threads && add_thread(session);
+}
+
+static void free_session(struct box_session *session)
+{
+    if (session->request_fd >= 0)
+        close(session->request_fd);
+    session->port->free(session);
+    pthread_cond_destroy(&session->seat_is_free);
+    free(session);
+}
+
+// Moves a session that is over towards its end. Returns: whether nothing of it is left but memory.
+static bool take_apart(struct box_session *session)
+{
+    pthread_cond_broadcast(&session->seat_is_free);
+    for (unsigned i = 0; i < session->port->threads; i++) {
+        if (session->tids[i])
+            syscall(SYS_tgkill, getpid(), session->tids[i], SIGUSR1);
+    }
+    if (session->request_fd >= 0 && atomic_load(&session->users) == BOX_SESSION_OVER) {
+        close(session->request_fd);
+        session->request_fd = -1;
+    }
+    return session->thread_count == 0;
+}
+
+// Under the lock. Returns: whether something is going on that should be looked at again soon.
+static bool tend(struct box_process *process)
+{
+    bool is_busy = false;
+    for (struct box_session **link = &process->sessions; *link;) {
+        struct box_session *session = *link;
+        if (!box_session_is_over(session)) {
+            is_busy |= fill_seat(session) || atomic_exchange(&session->was_active, false);
+            link = &session->next;
+        } else if (take_apart(session)) {
+            *link = session->next;
+            free_session(session);
+        } else {
+            is_busy = true;
+            link = &session->next;
+        }
+    }
+    return is_busy;
+}
+
+// A thread that took a request before it could see that we are asleep is seen here.
+static bool may_sleep(const struct box_process *process)
+{
+    for (struct box_session *session = process->sessions; session; session = session->next) {
+        const bool has_help = session->parked || session->thread_count < session->port->threads;
+        if (box_session_is_over(session) || (!atomic_load(&session->seat) && has_help))
+            return false;
+    }
+    return true;
+}
+
+int box_sessions_tend(struct box_process *process)
+{
+    atomic_store(&process->is_asleep, false);
+    pthread_mutex_lock(&process->lock);
+    process->quiet_ticks = tend(process) ? 0 : process->quiet_ticks + 1;
+    bool sleeps = process->quiet_ticks >= QUIET_TICKS || !process->sessions;
+    if (sleeps) {
+        atomic_store(&process->is_asleep, true);
+        sleeps = may_sleep(process);
+    }
+    pthread_mutex_unlock(&process->lock);
+    return sleeps ? -1 : TICK_MS;
+}
+
+// --- opening ----------------------------------------------------------------------------------------------------------
+
+static struct brig_broker_slots *map_slots(int fd)
+{
+    void *address = mmap(NULL, sizeof(struct brig_broker_slots), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    return address == MAP_FAILED ? NULL : address;
+}
+
+static void refuse(struct box_process *process, uint32_t number, const int fds[BOX_CONTROL_FDS])
+{
+    struct box_session session = {.process = process, .number = number};
+    struct box_news news = {.kind = BOX_NEWS_CLOSED, .session = number};
+    copy_text(news.what, sizeof news.what, "more workers than it has room for");
+    for (int i = 0; i < BOX_CONTROL_FDS; i++)
+        close(fds[i]);
+    box_session_tell(&session, &news);
+}
+
+void box_session_open(struct box_process *process, struct box_denials *denials, uint32_t number, const int fds[BOX_CONTROL_FDS])
+{
+    struct box_session *session = calloc(1, sizeof *session);
+    struct brig_broker_slots *slots = map_slots(fds[BOX_CONTROL_SLOTS]);
+    if (!session || !slots) {
+        if (slots)
+            munmap(slots, sizeof *slots);
+        free(session);
+        refuse(process, number, fds);
+        return;
+    }
+    close(fds[BOX_CONTROL_SLOTS]);
+    *session = (struct box_session){.process = process,
+                                    .denials = denials,
+                                    .port = &box_port_notified,
+                                    .number = number,
+                                    .request_fd = fds[BOX_CONTROL_LISTENER],
+                                    .socket_fd = fds[BOX_CONTROL_SOCKET],
+                                    .slots = slots};
+    box_attachments_init(&session->attachments);
+    pthread_cond_init(&session->seat_is_free, NULL);
+    pthread_mutex_lock(&process->lock);
+    session->next = process->sessions;
+    process->sessions = session;
+    const bool has_thread = add_thread(session);
+    pthread_mutex_unlock(&process->lock);
+    if (!has_thread)
+        box_session_end(session, "more workers than it has room for", 0);
+}

@@ -1,0 +1,148 @@
+// session: what the files of a broker's process share: the process, one session of it, and one request in the hands of a thread.
+//
+// A session is what one worker has of its broker: a way for requests to come in, and threads of its own. It ends when its worker is
+// gone, when it was sent what is no request, or with the process; what a hostile client can do is bounded by it.
+#ifndef BRIG_SANDBOX_BROKER_SESSION_H
+#define BRIG_SANDBOX_BROKER_SESSION_H
+
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+#include "sandbox/broker/broker.h"
+#include "sandbox/broker/control.h"
+
+// --- the process ------------------------------------------------------------------------------------------------------
+
+struct box_process {
+    const struct box_list *list;
+    int channel_fd;
+    int wake_fd; // eventfd, ends the main thread's wait
+    // Whether the main thread waits without a limit: who takes a request then wakes it, and it looks after slow ones.
+    atomic_bool is_asleep;
+    pthread_mutex_t lock; // sessions, and their threads
+    struct box_session *sessions;
+    unsigned quiet_ticks;
+};
+
+// Makes the main thread look after the sessions now. Context: any thread.
+void box_process_wake(struct box_process *process);
+
+// --- refusals (denials.c) ---------------------------------------------------------------------------------------------
+
+// Counts a refused request in the table. There is one table in a process. Context: any thread.
+void box_denials_count(struct box_denials *denials, const struct box_denial *denial);
+// Fills a denial from a request and what it got.
+void box_denial_of(const struct brig_broker_request *request, int64_t result, struct box_denial *ret_denial);
+
+// --- descriptors that clients send (attachments.c) --------------------------------------------------------------------
+
+#define BOX_ATTACHED 3
+
+struct box_attachment {
+    uint32_t generation;
+    uint32_t attached; // 0: nothing is here
+    int fds[BOX_ATTACHED];
+};
+
+// What came for each slot and was not yet asked for.
+struct box_attachments {
+    pthread_mutex_t lock;
+    struct box_attachment slots[BRIG_BROKER_SLOT_COUNT];
+};
+void box_attachments_init(struct box_attachments *attachments);
+void box_attachments_free(struct box_attachments *attachments);
+// Takes what came for `slot` and `generation`; reads all that waits in the socket, never waits itself.
+// Returns: NULL, and fds[i] is set for the bits of `attached`; or a static string that says what is malformed.
+const char *box_attachments_take(struct box_attachments *attachments, int socket_fd, const struct brig_broker_attachment *wanted,
+                                 int fds[BOX_ATTACHED]);
+// Reads one message's descriptors into fds, in the order of the bits of `attached`. Returns: false if there are not exactly these;
+// then all are closed.
+bool box_attached_from(struct msghdr *message, uint32_t attached, int fds[BOX_ATTACHED]);
+void box_attached_close(int fds[BOX_ATTACHED]);
+
+// --- one request ------------------------------------------------------------------------------------------------------
+
+struct box_work {
+    struct box_session *session;
+    int thread; // its index in the session
+    const char *wrong;
+    size_t request_bytes;
+    int pid; // of who asks, 0: not known
+    struct box_job job;
+    union { // newer kernels may write more than our headers know
+        struct seccomp_notif fields;
+        unsigned char room[256];
+    } notification;
+    struct brig_broker_request request;
+    struct brig_broker_reply reply;
+};
+
+// --- a session --------------------------------------------------------------------------------------------------------
+
+enum box_received { BOX_RECEIVED_REQUEST, BOX_RECEIVED_NOTHING, BOX_RECEIVED_END, BOX_RECEIVED_WRONG };
+
+// How requests come in and answers go out.
+struct box_port {
+    unsigned threads; // at most
+    // Waits for a request. Context: inside box_session_enter.
+    enum box_received (*receive)(struct box_work *work);
+    // Copies it: fills request, request_bytes, job.attached. Returns: NULL, or what is malformed.
+    const char *(*collect)(struct box_work *work);
+    // Context: inside box_session_enter.
+    void (*answer)(struct box_work *work);
+    void (*free)(struct box_session *session);
+};
+
+#define BOX_SESSION_OVER 0x80000000u
+
+struct box_session {
+    struct box_session *next;
+    struct box_process *process;
+    struct box_denials *denials;
+    const struct box_port *port;
+    uint32_t number; // the supervisor's
+    int request_fd;  // listener or socket; closed when nobody is in a call on it any more
+    int socket_fd;   // for attachments, or -1
+    struct brig_broker_slots *slots;
+    struct box_attachments attachments;
+
+    atomic_uint users;      // threads in a call on request_fd; BOX_SESSION_OVER
+    atomic_bool seat;       // a thread waits for requests, or is about to
+    atomic_bool was_active; // since the main thread's last look
+    atomic_bool has_touched;
+    // Under the process's lock.
+    pthread_cond_t seat_is_free;
+    unsigned parked, thread_count;
+    int tids[BRIG_BROKER_SLOT_COUNT];
+    struct box_work *works[BRIG_BROKER_SLOT_COUNT];
+};
+
+// Starts a session, or says to the supervisor why not. Owns: the descriptors are the session's in any case.
+void box_session_open(struct box_process *process, struct box_denials *denials, uint32_t number, const int fds[BOX_CONTROL_FDS]);
+// Ends a session: nothing is received any more. `wrong` NULL: as was to be; else the supervisor is told.
+void box_session_end(struct box_session *session, const char *wrong, int pid);
+// Ends the one with a number. Context: the main thread.
+void box_session_end_number(struct box_process *process, uint32_t number);
+// Puts a thread more where all are busy, takes apart what is over. Returns: milliseconds until it wants to be called again, -1:
+// when woken. Context: the main thread.
+int box_sessions_tend(struct box_process *process);
+
+// Around calls on request_fd. Returns: false if the session is over.
+bool box_session_enter(struct box_session *session);
+void box_session_leave(struct box_session *session);
+static inline bool box_session_is_over(struct box_session *session)
+{
+    return (atomic_load(&session->users) & BOX_SESSION_OVER) != 0;
+}
+// Tells the supervisor.
+void box_session_tell(struct box_session *session, const struct box_news *news);
+
+extern const struct box_port box_port_notified; // notified.c
+
+// landlock.c
+// Gives up, for ever, what the list does not need. Returns: OK; KERNEL_LACKS; KERNEL_REFUSED; IO.
+enum brig_code box_landlock(const struct brig_broker_list *list, struct brig_error *reterr);
+
+#endif
