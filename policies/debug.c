@@ -61,3 +61,10 @@ const struct brig_dsl_policy policy_renderer_debug = {
     .name = "renderer+debug", .base = &brig_policy_renderer, .rows = debug_rows, FALLBACK(CRASH), .kernel = BRIG_DSL_KERNEL(6, 18)};
 const struct brig_dsl_policy policy_network_debug = {
     .name = "network+debug", .base = &brig_policy_network, .rows = debug_rows, FALLBACK(CRASH), .kernel = BRIG_DSL_KERNEL(6, 18)};
+const struct brig_dsl_policy policy_broker_debug = {
+    .name = "broker+debug", .base = &brig_policy_broker, .rows = debug_rows, FALLBACK(CRASH), .kernel = BRIG_DSL_KERNEL(6, 18)};
+const struct brig_dsl_policy policy_broker_network_debug = {.name = "broker+network+debug",
+                                                            .base = &brig_policy_broker_network,
+                                                            .rows = debug_rows,
+                                                            FALLBACK(CRASH),
+                                                            .kernel = BRIG_DSL_KERNEL(6, 18)};

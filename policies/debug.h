@@ -7,5 +7,7 @@
 extern const struct brig_dsl_policy policy_baseline_debug;
 extern const struct brig_dsl_policy policy_renderer_debug;
 extern const struct brig_dsl_policy policy_network_debug;
+extern const struct brig_dsl_policy policy_broker_debug;
+extern const struct brig_dsl_policy policy_broker_network_debug;
 
 #endif

@@ -11,10 +11,14 @@ const struct brig_dsl_policy *const brig_policy_all[] = {
     &brig_policy_baseline,
     &brig_policy_renderer,
     &brig_policy_network,
+    &brig_policy_broker,
+    &brig_policy_broker_network,
 #ifdef BRIG_DEBUG_POLICIES
     &policy_baseline_debug,
     &policy_renderer_debug,
     &policy_network_debug,
+    &policy_broker_debug,
+    &policy_broker_network_debug,
 #endif
     NULL,
 };

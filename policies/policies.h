@@ -36,9 +36,13 @@ extern const struct brig_dsl_policy brig_policy_baseline;
 extern const struct brig_dsl_policy brig_policy_renderer;
 // A worker that talks TCP with other hosts and hands on what it gets.
 extern const struct brig_dsl_policy brig_policy_network;
+// A broker (sandbox/broker.h): files by name, no sockets of its own, no connections.
+extern const struct brig_dsl_policy brig_policy_broker;
+// The same, and it connects sockets of its workers and resolves names. Called "broker+network".
+extern const struct brig_dsl_policy brig_policy_broker_network;
 
-// All policies of this build, ends in NULL. Builds with instrumentation (GN argument `debug_policies`) also have baseline+debug,
-// renderer+debug and network+debug, which allow far more and must not ship; others do not contain them.
+// All policies of this build, ends in NULL. Builds with instrumentation (GN argument `debug_policies`) also have NAME+debug of
+// each, which allow far more and must not ship; others do not contain them.
 extern const struct brig_dsl_policy *const brig_policy_all[];
 
 // Finds a policy of this build by its name. Returns: the policy, or NULL. Context: any.

@@ -8,11 +8,16 @@
 #include "tests/shim/test.h"
 
 enum { BASELINE = 1, RENDERER = 2, NETWORK = 4, ALL = 7, WORKERS = RENDERER | NETWORK };
+enum { FILES = 8, ADDRESSES = 16, BROKERS = FILES | ADDRESSES }; // broker, broker+network
 
 static const struct policy_bit {
     unsigned bit;
     const struct brig_dsl_policy *policy;
-} policies[] = {{BASELINE, &brig_policy_baseline}, {RENDERER, &brig_policy_renderer}, {NETWORK, &brig_policy_network}};
+} policies[] = {{BASELINE, &brig_policy_baseline},
+                {RENDERER, &brig_policy_renderer},
+                {NETWORK, &brig_policy_network},
+                {FILES, &brig_policy_broker},
+                {ADDRESSES, &brig_policy_broker_network}};
 
 static const struct decision {
     const char *call;
