@@ -30,6 +30,7 @@ struct brig_trap_call {
     uint32_t level; // private: how deep traps are nested here
     uint64_t ip;    // address after the system call instruction
     uint64_t args[6];
+    uint64_t signal_mask; // private: of the code that made the call
 };
 
 enum brig_trap_outcome_kind {
@@ -58,6 +59,25 @@ extern const struct brig_trap_emulation brig_trap_emulate_open_libc_probe;
 // sched_{get,set}{param,scheduler,affinity} and sched_rr_get_interval on the caller's own thread id become the same call on pid 0,
 // which the policy must let through (a trap of pid 0 itself is a violation); another thread answers EPERM.
 extern const struct brig_trap_emulation brig_trap_emulate_sched_own_thread;
+// tkill(tid, sig) becomes tgkill(own process, tid, sig), which the policy's row for tgkill decides. A thread of another process
+// answers ESRCH. Not for programs on musl, which calls tkill with signals blocked.
+extern const struct brig_trap_emulation brig_trap_emulate_tkill_own_process;
+// getppid answers what it was when the trap layer was armed, even after the parent's end; 0 in a child forked later.
+extern const struct brig_trap_emulation brig_trap_emulate_getppid_when_armed;
+// uname answers what it was when the trap layer was armed.
+extern const struct brig_trap_emulation brig_trap_emulate_uname_when_armed;
+// statfs(path, buf) and statfs64 become openat(AT_FDCWD, path, O_PATH | O_CLOEXEC), fstatfs and close: the policy's rows for these
+// decide, and openat may be emulated in turn. File systems that are mounted on demand are not mounted; may answer EMFILE and
+// ENFILE.
+extern const struct brig_trap_emulation brig_trap_emulate_statfs_by_open;
+// openat2 becomes openat with the flags and mode of its struct, which the policy's rows for openat decide, or emulate in turn. What
+// openat cannot express is never opened: RESOLVE_CACHED answers EAGAIN, all other RESOLVE_ flags ENOSYS.
+extern const struct brig_trap_emulation brig_trap_emulate_openat2_by_openat;
+// i386's socketcall becomes the direct call that each of its numbers stands for, which the policy's row for that one decides, or
+// emulates in turn. Never reached on other arches.
+extern const struct brig_trap_emulation brig_trap_emulate_socketcall;
+// i386's ipc becomes the direct call of each operation, in the same way. Structs of before IPC_64 answer EINVAL.
+extern const struct brig_trap_emulation brig_trap_emulate_ipc;
 
 // Makes a system call for an emulation. Use nothing else: a call made in this way may be trapped and emulated in turn, four levels
 // deep; a trap that an emulation causes in any other way is a violation.
@@ -65,6 +85,14 @@ extern const struct brig_trap_emulation brig_trap_emulate_sched_own_thread;
 // Returns: what the kernel or the nested emulation answers, -errno included.
 // Context: signal handler, inside an emulation.
 int64_t brig_trap_syscall(const struct brig_trap_call *call, uint32_t nr, const uint64_t args[6]);
+
+// The same for a call that may wait (accept, msgrcv, open of a FIFO): until it returns, the program's signals are delivered as if
+// it waited in the call itself, so that they end it with EINTR or it goes on, as their handlers ask. The emulation has to name
+// BRIG_SYS_rt_sigprocmask in `dsl.calls`; where the policy refuses that, signals wait until the call is over. Handlers of such
+// signals run on the stack that the trap is on.
+//
+// Returns, Context: as brig_trap_syscall. A handler that leaves by siglongjmp does not come back here.
+int64_t brig_trap_syscall_interruptible(const struct brig_trap_call *call, uint32_t nr, const uint64_t args[6]);
 
 // Asks the kernel whether the byte at `address` can be read now. Another thread may unmap it a moment later: then reading it is a
 // true fault of the program.
@@ -118,8 +146,9 @@ struct brig_trap_setup {
 // Call before the filter is installed, and before other threads exist or while others do not trap yet. A program without traps
 // needs nothing: OK, and nothing is done. The same program and setup again: only what belongs to the calling thread is done.
 // Returns: OK; BAD_ARGUMENT (program, setup, arch: not this process's; handler: an emulation without a function; slots,
-// broker_slots: not what record.h and broker.h describe); KERNEL_REFUSED (subject: the call that failed); OUT_OF_MEMORY; ALREADY_LOCKED when armed before with another
-// program or setup. After a failure the process is as before, but may have an alternate stack, and SIGSYS unblocked.
+// broker_slots: not what record.h and broker.h describe); KERNEL_REFUSED (subject: the call that failed); OUT_OF_MEMORY;
+// ALREADY_LOCKED when armed before with another program or setup. After a failure the process is as before, but may have an
+// alternate stack, and SIGSYS unblocked.
 // Owns: copies what it needs; `program` may go, its emulations stay. Both slots must stay mapped. A library that armed stays
 // loaded.
 // Context: single-threaded setup, after fork.

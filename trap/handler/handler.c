@@ -94,6 +94,7 @@ static void describe(struct trap_event *event, const siginfo_t *info, ucontext_t
     event->call.level = trap_level(trap_level_depth(outer) + 1, TRAP_STAGE_EMULATING);
     event->call.ip = (uintptr_t)info->si_call_addr;
     trap_arch_args(context, info->si_arch, event->call.args);
+    event->call.signal_mask = trap_context_mask(context);
 }
 
 void trap_handler(int signal_nr, siginfo_t *info, void *context)

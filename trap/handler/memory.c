@@ -34,8 +34,8 @@ static bool is_writable(const struct brig_trap_call *call, uint64_t address)
 {
     const uint64_t args[6] = {address, 1, GETRANDOM_NONBLOCK};
     unsigned char before;
-    if (!brig_trap_is_readable(call, address)) {
-        return false;
+    if (address > UINTPTR_MAX || !brig_trap_is_readable(call, address)) {
+        return false; // of an address past the end of a 32-bit process the kernel sees the low word
     }
     copy((uintptr_t)&before, address, 1);
     if (brig_trap_syscall(call, SYS_getrandom, args) != 1) {
@@ -50,7 +50,7 @@ bool brig_trap_read(const struct brig_trap_call *call, uint64_t address, void *t
     unsigned char *target = to;
     while (bytes > 0) {
         const size_t part = bytes_on_page(address, bytes);
-        if (!brig_trap_is_readable(call, address)) {
+        if (address > UINTPTR_MAX || !brig_trap_is_readable(call, address)) {
             return false;
         }
         copy((uintptr_t)target, address, part);

@@ -15,7 +15,9 @@ enum {
     TRAP_ARCH_REGISTERS = 9,
 };
 
-#define TRAP_ARCH_NR_FSTAT SYS_fstat64 // the call with the struct that fstatat64 fills
+#define TRAP_ARCH_NR_FSTAT SYS_fstat64       // the call with the struct that fstatat64 fills
+#define TRAP_ARCH_NR_FSTATFS64 SYS_fstatfs64 // ... and what statfs64 fills
+#define TRAP_ARCH_O_LARGEFILE 0100000        // the kernel's; libc's is 0 where every file is large
 
 static inline uint64_t trap_arch_pc(const ucontext_t *context)
 {

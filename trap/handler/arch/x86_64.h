@@ -16,7 +16,9 @@ enum {
     TRAP_ARCH_REGISTERS = 17,
 };
 
-#define TRAP_ARCH_NR_FSTAT SYS_fstat // the call with the struct that newfstatat fills
+#define TRAP_ARCH_NR_FSTAT SYS_fstat       // the call with the struct that newfstatat fills
+#define TRAP_ARCH_NR_FSTATFS64 SYS_fstatfs // there is no statfs64
+#define TRAP_ARCH_O_LARGEFILE 0100000      // the kernel's; libc's is 0 where every file is large
 
 static inline uint64_t trap_arch_pc(const ucontext_t *context)
 {
