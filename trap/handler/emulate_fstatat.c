@@ -3,14 +3,17 @@
 //
 // Takes newfstatat (i386: fstatat64), gives fstat on the descriptor. The path is looked at once and never handed to the kernel, so
 // nobody can change it in between. Answers other than the kernel's: a path is EACCES whatever it names, and so is the working
-// directory (AT_FDCWD).
+// directory (AT_FDCWD). Kernels before 6.11 complain about a path of NULL and about unknown flags of a descriptor.
 
 #include <errno.h>
 #include <fcntl.h>
 
 #include "trap/handler/handler.h"
 
-// Returns: 0 for an empty path, else the errno. NULL is an empty path since Linux 6.11 if it may be empty.
+#define ALL_FLAGS (AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | 0x6000u) // 0x6000: AT_STATX_SYNC_TYPE
+
+// Returns: 0 for an empty path, else the errno that the kernel has for it, EACCES if it has none. NULL is an empty path since Linux
+// 6.11, if it may be empty.
 static int check_path(const struct brig_trap_call *call)
 {
     const uint64_t path = call->args[1];
@@ -27,13 +30,25 @@ static int check_path(const struct brig_trap_call *call)
     return may_be_empty ? 0 : ENOENT;
 }
 
+// Flags that mean nothing come before what is wrong with the path, and do not matter for a descriptor alone:
+// fs/stat.c:vfs_fstatat, since Linux 6.11.
+static int check(const struct brig_trap_call *call)
+{
+    const int32_t dir_fd = (int32_t)call->args[0];
+    const int error = check_path(call);
+    if (!error && dir_fd >= 0) {
+        return 0;
+    }
+    if ((uint32_t)call->args[3] & ~ALL_FLAGS) {
+        return EINVAL;
+    }
+    return !error && dir_fd == AT_FDCWD ? EACCES : error;
+}
+
 static struct brig_trap_outcome fstatat_empty_path(const struct brig_trap_call *call)
 {
     const int32_t dir_fd = (int32_t)call->args[0];
-    int error = check_path(call);
-    if (!error && dir_fd == AT_FDCWD) {
-        error = EACCES;
-    }
+    const int error = check(call);
     if (error) {
         return (struct brig_trap_outcome){BRIG_TRAP_ERRNO, error};
     }

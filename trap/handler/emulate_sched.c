@@ -10,6 +10,21 @@
 
 #include "trap/handler/handler.h"
 
+// kernel/sched/syscalls.c: these two look at the mask first (of what is asked for, at its length), then for the thread; the others
+// at the number.
+static int error_of_negative(const struct brig_trap_call *call)
+{
+    const uint64_t asking_nowhere[6] = {0, call->args[1], 0}; // EINVAL for a length that is wrong, EFAULT for one that is not
+    if (call->call == BRIG_SYS_sched_getaffinity) {
+        return brig_trap_syscall(call, call->nr, asking_nowhere) == -EINVAL ? EINVAL : ESRCH;
+    }
+    if (call->call == BRIG_SYS_sched_setaffinity) {
+        const bool is_read = (uint32_t)call->args[1] > 0;
+        return is_read && !brig_trap_is_readable(call, call->args[2]) ? EFAULT : ESRCH;
+    }
+    return EINVAL;
+}
+
 static struct brig_trap_outcome sched_own_thread(const struct brig_trap_call *call)
 {
     const int32_t tid = (int32_t)call->args[0];
@@ -17,9 +32,7 @@ static struct brig_trap_outcome sched_own_thread(const struct brig_trap_call *ca
         return (struct brig_trap_outcome){BRIG_TRAP_VIOLATION, 0};
     }
     if (tid < 0) {
-        // kernel/sched/syscalls.c: these two look for the thread first, the others at the number.
-        const bool is_affinity = call->call == BRIG_SYS_sched_getaffinity || call->call == BRIG_SYS_sched_setaffinity;
-        return (struct brig_trap_outcome){BRIG_TRAP_ERRNO, is_affinity ? ESRCH : EINVAL};
+        return (struct brig_trap_outcome){BRIG_TRAP_ERRNO, error_of_negative(call)};
     }
     if (tid != brig_trap_syscall(call, SYS_gettid, (const uint64_t[6]){0})) {
         return (struct brig_trap_outcome){BRIG_TRAP_ERRNO, EPERM};
