@@ -35,6 +35,7 @@ struct box_question {
     const char *name;
     unsigned purposes;
     enum box_ending ending;
+    bool makes_file;  // O_CREAT
     uint64_t resolve; // RESOLVE_* that the asking call wants beside ours
 };
 

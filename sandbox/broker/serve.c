@@ -138,8 +138,11 @@ int box_job_open(struct box_job *job, const struct box_wish *wish, const struct 
 {
     char buffer[BRIG_BROKER_PATH_BYTES];
     enum brig_broker_verdict verdict = BRIG_BROKER_DONE;
-    struct box_question question = {
-        .name = job->path[wish->path], .purposes = wish->purposes, .ending = wish->ending, .resolve = wish->resolve};
+    struct box_question question = {.name = job->path[wish->path],
+                                    .purposes = wish->purposes,
+                                    .ending = wish->ending,
+                                    .makes_file = wish->makes_file,
+                                    .resolve = wish->resolve};
     if (!*question.name)
         return -ENOENT;
     int result = start_of(job, wish->path, buffer, &question.start);

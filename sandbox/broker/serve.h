@@ -2,6 +2,8 @@
 #ifndef BRIG_SANDBOX_BROKER_SERVE_H
 #define BRIG_SANDBOX_BROKER_SERVE_H
 
+#include <errno.h>
+
 #include "sandbox/broker/list.h"
 
 // "/proc/self/fd/N": a name for a descriptor, for calls that take no descriptor. It leads to the file itself, not to its name.
@@ -15,6 +17,7 @@ struct box_wish {
     unsigned path; // which of the two
     unsigned purposes;
     enum box_ending ending;
+    bool makes_file;
     uint64_t resolve;
 };
 
@@ -34,9 +37,10 @@ int box_job_refuse(struct box_job *job, const struct box_place *place);
 // Whether the request is about an attached descriptor itself: AT_EMPTY_PATH and an empty name.
 bool box_job_is_empty(const struct box_job *job, unsigned path);
 
-static inline int64_t box_result(int64_t result, int reason)
+// What a call returned, as the kernel gave it.
+static inline int64_t box_result(int64_t result)
 {
-    return result < 0 ? -reason : result;
+    return result < 0 ? -errno : result;
 }
 
 #endif

@@ -31,11 +31,11 @@ static int64_t ask_chmod(struct box_job *job)
     int fd = hold(job, BOX_WRITE, flags & AT_SYMLINK_NOFOLLOW);
     if (fd < 0)
         return fd;
-    int64_t result = box_result(fstat(fd, &status), errno);
+    int64_t result = box_result(fstat(fd, &status));
     if (result == 0 && S_ISLNK(status.st_mode))
         result = -EOPNOTSUPP;
     if (result == 0)
-        result = box_result(chmod(box_fd_name(fd).text, job->request->mode & 0777), errno);
+        result = box_result(chmod(box_fd_name(fd).text, job->request->mode & 0777));
     close(fd);
     return result;
 }
@@ -45,30 +45,24 @@ void box_serve_CHMOD(struct box_job *job)
     job->reply->result = ask_chmod(job);
 }
 
-static bool is_time(const struct timespec *time)
-{
-    return (time->tv_nsec >= 0 && time->tv_nsec < 1000000000) || time->tv_nsec == UTIME_NOW || time->tv_nsec == UTIME_OMIT;
-}
-
 static int64_t ask_utimens(struct box_job *job)
 {
     const uint32_t flags = job->request->flags;
-    int64_t given[4];
-    if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
-        return -EINVAL;
+    int64_t given[4] = {0};
     if (job->request->data_bytes)
         memcpy(given, job->data, sizeof given);
-    else
-        memset(given, 0, sizeof given);
     struct timespec times[2] = {{.tv_sec = (time_t)given[0], .tv_nsec = (long)given[1]},
                                 {.tv_sec = (time_t)given[2], .tv_nsec = (long)given[3]}};
-    if (!is_time(&times[0]) || !is_time(&times[1]))
+    // The kernel does not even look the name up (fs/utimes.c).
+    if (times[0].tv_nsec == UTIME_OMIT && times[1].tv_nsec == UTIME_OMIT)
+        return 0;
+    if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
     int fd = hold(job, BOX_WRITE, flags & AT_SYMLINK_NOFOLLOW);
     if (fd < 0)
         return fd;
     int64_t result = utimensat(fd, "", job->request->data_bytes ? times : NULL, AT_EMPTY_PATH);
-    result = box_result(result, errno);
+    result = box_result(result);
     close(fd);
     return result;
 }
@@ -86,7 +80,7 @@ static int64_t ask_truncate(struct box_job *job)
     int fd = hold(job, BOX_WRITE, false);
     if (fd < 0)
         return fd;
-    int64_t result = box_result(truncate(box_fd_name(fd).text, (off_t)length), errno);
+    int64_t result = box_result(truncate(box_fd_name(fd).text, (off_t)length));
     close(fd);
     return result;
 }
@@ -104,7 +98,7 @@ static int64_t ask_watch(struct box_job *job)
         return fd;
     // What is held is what the name led to: the name of the descriptor itself has to be followed.
     int64_t result = inotify_add_watch(job->attached[2], box_fd_name(fd).text, mask & ~(uint32_t)IN_DONT_FOLLOW);
-    result = box_result(result, errno);
+    result = box_result(result);
     close(fd);
     return result;
 }

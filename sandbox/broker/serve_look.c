@@ -48,7 +48,7 @@ static int64_t ask_access(struct box_job *job)
     if (fd < 0)
         return fd;
     int64_t result = syscall(SYS_faccessat2, fd, "", request->mode, AT_EMPTY_PATH | (request->flags & AT_EACCESS));
-    result = box_result(result, errno);
+    result = box_result(result);
     if (!list_allows(&place, request->mode))
         result = box_job_refuse(job, &place);
     close(fd);
@@ -75,7 +75,7 @@ static int64_t ask_stat(struct box_job *job)
         return fd;
     memset(&status, 0, sizeof status);
     int64_t result = statx(fd, "", AT_EMPTY_PATH | (int)(request->flags & (sync | AT_NO_AUTOMOUNT)), mask, &status);
-    result = box_result(result, errno);
+    result = box_result(result);
     close(fd);
     if (result == 0) {
         memcpy(job->reply->answer, &status, sizeof status);
@@ -102,7 +102,7 @@ static int64_t ask_readlink(struct box_job *job)
         result = box_job_refuse(job, &place);
     if (result == 0) {
         result = readlinkat(fd, "", (char *)job->reply->answer, sizeof job->reply->answer);
-        result = box_result(result, errno);
+        result = box_result(result);
     }
     close(fd);
     job->reply->answer_bytes = result > 0 ? (uint32_t)result : 0;
@@ -123,7 +123,7 @@ static int64_t ask_statfs(struct box_job *job)
     if (fd < 0)
         return fd;
     int64_t result = fstatfs64(fd, &status);
-    result = box_result(result, errno);
+    result = box_result(result);
     close(fd);
     if (result < 0)
         return result;

@@ -22,7 +22,7 @@ static const uint32_t use_rights = BRIG_BROKER_READ | BRIG_BROKER_WRITE;
 static int64_t remove_directory(int parent_fd, const struct box_place *place)
 {
     const char *last = box_place_last(place);
-    return box_result(unlinkat(parent_fd, last, AT_REMOVEDIR), errno);
+    return box_result(unlinkat(parent_fd, last, AT_REMOVEDIR));
 }
 
 static int64_t ask_mkdir(struct box_job *job)
@@ -34,7 +34,7 @@ static int64_t ask_mkdir(struct box_job *job)
     if (fd < 0)
         return fd;
     int64_t result = mkdirat(fd, box_place_last(&place), job->request->mode & 0777);
-    result = box_result(result, errno);
+    result = box_result(result);
     close(fd);
     return result;
 }
@@ -59,7 +59,7 @@ static int64_t ask_unlink(struct box_job *job)
     else if (flags)
         result = remove_directory(fd, &place);
     else
-        result = box_result(unlinkat(fd, box_place_last(&place), 0), errno);
+        result = box_result(unlinkat(fd, box_place_last(&place), 0));
     close(fd);
     return result;
 }
@@ -77,7 +77,7 @@ static int64_t ask_symlink(struct box_job *job)
     int fd = box_job_hold_parent(job, 1, &place);
     if (fd < 0)
         return fd;
-    int64_t result = box_result(symlinkat(job->path[0], fd, box_place_last(&place)), errno);
+    int64_t result = box_result(symlinkat(job->path[0], fd, box_place_last(&place)));
     close(fd);
     return result;
 }
@@ -101,7 +101,7 @@ static int64_t rename_held(struct box_job *job, const int fds[2], const struct b
     bool is_wider = widens(&places[0], &places[1]) || (flags & RENAME_EXCHANGE && widens(&places[1], &places[0]));
     if (!is_no_name && (is_wider || places[0].has_below || places[1].has_below))
         return box_job_refuse(job, &places[is_wider]);
-    return box_result(syscall(SYS_renameat2, fds[0], old, fds[1], new, flags), errno);
+    return box_result(syscall(SYS_renameat2, fds[0], old, fds[1], new, flags));
 }
 
 static int64_t ask_rename(struct box_job *job)
@@ -145,7 +145,7 @@ static int64_t link_held(struct box_job *job, int fd, const struct box_place *fr
     } else {
         const struct box_fd_name name = box_fd_name(fd);
         result = linkat(AT_FDCWD, name.text, parent_fd, box_place_last(&to), AT_SYMLINK_FOLLOW);
-        result = box_result(result, errno);
+        result = box_result(result);
     }
     close(parent_fd);
     return result;

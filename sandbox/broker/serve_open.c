@@ -69,6 +69,7 @@ static struct box_wish wish_of(const struct brig_broker_request *request, uint64
     bool keeps = flags & O_NOFOLLOW || (flags & O_CREAT && flags & O_EXCL);
     return (struct box_wish){.purposes = purposes_of(flags),
                              .ending = keeps ? BOX_KEEP : BOX_FOLLOW,
+                             .makes_file = flags & O_CREAT,
                              .resolve = request->call == BRIG_SYS_openat2 ? request->number : 0};
 }
 
@@ -120,6 +121,18 @@ static int check_opened(struct box_job *job, const struct box_place *place, cons
     return 0;
 }
 
+// The kernel refuses flags before it looks at a name, and a walk would look first: so it is asked about unusual ones, with a name
+// that leads nowhere.
+static bool are_valid(const struct brig_broker_request *request, const struct box_opening *opening)
+{
+    const uint64_t plain = O_RDWR | O_WRONLY | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC;
+    const uint64_t allowed = plain | (opening->flags & O_DIRECTORY ? (uint64_t)O_DIRECTORY : (uint64_t)O_CREAT);
+    bool is_plain = !(opening->flags & ~allowed) && (opening->flags & O_ACCMODE) != O_ACCMODE;
+    if (is_plain && request->call != BRIG_SYS_openat2)
+        return true;
+    return box_openat2(-1, "x", opening->flags, opening->mode, 0) != -EINVAL;
+}
+
 static int open_checked(struct box_job *job)
 {
     const struct brig_broker_request *request = job->request;
@@ -127,7 +140,7 @@ static int open_checked(struct box_job *job)
     struct box_wish wish = wish_of(request, opening.flags);
     struct box_place place;
     const uint64_t border = RESOLVE_BENEATH | RESOLVE_IN_ROOT;
-    if (wish.resolve & ~(uint64_t)RESOLVE_KNOWN || (wish.resolve & border) == border)
+    if (!are_valid(request, &opening) || wish.resolve & ~(uint64_t)RESOLVE_KNOWN || (wish.resolve & border) == border)
         return -EINVAL;
     if (makes_file(opening.flags) && opening.mode & SPECIAL_BITS)
         return -EPERM;

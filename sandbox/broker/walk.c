@@ -25,7 +25,7 @@ struct walk {
     struct box_place *place;
     enum brig_broker_verdict *verdict;
     struct box_name at;   // where we are: a directory, reached without links
-    uint32_t known_bytes; // so much of it is known to be directories, because the walk started below
+    uint32_t known_bytes; // so much of it the walk started in
     uint32_t scope_bytes; // of RESOLVE_BENEATH and RESOLVE_IN_ROOT
     int links;
     const char *left; // in `text`
@@ -55,14 +55,17 @@ static int look_at(struct walk *walk, const char *ending)
     return box_openat2(found.fd, name, O_PATH | O_NOFOLLOW, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 }
 
-// "." and ".." need the right to search the directory that they stand in.
+// "." and ".." need the right to search the directory that they stand in. The list need not know the directories that a relative
+// name starts in: to go up from there tells nobody anything.
 static int check_search(struct walk *walk)
 {
-    if (walk->at.bytes <= walk->known_bytes)
-        return 0;
     int fd = look_at(walk, "/.");
     if (fd >= 0)
         close(fd);
+    if (fd < 0 && *walk->verdict == BRIG_BROKER_DENIED && walk->at.bytes <= walk->known_bytes) {
+        *walk->verdict = BRIG_BROKER_DONE;
+        return 0;
+    }
     return fd < 0 ? fd : 0;
 }
 
@@ -156,7 +159,9 @@ static int step(struct walk *walk, int *ret_result)
     }
     if (!box_name_push(&walk->at, component, bytes))
         return -ENAMETOOLONG;
-    if (!is_last || !is_name)
+    // What is to be made and has a slash is EISDIR, whatever is there (fs/namei.c: open_last_lookups).
+    const bool is_refused = is_last && has_slash && walk->question->makes_file;
+    if (!is_refused && !(is_last && is_name))
         result = enter(walk, is_last, is_last && !has_slash && walk->question->ending == BOX_KEEP);
     else
         result = STOPPED;
