@@ -5,7 +5,7 @@
 // such arguments. Nothing is read twice: what was looked at is what is sent.
 //
 // Errors come in the kernel's order (fs/open.c, fs/namei.c, fs/stat.c, fs/utimes.c of Linux 6.18): flags, then the first path, then
-// the second; of calls that look at files the paths first. What can only be known with a file in hand is the server's.
+// the second. What can only be known with a file in hand is the server's.
 //
 // Differences. A call with two paths looks the first one up before it says that the second cannot be read; here both are read
 // first. A directory or socket number that is open nowhere is noticed after the paths, and whether it is open at all when it is
@@ -300,14 +300,14 @@ static int gather_numbers(struct gathering *gathering)
     }
 }
 
-// Of calls that look at files the kernel takes the path first. Source: fs/stat.c:vfs_fstatat, do_statx, vfs_statx.
-static int check_look(const struct brig_broker_request *request)
+// Calls that look at files do so after an empty path has been found to mean a descriptor, of which fstat knows no flags, and before
+// they say what is wrong with any other path. Source: fs/stat.c:vfs_fstatat, do_statx_fd, do_statx, vfs_statx.
+static int check_look(const struct brig_broker_request *request, bool is_about_descriptor)
 {
     const uint32_t known = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE;
-    const bool is_statx = request->call == BRIG_SYS_statx;
-    const bool is_bad_statx =
-        is_statx && (request->number & STATX_ALL_RESERVED || (request->flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE);
-    return is_bad_statx || request->flags & ~known ? EINVAL : 0;
+    const bool is_bad_statx = request->call == BRIG_SYS_statx &&
+                              (request->number & STATX_ALL_RESERVED || (request->flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE);
+    return is_bad_statx || (!is_about_descriptor && request->flags & ~known) ? EINVAL : 0;
 }
 
 // --- paths ------------------------------------------------------------------------------------------------------------
@@ -383,6 +383,7 @@ static int take_empty(struct gathering *gathering, bool is_null)
     if (fd != AT_FDCWD) {
         memcpy(request->bytes, "", 1);
         gathering->path_bytes[0] = 1;
+        gathering->used = 1;
         request->attached = 1;
         request->flags |= AT_EMPTY_PATH;
         gathering->descriptors[0] = fd;
@@ -494,13 +495,20 @@ int brig_broker_gather(const struct brig_broker_call *call, const uint64_t args[
     start_request(&gathering);
     int error = gather_numbers(&gathering);
     error = error ? error : gather_descriptor(&gathering);
-    error = error ? error : gather_path(&gathering, 0);
-    error = error ? error : gather_path(&gathering, 1);
-    if (!error && call->op == BRIG_BROKER_OP_STAT) {
-        error = check_look(ret_request);
+    if (error) {
+        return error;
     }
+    error = gather_path(&gathering, 0);
+    if (call->op == BRIG_BROKER_OP_STAT && check_look(ret_request, error == BRIG_BROKER_ABOUT_DESCRIPTOR) != 0) {
+        return EINVAL;
+    }
+    error = error ? error : gather_path(&gathering, 1);
     ret_request->path_bytes[0] = gathering.path_bytes[0];
     ret_request->path_bytes[1] = gathering.path_bytes[1];
     error = error ? error : gather_directories(&gathering);
-    return error ? error : gather_data(&gathering);
+    if (error && error != BRIG_BROKER_ABOUT_DESCRIPTOR) {
+        return error;
+    }
+    const int data_error = gather_data(&gathering);
+    return data_error ? data_error : error;
 }

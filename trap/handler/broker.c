@@ -42,7 +42,7 @@
 struct local_memory {
     struct brig_broker_memory memory; // must stay first
     const struct brig_trap_call *call;
-    uint64_t readable_page; // the kernel said so a moment ago
+    uint64_t readable_page; // of which the kernel said so a moment ago; UINT64_MAX: none
 };
 
 static void copy_in(uint8_t *to, uint64_t from, size_t bytes)
@@ -290,6 +290,7 @@ struct brig_trap_outcome trap_ask_broker(const struct brig_trap_call *call)
     struct local_memory local = {
         .memory = {.read = read_local, .write = write_local, .arch = root->arch, .umask = root->broker_slots->umask},
         .call = call,
+        .readable_page = UINT64_MAX,
     };
     const struct brig_trap_outcome outcome = ask_broker(call, row, &local.memory, slot);
     trap_broker_release(slot);
