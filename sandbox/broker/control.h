@@ -27,7 +27,7 @@ struct box_control {
 enum box_news_kind {
     BOX_NEWS_NONE,
     BOX_NEWS_CLOSED,  // the session is over: `what` says why
-    BOX_NEWS_TOUCHED, // the worker asked for a path that nobody may touch: `what` is the entry, if known
+    BOX_NEWS_TOUCHED, // the worker asked for a path that nobody may touch: `what` is the entry
 };
 
 struct box_news {
@@ -68,6 +68,7 @@ struct box_broker_start {
     // Filled in by the preparation, in the broker.
     struct box_list *opened;
     struct box_denials *denials;
+    int wake_fd;
 };
 
 // Opens the list, and gives up what the broker will not need: a struct box_preparation's function, `data` is a box_broker_start.

@@ -54,6 +54,12 @@ static enum brig_code map_denials(struct box_broker_start *start, struct brig_er
     return BRIG_OK;
 }
 
+static enum brig_code make_wake_fd(struct box_broker_start *start, struct brig_error *reterr)
+{
+    start->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return start->wake_fd >= 0 ? BRIG_OK : failed(reterr, "eventfd");
+}
+
 static void wake_up(int number)
 {
     (void)number; // the call that it interrupts is what it is for
@@ -90,6 +96,8 @@ enum brig_code box_broker_prepare(void *data, struct brig_error *reterr)
     enum brig_code code = check_kernel(reterr);
     if (code == BRIG_OK)
         code = map_denials(start, reterr);
+    if (code == BRIG_OK)
+        code = make_wake_fd(start, reterr);
     if (code == BRIG_OK)
         code = box_list_new(start->list, &start->opened, reterr);
     if (code == BRIG_OK)
@@ -146,16 +154,12 @@ static void empty(int wake_fd)
 int box_broker_run(void *data, int channel_fd)
 {
     const struct box_broker_start *start = data;
-    struct box_process process = {.list = start->opened,
-                                  .channel_fd = channel_fd,
-                                  .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-                                  .lock = PTHREAD_MUTEX_INITIALIZER};
-    if (process.wake_fd < 0)
-        return 1;
+    struct box_process process = {
+        .list = start->opened, .channel_fd = channel_fd, .wake_fd = start->wake_fd, .lock = PTHREAD_MUTEX_INITIALIZER};
     for (;;) {
         struct pollfd polled[] = {{.fd = channel_fd, .events = POLLIN}, {.fd = process.wake_fd, .events = POLLIN}};
         if (poll(polled, 2, box_sessions_tend(&process)) < 0 && errno != EINTR)
-            return 2;
+            return 1;
         if (polled[1].revents)
             empty(process.wake_fd);
         if (polled[0].revents && !obey(&process, start->denials))

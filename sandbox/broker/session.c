@@ -120,17 +120,19 @@ static void tell_touched(struct box_work *work, const struct box_denial *denial)
     box_session_tell(session, &news);
 }
 
-// Returns: whether the client gets an answer. Who touched what nobody may touch waits for its death.
-static bool note_refusal(struct box_work *work)
+// Who touched what nobody may touch gets its answer, so that its handler can report where it was asked, and nothing after that; the
+// supervisor sees to its death, also if it has no such handler any more.
+static void note_refusal(struct box_work *work)
 {
     struct box_denial denial;
     if (work->reply.verdict == BRIG_BROKER_DONE)
-        return true;
+        return;
     box_denial_of(&work->request, work->reply.result, &denial);
     box_denials_count(work->session->denials, &denial);
-    if (work->reply.verdict == BRIG_BROKER_TOUCHED)
+    if (work->reply.verdict == BRIG_BROKER_TOUCHED) {
         tell_touched(work, &denial);
-    return work->reply.verdict != BRIG_BROKER_TOUCHED;
+        box_session_end(work->session, NULL, 0);
+    }
 }
 
 static void find_parts(struct box_work *work)
@@ -151,10 +153,11 @@ static const char *serve(struct box_work *work)
         return wrong;
     find_parts(work);
     box_serve(&work->job);
-    if (note_refusal(work) && box_session_enter(work->session)) {
+    if (box_session_enter(work->session)) {
         work->session->port->answer(work);
         box_session_leave(work->session);
     }
+    note_refusal(work);
     return NULL;
 }
 

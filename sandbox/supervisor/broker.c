@@ -26,7 +26,7 @@
 
 // Descriptors of a broker: its list's directories, three for each worker, and those of requests.
 enum { BROKER_OPEN_FILES = 4096 };
-enum { TELL_MS = 1000, NEWS_AT_ONCE = 16 };
+enum { TELL_MS = 1000, LAST_WORDS_MS = 200, NEWS_AT_ONCE = 16 };
 
 static const char step_start[] = "start broker";
 static const struct box_rate news_rate = {.burst = 20, .per_second = 10}; // of one worker
@@ -129,6 +129,16 @@ static void describe(const struct box_news *news, char *text, size_t text_bytes)
     box_line_add(&line, ", killed");
 }
 
+// Its handler knows what the broker's answer means, and has the call, its stack and its strings to report. It is given the moment
+// that this takes, and then it dies, handler or not.
+static void end_who_touched(struct brig_worker *worker)
+{
+    struct pollfd polled[] = {{.fd = worker->notify_fd, .events = POLLIN}, {.fd = worker->pid_fd, .events = POLLIN}};
+    poll(polled, 2, LAST_WORDS_MS);
+    box_worker_drain(worker);
+    brig_worker_kill(worker);
+}
+
 static void handle_news(const struct brig_broker *broker, struct box_news *news)
 {
     char what[BRIG_MESSAGE_BYTES_MAX];
@@ -136,14 +146,12 @@ static void handle_news(const struct brig_broker *broker, struct box_news *news)
     news->what[sizeof news->what - 1] = news->path[sizeof news->path - 1] = '\0';
     if (!worker || (news->kind != BOX_NEWS_CLOSED && news->kind != BOX_NEWS_TOUCHED))
         return;
-    if (news->kind == BOX_NEWS_TOUCHED) {
-        brig_worker_kill(worker); // before anybody is told: the host may take its time
-        worker->violation_count++;
+    if (box_bucket_take(&worker->bucket, &news_rate, box_clock_ms(CLOCK_MONOTONIC))) {
+        describe(news, what, sizeof what);
+        box_event_broker(worker, what);
     }
-    if (!box_bucket_take(&worker->bucket, &news_rate, box_clock_ms(CLOCK_MONOTONIC)))
-        return;
-    describe(news, what, sizeof what);
-    box_event_broker(worker, what);
+    if (news->kind == BOX_NEWS_TOUCHED)
+        end_who_touched(worker);
 }
 
 void box_broker_hear(struct brig_worker *process)
