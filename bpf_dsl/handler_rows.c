@@ -8,8 +8,9 @@
 #include "bpf_dsl/words.h"
 
 const struct brig_dsl_row dsl_broker_rows[] = {
-    WHY("the directory that a path starts at, and the socket to connect, travel to the broker, which has no other way to them"),
-    ROW(sendmsg, ALLOW, IN(fd, BROKER_FD)),
+    WHY("the directory that a path starts at, and the socket to connect, travel to the broker, which has no other way to them; with "
+        "the handler's own flags, because a socket put in the channel's place could be connected by others (MSG_FASTOPEN)"),
+    ROW(sendmsg, ALLOW, IN(fd, BROKER_FD), IN(flags, MSG_DONTWAIT | MSG_NOSIGNAL)),
     ROWS_END,
 };
 

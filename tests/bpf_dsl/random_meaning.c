@@ -133,7 +133,8 @@ static bool is_handlers(const struct random_policy *random, enum brig_dsl_call c
     case BRIG_SYS_write:
         return random->options.target == BRIG_DSL_LINKED && is_slot(random->options.notify_fd, data->args[0]);
     case BRIG_SYS_sendmsg:
-        return random->asks_broker && is_slot(random->options.broker_fd, data->args[0]);
+        return random->asks_broker && is_slot(random->options.broker_fd, data->args[0]) &&
+               (uint32_t)data->args[2] == 0x4040; // MSG_DONTWAIT | MSG_NOSIGNAL
     default:
         return is_always_handlers(call);
     }

@@ -79,6 +79,8 @@ TEST(targets, actions_as_the_kernel_sees_them)
     test_message("%s", "");
 }
 
+#define HANDLERS_FLAGS 0x4040 // MSG_DONTWAIT | MSG_NOSIGNAL: what the handler sends with
+
 // --- the broker ---------------------------------------------------------------------------------------------------------------
 
 static const struct brig_dsl_policy broker_policy = {
@@ -110,9 +112,12 @@ TEST(targets, the_brokers_row_is_for_those_that_ask_it)
         test_message("row %zu, %s", row, brig_dsl_arch_name(options.arch));
         REQUIRE(CHECK_OK(fixture_resolve(rows[row].policy, &options, &rules, &error), &error));
         for (uint64_t fd = 9; fd <= 10; fd++) {
-            const uint64_t args[6] = {fd};
+            const uint64_t args[6] = {fd, 0, HANDLERS_FLAGS};
             CHECK_STR_EQ(fixture_decide(&rules, BRIG_SYS_sendmsg, args), rows[row].actions[fd - 9]);
         }
+        // A socket that was put in the channel's place cannot be connected by a message (MSG_FASTOPEN).
+        const uint64_t fast_open[6] = {9, 0, HANDLERS_FLAGS | 0x20000000};
+        CHECK_STR_EQ(fixture_decide(&rules, BRIG_SYS_sendmsg, fast_open), rows[row].actions[1]);
     }
     test_message("%s", "");
 }
@@ -160,7 +165,7 @@ TEST(targets, only_who_asks_the_broker_may_call_it)
     const struct brig_dsl_data ask = {.nr = BRIG_DSL_BROKER_NR, .audit_arch = brig_dsl_arch_audit(BRIG_DSL_X86_64)};
     const struct brig_dsl_data send = {.nr = (uint32_t)brig_dsl_call_nr(BRIG_SYS_sendmsg, BRIG_DSL_X86_64),
                                        .audit_arch = brig_dsl_arch_audit(BRIG_DSL_X86_64),
-                                       .args = {7}};
+                                       .args = {7, 0, HANDLERS_FLAGS}};
     for (size_t i = 0; i < COUNT_OF(rows) * 2; i++) {
         struct brig_dsl_policy policy = {
             .name = "p", .rows = rows[i / 2].rows, .fallback = rows[i / 2].fallback, .kernel = BRIG_DSL_KERNEL(6, 18)};
