@@ -11,6 +11,7 @@ const struct brig_dsl_policy *const brig_policy_all[] = {
     &brig_policy_baseline,
     &brig_policy_renderer,
     &brig_policy_network,
+    &brig_policy_files,
     &brig_policy_broker,
     &brig_policy_broker_network,
 #ifdef BRIG_DEBUG_POLICIES

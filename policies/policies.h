@@ -36,6 +36,9 @@ extern const struct brig_dsl_policy brig_policy_baseline;
 extern const struct brig_dsl_policy brig_policy_renderer;
 // A worker that talks TCP with other hosts and hands on what it gets.
 extern const struct brig_dsl_policy brig_policy_network;
+// A worker that runs unmodified code on files (SQLite, stdio, opendir): what it opens and connects to, its broker opens and
+// connects, as the list says. Without a broker it is refused, with EACCES.
+extern const struct brig_dsl_policy brig_policy_files;
 // A broker (sandbox/broker.h): files by name, no sockets of its own, no connections.
 extern const struct brig_dsl_policy brig_policy_broker;
 // The same, and it connects sockets of its workers and resolves names. Called "broker+network".
@@ -98,6 +101,8 @@ const char *brig_policy_closest_promise(const char *word, size_t word_bytes);
 extern const struct brig_dsl_set brig_policy_fd_io;
 extern const struct brig_dsl_set brig_policy_fd_wait;
 extern const struct brig_dsl_set brig_policy_fd_stat;
+extern const struct brig_dsl_set brig_policy_fd_storage;
+extern const struct brig_dsl_set brig_policy_path_calls;
 extern const struct brig_dsl_set brig_policy_memory;
 extern const struct brig_dsl_set brig_policy_threads;
 extern const struct brig_dsl_set brig_policy_signals;
@@ -121,6 +126,13 @@ extern const struct brig_dsl_set brig_policy_numa;
 
 // All of them, ends in NULL.
 extern const struct brig_dsl_set *const brig_policy_all_sets[];
+
+// --- for workers with a broker ----------------------------------------------------------------------------------------
+// Tables for USE in a policy that is derived from `baseline`, before what they are to replace.
+
+extern const struct brig_dsl_row brig_policy_broker_paths[];     // every call that names a file is asked of the broker
+extern const struct brig_dsl_row brig_policy_broker_connect[];   // streams that the broker connects; beside restrict_socket_io
+extern const struct brig_dsl_row brig_policy_file_descriptors[]; // what is done with files once they are open; no exec
 
 // --- restrictions -----------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,17 @@ const struct brig_dsl_set brig_policy_fd_stat =
     CALLS(fd_stat, "what an open descriptor is: stdio asks for the block size, decoders for the length",
           fstat, fstat64, fstatfs, fstatfs64);
 
+const struct brig_dsl_set brig_policy_fd_storage =
+    CALLS(fd_storage, "how long a file is, that it is on the disk, and how it will be read: databases",
+          ftruncate, ftruncate64, fsync, fdatasync, fadvise64, fadvise64_64, readahead);
+
+const struct brig_dsl_set brig_policy_path_calls =
+    CALLS(path_calls, "name files: each call that a broker answers, as trap/broker_calls.def has them, but for connect",
+          open, openat, openat2, creat, access, faccessat, faccessat2, stat, lstat, stat64, lstat64, newfstatat, fstatat64, statx,
+          readlink, readlinkat, rename, renameat, renameat2, mkdir, mkdirat, rmdir, unlink, unlinkat, link, linkat, symlink,
+          symlinkat, chmod, fchmodat, fchmodat2, utime, utimes, futimesat, utimensat, utimensat_time64, truncate, truncate64,
+          statfs, statfs64, inotify_add_watch);
+
 const struct brig_dsl_set brig_policy_memory =
     CALLS(memory, "give memory back, grow the heap: malloc of every libc (restrict_mmap has the rest)",
           munmap, brk);
@@ -135,10 +146,17 @@ const struct brig_dsl_set brig_policy_numa =
 // clang-format on
 
 const struct brig_dsl_set *const brig_policy_all_sets[] = {
-    &brig_policy_fd_io,        &brig_policy_fd_wait,         &brig_policy_fd_stat,        &brig_policy_memory,
-    &brig_policy_threads,      &brig_policy_signals,         &brig_policy_panic,          &brig_policy_time,
-    &brig_policy_getters,      &brig_policy_newer_twins,     &brig_policy_path_questions, &brig_policy_path_changes,
-    &brig_policy_new_programs, &brig_policy_other_processes, &brig_policy_async_io,       &brig_policy_kernel_programs,
-    &brig_policy_keyrings,     &brig_policy_namespaces,      &brig_policy_administration, &brig_policy_identity,
-    &brig_policy_shared_ipc,   &brig_policy_page_tricks,     &brig_policy_numa,           NULL,
+    &brig_policy_fd_io,          &brig_policy_fd_wait,
+    &brig_policy_fd_stat,        &brig_policy_memory,
+    &brig_policy_threads,        &brig_policy_signals,
+    &brig_policy_panic,          &brig_policy_time,
+    &brig_policy_getters,        &brig_policy_newer_twins,
+    &brig_policy_path_questions, &brig_policy_path_changes,
+    &brig_policy_new_programs,   &brig_policy_other_processes,
+    &brig_policy_async_io,       &brig_policy_kernel_programs,
+    &brig_policy_keyrings,       &brig_policy_namespaces,
+    &brig_policy_administration, &brig_policy_identity,
+    &brig_policy_shared_ipc,     &brig_policy_page_tricks,
+    &brig_policy_numa,           &brig_policy_fd_storage,
+    &brig_policy_path_calls,     NULL,
 };

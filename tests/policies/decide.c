@@ -107,6 +107,9 @@ static void describe(const struct brig_dsl_action *action, char *ret_text, unsig
     case BRIG_DSL_REPORT:
         snprintf(ret_text, text_bytes, "REPORT %s", errno_name(action->data));
         break;
+    case BRIG_DSL_BROKER:
+        snprintf(ret_text, text_bytes, "BROKER");
+        break;
     case BRIG_DSL_EMULATE:
         snprintf(ret_text, text_bytes, "EMULATE %s", action->handler->name);
         break;

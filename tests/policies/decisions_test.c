@@ -9,15 +9,13 @@
 
 enum { BASELINE = 1, RENDERER = 2, NETWORK = 4, ALL = 7, WORKERS = RENDERER | NETWORK };
 enum { FILES = 8, ADDRESSES = 16, BROKERS = FILES | ADDRESSES }; // broker, broker+network
+enum { FILE_WORKER = 64 };                                       // files
 
 static const struct policy_bit {
     unsigned bit;
     const struct brig_dsl_policy *policy;
-} policies[] = {{BASELINE, &brig_policy_baseline},
-                {RENDERER, &brig_policy_renderer},
-                {NETWORK, &brig_policy_network},
-                {FILES, &brig_policy_broker},
-                {ADDRESSES, &brig_policy_broker_network}};
+} policies[] = {{BASELINE, &brig_policy_baseline}, {RENDERER, &brig_policy_renderer}, {NETWORK, &brig_policy_network},
+                {FILE_WORKER, &brig_policy_files}, {FILES, &brig_policy_broker},      {ADDRESSES, &brig_policy_broker_network}};
 
 static const struct decision {
     const char *call;
@@ -25,6 +23,7 @@ static const struct decision {
     const char *expected;
 } decisions[] = {
 #include "tests/policies/decisions.def"
+#include "tests/policies/files.def"
 };
 
 // Rows that were reached, by file and line.
