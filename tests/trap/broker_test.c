@@ -251,7 +251,7 @@ static const struct {
     {SYS_truncate, {AT(UNMAPPED), N(1), N(0), N(0)}},
     {SYS_truncate, {AT(ROOT), N(1), N(0), N(0)}},
     {SYS_statx, {N(AT_FDCWD), AT(UNMAPPED), N(0x80), N(0x7ff), AT(BUFFER)}},
-    {SYS_statx, {N(AT_FDCWD), AT(ROOT), N(0), N(0x80000000), AT(BUFFER)}},
+    {SYS_statx, {N(AT_FDCWD), AT(ROOT), N(0), N(INT32_MIN), AT(BUFFER)}},
     {SYS_statx, {N(AT_FDCWD), AT(ROOT), N(0x6000), N(0x7ff), AT(BUFFER)}},
     {SYS_statx, {N(AT_FDCWD), AT(ROOT), N(0x2000), N(0x7ff), AT(BUFFER)}},
     {SYS_statx, {N(AT_FDCWD), AT(ROOT), N(0), N(0x7ff), AT(UNMAPPED)}},
@@ -344,7 +344,7 @@ static long argument(const struct argument *argument)
 
 static long make_call(size_t i)
 {
-    memset(buffer, 0x5a, sizeof buffer);
+    memset(buffer, 0, sizeof buffer); // a 64-bit kernel leaves the padding of a 32-bit struct as it is
     const struct argument *args = calls[i].args;
     const long result = syscall(calls[i].nr, argument(&args[0]), argument(&args[1]), argument(&args[2]), argument(&args[3]),
                                 argument(&args[4]), 0L);
