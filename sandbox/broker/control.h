@@ -12,8 +12,9 @@
 
 enum box_control_kind {
     BOX_CONTROL_NONE,
-    BOX_CONTROL_OPEN,  // a new session, with the descriptors of enum box_control_fd
-    BOX_CONTROL_CLOSE, // its worker is gone
+    BOX_CONTROL_OPEN,     // a new session of a linked worker, with the descriptors of enum box_control_fd
+    BOX_CONTROL_MESSAGES, // a new session of a front end, with one descriptor: a socket
+    BOX_CONTROL_CLOSE,    // its worker is gone
 };
 enum box_control_fd { BOX_CONTROL_LISTENER, BOX_CONTROL_SLOTS, BOX_CONTROL_SOCKET, BOX_CONTROL_FDS };
 

@@ -120,6 +120,13 @@ void box_process_wake(struct box_process *process)
         return; // full: it wakes up anyway
 }
 
+// As a set, in the order in which they are sent.
+static uint32_t descriptors_of(uint32_t kind)
+{
+    _Static_assert((int)BOX_ATTACHED == (int)BOX_CONTROL_FDS, "box_attached_from reads both");
+    return kind == BOX_CONTROL_OPEN ? (1u << BOX_CONTROL_FDS) - 1 : kind == BOX_CONTROL_MESSAGES ? 1 : 0;
+}
+
 // Returns: false if the supervisor has closed the channel, or speaks nonsense.
 static bool obey(struct box_process *process, struct box_denials *denials)
 {
@@ -131,16 +138,15 @@ static bool obey(struct box_process *process, struct box_denials *denials)
     } rights;
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &rights, .msg_controllen = sizeof rights};
     int fds[BOX_ATTACHED];
-    _Static_assert((int)BOX_ATTACHED == (int)BOX_CONTROL_FDS, "box_attached_from reads both");
     const ssize_t got = recvmsg(process->channel_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (got < 0)
         return errno == EAGAIN || errno == EINTR;
-    if (got != sizeof control || !box_attached_from(&message, control.kind == BOX_CONTROL_OPEN ? 7 : 0, fds))
+    if (got != sizeof control || !box_attached_from(&message, descriptors_of(control.kind), fds))
         return false;
-    if (control.kind == BOX_CONTROL_OPEN)
-        box_session_open(process, denials, control.session, fds);
-    else
+    if (control.kind == BOX_CONTROL_CLOSE)
         box_session_end_number(process, control.session);
+    else
+        box_session_open(process, denials, &control, fds);
     return true;
 }
 

@@ -23,6 +23,8 @@
 
 enum { TICK_MS = 4, QUIET_TICKS = 8, STACK_BYTES = 256 << 10 };
 
+static const char no_room[] = "more work than it has room for";
+
 // --- entering and ending ----------------------------------------------------------------------------------------------
 
 bool box_session_enter(struct box_session *session)
@@ -333,48 +335,65 @@ int box_sessions_tend(struct box_process *process)
 
 // --- opening ----------------------------------------------------------------------------------------------------------
 
-static struct brig_broker_slots *map_slots(int fd)
+// Returns: false if there is no memory for the slots.
+static bool take_slots(struct box_session *session, const int fds[BOX_CONTROL_FDS])
 {
-    void *address = mmap(NULL, sizeof(struct brig_broker_slots), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    return address == MAP_FAILED ? NULL : address;
+    void *address = mmap(NULL, sizeof *session->slots, PROT_READ | PROT_WRITE, MAP_SHARED, fds[BOX_CONTROL_SLOTS], 0);
+    if (address == MAP_FAILED)
+        return false;
+    close(fds[BOX_CONTROL_SLOTS]);
+    session->slots = address;
+    session->socket_fd = fds[BOX_CONTROL_SOCKET];
+    box_attachments_init(&session->attachments);
+    return true;
+}
+
+static struct box_session *new_session(struct box_process *process, struct box_denials *denials, const struct box_control *control,
+                                       const int fds[BOX_CONTROL_FDS])
+{
+    const bool is_linked = control->kind == BOX_CONTROL_OPEN;
+    struct box_session *session = calloc(1, sizeof *session);
+    if (!session)
+        return NULL;
+    *session = (struct box_session){.process = process,
+                                    .denials = denials,
+                                    .port = is_linked ? &box_port_notified : &box_port_messages,
+                                    .number = control->session,
+                                    .request_fd = fds[0],
+                                    .socket_fd = -1};
+    if (is_linked && !take_slots(session, fds)) {
+        free(session);
+        return NULL;
+    }
+    pthread_cond_init(&session->seat_is_free, NULL);
+    return session;
 }
 
 static void refuse(struct box_process *process, uint32_t number, const int fds[BOX_CONTROL_FDS])
 {
     struct box_session session = {.process = process, .number = number};
     struct box_news news = {.kind = BOX_NEWS_CLOSED, .session = number};
-    copy_text(news.what, sizeof news.what, "more workers than it has room for");
-    for (int i = 0; i < BOX_CONTROL_FDS; i++)
-        close(fds[i]);
+    copy_text(news.what, sizeof news.what, no_room);
+    for (int i = 0; i < BOX_CONTROL_FDS; i++) {
+        if (fds[i] >= 0)
+            close(fds[i]);
+    }
     box_session_tell(&session, &news);
 }
 
-void box_session_open(struct box_process *process, struct box_denials *denials, uint32_t number, const int fds[BOX_CONTROL_FDS])
+void box_session_open(struct box_process *process, struct box_denials *denials, const struct box_control *control,
+                      const int fds[BOX_CONTROL_FDS])
 {
-    struct box_session *session = calloc(1, sizeof *session);
-    struct brig_broker_slots *slots = map_slots(fds[BOX_CONTROL_SLOTS]);
-    if (!session || !slots) {
-        if (slots)
-            munmap(slots, sizeof *slots);
-        free(session);
-        refuse(process, number, fds);
+    struct box_session *session = new_session(process, denials, control, fds);
+    if (!session) {
+        refuse(process, control->session, fds);
         return;
     }
-    close(fds[BOX_CONTROL_SLOTS]);
-    *session = (struct box_session){.process = process,
-                                    .denials = denials,
-                                    .port = &box_port_notified,
-                                    .number = number,
-                                    .request_fd = fds[BOX_CONTROL_LISTENER],
-                                    .socket_fd = fds[BOX_CONTROL_SOCKET],
-                                    .slots = slots};
-    box_attachments_init(&session->attachments);
-    pthread_cond_init(&session->seat_is_free, NULL);
     pthread_mutex_lock(&process->lock);
     session->next = process->sessions;
     process->sessions = session;
     const bool has_thread = add_thread(session);
     pthread_mutex_unlock(&process->lock);
     if (!has_thread)
-        box_session_end(session, "more workers than it has room for", 0);
+        box_session_end(session, no_room, 0);
 }

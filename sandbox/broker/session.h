@@ -69,7 +69,8 @@ struct box_work {
     int thread; // its index in the session
     const char *wrong;
     size_t request_bytes;
-    int pid; // of who asks, 0: not known
+    int pid;                     // of who asks, 0: not known
+    int came_with[BOX_ATTACHED]; // messages.c: between receive and collect
     struct box_job job;
     union { // newer kernels may write more than our headers know
         struct seccomp_notif fields;
@@ -120,7 +121,8 @@ struct box_session {
 };
 
 // Starts a session, or says to the supervisor why not. Owns: the descriptors are the session's in any case.
-void box_session_open(struct box_process *process, struct box_denials *denials, uint32_t number, const int fds[BOX_CONTROL_FDS]);
+void box_session_open(struct box_process *process, struct box_denials *denials, const struct box_control *control,
+                      const int fds[BOX_CONTROL_FDS]);
 // Ends a session: nothing is received any more. `wrong` NULL: as was to be; else the supervisor is told.
 void box_session_end(struct box_session *session, const char *wrong, int pid);
 // Ends the one with a number. Context: the main thread.
@@ -140,6 +142,7 @@ static inline bool box_session_is_over(struct box_session *session)
 void box_session_tell(struct box_session *session, const struct box_news *news);
 
 extern const struct box_port box_port_notified; // notified.c
+extern const struct box_port box_port_messages; // messages.c
 
 // landlock.c
 // Gives up, for ever, what the list does not need. Returns: OK; KERNEL_LACKS; KERNEL_REFUSED; IO.

@@ -50,30 +50,31 @@ enum brig_code box_broker_is_gone(const struct brig_broker *broker, struct brig_
 
 // --- messages ---------------------------------------------------------------------------------------------------------
 
-static void attach(struct msghdr *message, struct cmsghdr *header, const int *fds)
+static void attach(struct msghdr *message, struct cmsghdr *header, const struct box_rights *rights)
 {
-    enum { BYTES = sizeof(int) * BOX_CONTROL_FDS };
+    const size_t bytes = sizeof(int) * rights->count;
+    if (!rights->count)
+        return;
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(BYTES);
-    memcpy(CMSG_DATA(header), fds, BYTES);
+    header->cmsg_len = CMSG_LEN(bytes);
+    memcpy(CMSG_DATA(header), rights->fds, bytes);
     message->msg_control = header;
-    message->msg_controllen = CMSG_SPACE(BYTES);
+    message->msg_controllen = CMSG_SPACE(bytes);
 }
 
-enum brig_code box_broker_tell(const struct brig_broker *broker, const struct box_control *control, const int *fds,
+enum brig_code box_broker_tell(const struct brig_broker *broker, const struct box_control *control, const struct box_rights *rights,
                                struct brig_error *reterr)
 {
     struct iovec part = {(void *)(uintptr_t)control, sizeof *control};
     union {
         struct cmsghdr header;
         char bytes[CMSG_SPACE(sizeof(int) * BOX_CONTROL_FDS)];
-    } rights = {.bytes = {0}};
+    } control_bytes = {.bytes = {0}};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     if (!broker->process || broker->process->is_gone)
         return box_broker_is_gone(broker, reterr);
-    if (fds)
-        attach(&message, &rights.header, fds);
+    attach(&message, &control_bytes.header, rights);
     const int channel_fd = broker->process->channel_fd;
     const int64_t deadline = box_clock_ms(CLOCK_MONOTONIC) + TELL_MS;
     while (sendmsg(channel_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
@@ -85,6 +86,21 @@ enum brig_code box_broker_tell(const struct brig_broker *broker, const struct bo
         poll(&polled, 1, 10);
     }
     return BRIG_OK;
+}
+
+enum brig_code box_broker_socket(struct brig_broker *broker, int *ret_fd, struct brig_error *reterr)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+        return failed(reterr, BRIG_KERNEL_REFUSED, "socketpair");
+    const struct box_control control = {.kind = BOX_CONTROL_MESSAGES, .session = ++broker->last_session};
+    enum brig_code code = box_broker_tell(broker, &control, &(struct box_rights){1, {pair[0]}}, reterr);
+    close(pair[0]);
+    if (code == BRIG_OK)
+        *ret_fd = pair[1];
+    else
+        close(pair[1]);
+    return code;
 }
 
 void box_broker_dismiss(struct brig_broker *broker)

@@ -141,10 +141,11 @@ static enum brig_code take_listener(const struct box_link *link, int *ret_fd, st
 static enum brig_code hand_over(struct brig_worker *worker, int listener_fd, struct brig_error *reterr)
 {
     struct box_link *link = &worker->link;
-    const int fds[BOX_CONTROL_FDS] = {
-        [BOX_CONTROL_LISTENER] = listener_fd, [BOX_CONTROL_SLOTS] = link->slots_fd, [BOX_CONTROL_SOCKET] = link->socket_fd};
+    const struct box_rights rights = {
+        BOX_CONTROL_FDS,
+        {[BOX_CONTROL_LISTENER] = listener_fd, [BOX_CONTROL_SLOTS] = link->slots_fd, [BOX_CONTROL_SOCKET] = link->socket_fd}};
     const struct box_control control = {.kind = BOX_CONTROL_OPEN, .session = ++link->broker->last_session};
-    enum brig_code code = box_broker_tell(link->broker, &control, fds, reterr);
+    enum brig_code code = box_broker_tell(link->broker, &control, &rights, reterr);
     if (code != BRIG_OK)
         return code;
     link->session = control.session;
@@ -178,7 +179,7 @@ void box_link_close(struct brig_worker *worker)
         return;
     const struct box_control control = {.kind = BOX_CONTROL_CLOSE, .session = link->session};
     // A broker that cannot be told sees its listener end by itself (6.11), or is dead.
-    box_broker_tell(broker, &control, NULL, &(struct brig_error){.code = BRIG_OK});
+    box_broker_tell(broker, &control, &(struct box_rights){.count = 0}, &(struct brig_error){.code = BRIG_OK});
     link->session = 0;
     broker->session_count--;
     if (broker->session_count == 0 && broker->ends_with_last_worker)
