@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -521,5 +523,43 @@ SANDBOX_TEST(broker, touching_is_a_violation, .expect_exit = 0)
     REQUIRE(CHECK_EQ(fixture_record_count(&fixture.trap), 1));
     CHECK_EQ(fixture_record(&fixture.trap, 0)->nr, SYS_openat);
     broker_kill(&fixture);
+    broker_end(&fixture);
+}
+
+// --- names ------------------------------------------------------------------------------------------------------------
+
+SANDBOX_TEST(broker, names_are_resolved, .expect_exit = 0)
+{
+    struct broker_fixture fixture;
+    struct addrinfo *addresses = NULL;
+    const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+    char long_name[5000];
+    memset(long_name, 'x', sizeof long_name);
+    long_name[sizeof long_name - 1] = '\0';
+    CHECK_EQ(brig_broker_getaddrinfo("host", NULL, NULL, &addresses), EAI_SYSTEM);
+    CHECK_EQ(errno, EACCES);
+    broker_start(&fixture, rules, COUNT_OF(rules));
+    REQUIRE(broker_lock(&fixture));
+    REQUIRE(CHECK_EQ(brig_broker_getaddrinfo("host", "80", &hints, &addresses), 0));
+    struct sockaddr_in address;
+    for (int i = 1; i <= 2; i++) {
+        const struct addrinfo *info = i == 1 ? addresses : addresses->ai_next;
+        CHECK_EQ(info->ai_family, AF_INET);
+        CHECK_EQ(info->ai_socktype, SOCK_STREAM);
+        CHECK_EQ(info->ai_addrlen, sizeof address);
+        memcpy(&address, info->ai_addr, sizeof address);
+        CHECK_EQ(address.sin_port, htons(80));
+        CHECK_EQ(address.sin_addr.s_addr, htonl(0x7f000000 + (uint32_t)i));
+    }
+    CHECK(addresses->ai_next->ai_next == NULL);
+    brig_broker_freeaddrinfo(addresses);
+    CHECK_EQ(brig_broker_getaddrinfo("no", "80", NULL, &addresses), EAI_NONAME);
+    CHECK_EQ(brig_broker_getaddrinfo("broken", NULL, NULL, &addresses), EAI_FAIL);
+    CHECK_EQ(brig_broker_getaddrinfo("endless", NULL, NULL, &addresses), EAI_FAIL);
+    CHECK_EQ(brig_broker_getaddrinfo(long_name, NULL, NULL, &addresses), EAI_NONAME);
+    CHECK_EQ(brig_broker_getaddrinfo(NULL, NULL, NULL, &addresses), EAI_NONAME);
+    CHECK_EQ(taken_slots(&fixture), 0);
+    broker_kill(&fixture);
+    CHECK_EQ(brig_broker_getaddrinfo("host", "80", &hints, &addresses), EAI_FAIL);
     broker_end(&fixture);
 }
