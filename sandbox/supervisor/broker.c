@@ -140,9 +140,7 @@ static void describe(const struct box_news *news, char *text, size_t text_bytes)
     add_clean(&line, news->path);
     box_line_add(&line, call ? "\" by " : "\"");
     box_line_add(&line, call ? call : "");
-    box_line_add(&line, ", which nobody may touch: entry ");
-    add_clean(&line, news->what);
-    box_line_add(&line, ", killed");
+    box_line_add(&line, ", which nobody may touch: killed");
 }
 
 // Its handler knows what the broker's answer means, and has the call, its stack and its strings to report. It is given the moment
