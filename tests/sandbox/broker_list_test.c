@@ -1,0 +1,229 @@
+// Lists: which are refused, and which entry decides about a path. Requests: which are malformed.
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/sandbox/broker_fixture.h"
+
+#define READ_BELOW (BRIG_BROKER_READ | BRIG_BROKER_RECURSIVE)
+
+static char long_path[BRIG_BROKER_PATH_BYTES + 2];
+
+TEST(broker, bad_lists_are_refused)
+{
+    memset(long_path, 'a', sizeof long_path - 1);
+    long_path[0] = '/';
+    const struct {
+        const char *subject; // NULL: no error
+        struct brig_broker_list list;
+    } rows[] = {
+#define ENTRY(subject, ...) {subject, {.entries = (const struct brig_broker_entry[]){__VA_ARGS__}, .entry_count = 1}}
+#define TWO(subject, ...) \
+    { \
+        subject, \
+        { \
+            .entries = (const struct brig_broker_entry[]){__VA_ARGS__}, .entry_count = 2 \
+        } \
+    }
+#define ADDRESS(subject, ...) \
+    { \
+        subject, \
+        { \
+            .addresses = (const struct brig_broker_address[]){__VA_ARGS__}, .address_count = 1 \
+        } \
+    }
+        {NULL, {.entry_count = 0}},
+        ENTRY(NULL, {.path = "/"}),
+        ENTRY(NULL, {.path = "/no/such/place", .rights = READ_BELOW}),
+        ENTRY(NULL, {.path = "//tmp/./x/", .rights = READ_BELOW}),
+        ENTRY("list.entries.path", {.path = NULL}),
+        ENTRY("", {.path = ""}),
+        ENTRY("tmp", {.path = "tmp"}),
+        ENTRY("/tmp/..", {.path = "/tmp/.."}),
+        ENTRY(long_path, {.path = long_path}),
+        ENTRY("/tmp", {.path = "/tmp", .rights = 256}),
+        ENTRY("/tmp", {.path = "/tmp", .rights = BRIG_BROKER_TEMPORARY}),
+        ENTRY("/tmp", {.path = "/tmp", .rights = BRIG_BROKER_DENY | BRIG_BROKER_READ}),
+        ENTRY("/tmp", {.path = "/tmp", .rights = BRIG_BROKER_DENY | BRIG_BROKER_CRASH}),
+        ENTRY("/tmp", {.path = "/tmp", .deny_errno = 4096}),
+        ENTRY("/proc/self/fd", {.path = "/proc/self/fd", .rights = READ_BELOW}),
+        ENTRY("/proc//thread-self", {.path = "/proc//thread-self"}),
+        ENTRY("/proc/1/maps", {.path = "/proc/1/maps"}),
+        ENTRY("/proc/net", {.path = "/proc/net", .rights = READ_BELOW}),
+        ENTRY("/dev/fd", {.path = "/dev/fd", .rights = READ_BELOW}),
+        ENTRY(NULL, {.path = "/proc/meminfo", .rights = BRIG_BROKER_READ}),
+        TWO("/tmp//x", {.path = "/tmp/x"}, {.path = "/tmp//x"}),
+        TWO(NULL, {.path = "/tmp/x"}, {.path = "/tmp/x-y"}),
+        {"list.entry_count", {.entry_count = 1}},
+        {"list.entry_count", {.entries = (const struct brig_broker_entry[]){{.path = "/"}}, .entry_count = 5000}},
+        {"list.deny_errno", {.deny_errno = 5000}},
+        {"list.working_directory", {.working_directory = "here"}},
+        {"list.working_directory", {.working_directory = "/a/../b"}},
+        {"list.address_count", {.address_count = 1}},
+        ADDRESS("list.addresses.text", {.text = NULL}),
+        ADDRESS(NULL, {.text = "127.0.0.1:80"}),
+        ADDRESS(NULL, {.text = "10.0.0.0/8:53", .is_datagram = true}),
+        ADDRESS(NULL, {.text = "[::1]:443"}),
+        ADDRESS(NULL, {.text = "[fe80::/10]:1"}),
+        ADDRESS(NULL, {.text = "*:443"}),
+        ADDRESS(NULL, {.text = "unix:@name"}),
+        ADDRESS(NULL, {.text = "unix:/tmp/no-such-socket"}),
+        ADDRESS("unix:relative", {.text = "unix:relative"}),
+        ADDRESS("unix:@", {.text = "unix:@"}),
+        ADDRESS("unix:/tmp/", {.text = "unix:/tmp/"}),
+        ADDRESS("unix:/no/such/socket", {.text = "unix:/no/such/socket"}),
+        ADDRESS("127.0.0.1", {.text = "127.0.0.1"}),
+        ADDRESS("127.0.0.1:", {.text = "127.0.0.1:"}),
+        ADDRESS("127.0.0.1:65536", {.text = "127.0.0.1:65536"}),
+        ADDRESS("127.0.0.1:+8", {.text = "127.0.0.1:+8"}),
+        ADDRESS("127.0.0:80", {.text = "127.0.0:80"}),
+        ADDRESS("10.0.0.0/33:80", {.text = "10.0.0.0/33:80"}),
+        ADDRESS("::1:443", {.text = "::1:443"}),
+        ADDRESS("[*]:443", {.text = "[*]:443"}),
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct box_list *list = NULL;
+        struct brig_error error;
+        test_message("row %zu: %s", i, rows[i].subject ? rows[i].subject : "good");
+        enum brig_code code = box_list_new(&rows[i].list, &list, &error);
+        if (!rows[i].subject)
+            CHECK_OK(code, &error);
+        else if (CHECK(code == BRIG_BAD_ARGUMENT || code == BRIG_IO))
+            CHECK_STR_EQ(error.subject, rows[i].subject);
+        box_list_free(list);
+    }
+}
+
+static const struct brig_broker_entry entries[] = {
+    {.path = "/a", .rights = READ_BELOW},
+    {.path = "/a/b/exact", .rights = BRIG_BROKER_READ | BRIG_BROKER_WRITE},
+    {.path = "/a/deny", .rights = BRIG_BROKER_DENY, .deny_errno = EPERM},
+    {.path = "/a/deny/inside", .rights = READ_BELOW},
+    {.path = "/a/crash", .rights = BRIG_BROKER_CRASH},
+    {.path = "/a/b/temporary", .rights = READ_BELOW | BRIG_BROKER_WRITE | BRIG_BROKER_CREATE | BRIG_BROKER_TEMPORARY},
+    {.path = "/a-b", .rights = READ_BELOW},
+    {.path = "/x/y/z", .rights = BRIG_BROKER_STAT_ONLY},
+    {.path = "/x/deny", .rights = BRIG_BROKER_DENY},
+    {.path = "/only/deny", .rights = BRIG_BROKER_DENY},
+    {.path = "/proc", .rights = READ_BELOW},
+};
+
+enum { LOOK = 1 << BOX_LOOK, READ = 1 << BOX_READ, WRITE = 1 << BOX_WRITE, CREATE = 1 << BOX_CREATE, NEW = 1 << BOX_TEMPORARY };
+
+TEST(broker, the_longest_entry_decides)
+{
+    static const struct {
+        const char *path;
+        unsigned purposes;
+        int expected; // 0, or the errno of the refusal
+    } rows[] = {
+        {"/", LOOK, 0},
+        {"/", READ, ENOENT},
+        {"/a", READ, 0},
+        {"/a", WRITE, ENOENT},
+        {"/ab", LOOK, ENOENT},
+        {"/a/b", READ, 0},
+        {"/a/b/c/d/e", READ, 0},
+        {"/a/b/exact", READ | WRITE, 0},
+        {"/a/b/exact", CREATE, ENOENT},
+        {"/a/b/exact/below", WRITE, ENOENT},
+        {"/a/b/exact/below", READ, 0}, // by /a: the exact entry says nothing of it
+        {"/a/b/exact2", WRITE, ENOENT},
+        {"/a/deny", LOOK, EPERM},
+        {"/a/deny/x", LOOK, EPERM},
+        {"/a/deny/inside", LOOK, EPERM},
+        {"/a/deny/inside/x", READ, EPERM},
+        {"/a/denyx", READ, 0},
+        {"/a/crash/x", LOOK, ENOENT},
+        {"/a/b/temporary/x", LOOK, 0},
+        {"/a/b/temporary/x", READ, ENOENT},
+        {"/a/b/temporary/x", CREATE, ENOENT},
+        {"/a/b/temporary/x", CREATE | WRITE | NEW, 0},
+        {"/a-b/c", READ, 0},
+        {"/x", LOOK, 0},
+        {"/x/y", LOOK, 0},
+        {"/x/y", READ, ENOENT},
+        {"/x/y/z", LOOK, 0},
+        {"/x/y/z", READ, ENOENT},
+        {"/x/y/z/w", LOOK, ENOENT},
+        {"/x/w", LOOK, ENOENT},
+        {"/x/deny", LOOK, ENOENT},
+        {"/only", LOOK, ENOENT},
+        {"/proc/meminfo", READ, 0},
+        {"/proc/self", LOOK, ENOENT},
+        {"/proc/thread-self/maps", LOOK, ENOENT},
+        {"/proc/1/maps", LOOK, ENOENT},
+        {"/proc/sys/kernel", READ, 0},
+        {"/proc/selfish", READ, 0},
+    };
+    const struct brig_broker_list given = {.entries = entries, .entry_count = COUNT_OF(entries), .deny_errno = ENOENT};
+    struct box_list *list;
+    struct brig_error error;
+    REQUIRE_OK(box_list_new(&given, &list, &error), &error);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct box_found found = box_list_find(list, rows[i].path, (uint32_t)strlen(rows[i].path));
+        enum brig_broker_verdict verdict = BRIG_BROKER_DONE;
+        test_message("row %zu: %s", i, rows[i].path);
+        bool is_known = found.entry || found.is_above;
+        bool is_allowed = is_known && box_list_allows(&found, rows[i].purposes);
+        CHECK_EQ(is_allowed ? 0 : -box_list_refuse(list, found.entry, &verdict), rows[i].expected);
+        bool is_crash = strncmp(rows[i].path, "/a/crash", 8) == 0;
+        CHECK_EQ(verdict, is_allowed ? BRIG_BROKER_DONE : is_crash ? BRIG_BROKER_TOUCHED : BRIG_BROKER_DENIED);
+    }
+    box_list_free(list);
+}
+
+TEST(broker, malformed_requests_are_named)
+{
+    static const struct {
+        const char *expected; // NULL: well-formed
+        uint32_t op, call, attached, paths[2], data;
+        const char *bytes;
+        int more; // bytes of the message beyond the sum
+    } rows[] = {
+        {NULL, BRIG_BROKER_OP_OPEN, BRIG_SYS_openat, 0, {2, 0}, 0, "a\0", 0},
+        {NULL, BRIG_BROKER_OP_OPEN, BRIG_SYS_openat, 1, {1, 0}, 0, "\0", 0},
+        {NULL, BRIG_BROKER_OP_RENAME, BRIG_SYS_renameat, 3, {2, 2}, 0, "a\0b\0", 0},
+        {NULL, BRIG_BROKER_OP_CONNECT, BRIG_SYS_connect, 4, {0, 0}, 3, "abc", 0},
+        {NULL, BRIG_BROKER_OP_RESOLVE, 0, 0, {0, 2}, 0, "a\0", 0},
+        {"an op that there is not", 0, BRIG_SYS_openat, 0, {2, 0}, 0, "a\0", 0},
+        {"an op that there is not", BRIG_BROKER_OP_COUNT, BRIG_SYS_openat, 0, {2, 0}, 0, "a\0", 0},
+        {"an op that there is not", UINT32_MAX, BRIG_SYS_openat, 0, {2, 0}, 0, "a\0", 0},
+        {"a call that there is not", BRIG_BROKER_OP_OPEN, BRIG_SYS_COUNT, 0, {2, 0}, 0, "a\0", 0},
+        {"a part that is too long", BRIG_BROKER_OP_OPEN, BRIG_SYS_openat, 0, {4097, 0}, 0, "a\0", 0},
+        {"a part that is too long", BRIG_BROKER_OP_OPEN, BRIG_SYS_openat, 0, {UINT32_MAX, 3}, 0, "a\0", 0},
+        {"a part that is too long", BRIG_BROKER_OP_CONNECT, BRIG_SYS_connect, 4, {0, 0}, 257, "", 0},
+        {"a length that is not the sum of its parts", BRIG_BROKER_OP_OPEN, BRIG_SYS_openat, 0, {2, 0}, 0, "a\0", 1},
+        {"a length that is not the sum of its parts", BRIG_BROKER_OP_OPEN, BRIG_SYS_openat, 0, {2, 0}, 0, "a\0", -1},
+        {"less than a header", BRIG_BROKER_OP_OPEN, BRIG_SYS_openat, 0, {2, 0}, 0, "a\0", -3},
+        {"a name that is missing", BRIG_BROKER_OP_OPEN, BRIG_SYS_openat, 0, {0, 0}, 0, "", 0},
+        {"a name that is missing", BRIG_BROKER_OP_LINK, BRIG_SYS_link, 0, {2, 0}, 0, "a\0", 0},
+        {"a name too many", BRIG_BROKER_OP_OPEN, BRIG_SYS_openat, 0, {2, 2}, 0, "a\0b\0", 0},
+        {"a name too many", BRIG_BROKER_OP_CONNECT, BRIG_SYS_connect, 4, {2, 0}, 2, "a\0xx", 0},
+        {"a name that does not end where it says", BRIG_BROKER_OP_OPEN, BRIG_SYS_openat, 0, {2, 0}, 0, "ab", 0},
+        {"a name that does not end where it says", BRIG_BROKER_OP_OPEN, BRIG_SYS_openat, 0, {3, 0}, 0, "a\0\0", 0},
+        {"data of a wrong length", BRIG_BROKER_OP_OPEN, BRIG_SYS_openat, 0, {2, 0}, 1, "a\0x", 0},
+        {"data of a wrong length", BRIG_BROKER_OP_UTIMENS, BRIG_SYS_utimensat, 0, {2, 0}, 31, "a\0", 0},
+        {"data of a wrong length", BRIG_BROKER_OP_CONNECT, BRIG_SYS_connect, 4, {0, 0}, 1, "a", 0},
+        {"data of a wrong length", BRIG_BROKER_OP_CONNECT, BRIG_SYS_connect, 4, {0, 0}, 129, "", 0},
+        {"a descriptor too many", BRIG_BROKER_OP_OPEN, BRIG_SYS_openat, 2, {2, 0}, 0, "a\0", 0},
+        {"a descriptor too many", BRIG_BROKER_OP_SYMLINK, BRIG_SYS_symlinkat, 1, {2, 2}, 0, "a\0b\0", 0},
+        {"a descriptor too many", BRIG_BROKER_OP_STAT, BRIG_SYS_stat, 1u << 31, {2, 0}, 0, "a\0", 0},
+        {"a descriptor that is missing", BRIG_BROKER_OP_CONNECT, BRIG_SYS_connect, 0, {0, 0}, 2, "ab", 0},
+        {"a descriptor that is missing", BRIG_BROKER_OP_WATCH, BRIG_SYS_inotify_add_watch, 0, {2, 0}, 0, "a\0", 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        static struct brig_broker_request request;
+        size_t bytes = rows[i].paths[0] + (size_t)rows[i].paths[1] + rows[i].data;
+        memset(&request, 0, sizeof request);
+        request.op = rows[i].op;
+        request.call = rows[i].call;
+        request.attached = rows[i].attached;
+        memcpy(request.path_bytes, rows[i].paths, sizeof request.path_bytes);
+        request.data_bytes = rows[i].data;
+        memcpy(request.bytes, rows[i].bytes, bytes < 5 ? bytes : 1);
+        test_message("row %zu: %s", i, rows[i].expected ? rows[i].expected : "good");
+        CHECK_STR_EQ(box_request_check(&request, BRIG_BROKER_HEADER_BYTES + bytes + (size_t)(ssize_t)rows[i].more),
+                     rows[i].expected);
+    }
+}
