@@ -21,6 +21,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sandbox/broker/list.h"
+
 enum { TICK_MS = 4, QUIET_TICKS = 8, STACK_BYTES = 256 << 10 };
 
 static const char no_room[] = "more work than it has room for";
@@ -107,6 +109,20 @@ static enum box_received receive(struct box_work *work)
     return BOX_RECEIVED_REQUEST;
 }
 
+// The entry that covers a path of the request by its text, and lets nobody touch it. Returns: NULL if a link or ".." led there.
+static const char *touched_entry(const struct box_job *job, int path)
+{
+    char buffer[BRIG_BROKER_PATH_BYTES];
+    const char *start = job->list->working_directory.text;
+    struct box_name name;
+    if (job->attached[path] >= 0 && box_directory_path(job->attached[path], buffer) == 0)
+        start = buffer;
+    if (!job->path[path] || box_name_join(start, job->path[path], &name) != 0)
+        return NULL;
+    const struct box_found found = box_list_find(job->list, name.text, name.bytes);
+    return found.entry && found.entry->rights & BRIG_BROKER_CRASH ? found.entry->path : NULL;
+}
+
 static void tell_touched(struct box_work *work, const struct box_denial *denial)
 {
     struct box_session *session = work->session;
@@ -118,6 +134,9 @@ static void tell_touched(struct box_work *work, const struct box_denial *denial)
                             .sys_errno = denial->sys_errno};
     if (atomic_exchange(&session->has_touched, true))
         return;
+    const char *entry = touched_entry(&work->job, 0);
+    entry = entry ? entry : touched_entry(&work->job, 1);
+    copy_text(news.what, sizeof news.what, entry ? entry : "behind a link or \"..\"");
     memcpy(news.path, denial->path, sizeof news.path);
     box_session_tell(session, &news);
 }

@@ -135,11 +135,16 @@ static int remove_one(const char *path, const struct stat *status, int kind, str
     return remove(path);
 }
 
+void room_remove(const char *folder)
+{
+    nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 void room_close(struct room *room)
 {
     fixture_close(&room->fixture);
     close(room->listening_fd);
-    nftw(room->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    room_remove(room->folder);
     room_here = NULL;
 }
 

@@ -32,6 +32,7 @@ extern struct room *room_here;
 bool room_open(struct room *room);
 bool room_start(struct room *room, const char *name, bool ends_with_last_worker, struct brig_broker **ret_broker);
 void room_close(struct room *room);
+void room_remove(const char *folder);
 // Launches a worker of the room's policy. Returns: the worker, or NULL after a failed check.
 struct brig_worker *room_launch(struct room *room, brig_entry *entry, void *data);
 // The same, and waits until it has ended; checks that its status is 0.
