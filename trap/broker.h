@@ -243,10 +243,11 @@ struct addrinfo;
 // Asks the broker for the addresses of a host and a service, as getaddrinfo does; for a list with may_resolve. Canonical names are
 // not given.
 //
-// Returns: 0; EAI_SYSTEM with errno EACCES where this process has no broker or the list refuses; EAI_NONAME, EAI_AGAIN (also when
-// no slot comes free in ten seconds), EAI_FAIL (also when the broker is dead), EAI_BADFLAGS, EAI_MEMORY. Owns: the caller frees
-// *ret_addresses, the whole list at once, by brig_broker_freeaddrinfo and by nothing else. Context: normal, once armed. A signal
-// handler that leaves by siglongjmp takes a slot with it. Source: getaddrinfo(3).
+// Returns: 0; EAI_SYSTEM with errno EACCES where this process has no broker or the list refuses; EAI_NONAME; EAI_AGAIN, also when
+// no slot comes free in ten seconds; EAI_FAIL, also when the broker is dead; EAI_BADFLAGS; EAI_MEMORY.
+// Owns: the caller frees *ret_addresses, the whole list at once, by brig_broker_freeaddrinfo and by nothing else.
+// Context: normal, once armed. A signal handler that leaves by siglongjmp takes a slot with it.
+// Source: getaddrinfo(3).
 int brig_broker_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **ret_addresses);
 void brig_broker_freeaddrinfo(struct addrinfo *addresses);
 
