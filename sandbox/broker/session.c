@@ -58,14 +58,16 @@ static void copy_text(char *to, size_t to_bytes, const char *from)
 
 void box_session_end(struct box_session *session, const char *wrong, int pid)
 {
-    if (atomic_fetch_or(&session->users, BOX_SESSION_OVER) & BOX_SESSION_OVER)
-        return;
-    box_process_wake(session->process);
-    if (!wrong)
-        return;
     struct box_news news = {.kind = BOX_NEWS_CLOSED, .session = session->number, .pid = pid};
-    copy_text(news.what, sizeof news.what, wrong);
-    box_session_tell(session, &news);
+    atomic_fetch_add(&session->users, 1); // so that the supervisor hears of it before the client feels it
+    const bool was_over = atomic_fetch_or(&session->users, BOX_SESSION_OVER) & BOX_SESSION_OVER;
+    if (wrong && !was_over) {
+        copy_text(news.what, sizeof news.what, wrong);
+        box_session_tell(session, &news);
+    }
+    atomic_fetch_sub(&session->users, 1);
+    if (!was_over)
+        box_process_wake(session->process);
 }
 
 void box_session_end_number(struct box_process *process, uint32_t number)
@@ -213,7 +215,7 @@ static void leave(struct box_work *work)
     session->thread_count--;
     pthread_mutex_unlock(&process->lock);
     free(work);
-    box_process_wake(process);
+    box_process_wake(process); // which stays
 }
 
 static void *run(void *argument)

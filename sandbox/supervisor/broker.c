@@ -171,11 +171,11 @@ static void handle_news(const struct brig_broker *broker, struct box_news *news)
 void box_broker_hear(struct brig_worker *process)
 {
     struct box_news news;
-    const struct brig_broker *broker = process->serves;
-    for (int i = 0; i < NEWS_AT_ONCE && broker; i++) {
+    // The host may stop the broker while it is told of something.
+    for (int i = 0; i < NEWS_AT_ONCE && process->serves; i++) {
         const ssize_t got = recv(process->channel_fd, &news, sizeof news, MSG_DONTWAIT);
         if (got == sizeof news)
-            handle_news(broker, &news);
+            handle_news(process->serves, &news);
         else if (got >= 0 || (errno != EAGAIN && errno != EINTR)) // it is dead, or speaks nonsense: nothing more is heard
             epoll_ctl(process->supervisor->epoll_fd, EPOLL_CTL_DEL, process->channel_fd, NULL);
         if (got != sizeof news)

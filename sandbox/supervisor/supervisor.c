@@ -14,7 +14,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "sandbox/supervisor/internal.h"
+#include "sandbox/supervisor/broker.h"
 
 #define DEFAULT_QUOTA_BYTES ((uint64_t)16 << 20)
 enum { EVENTS_AT_ONCE = 16 };
@@ -149,8 +149,11 @@ static void handle_death(struct brig_worker *worker)
 {
     struct brig_error error = {.code = BRIG_KERNEL_REFUSED, .step = "reap worker", .subject = "waitid"};
     box_worker_drain(worker);
+    // The last words of a broker, or about one of its workers.
     if (worker->serves)
-        box_broker_hear(worker); // its last words
+        box_broker_hear(worker);
+    else if (worker->link.broker && worker->link.broker->process)
+        box_broker_hear(worker->link.broker->process);
     if (!box_worker_reap(worker, 0))
         return;
     error.sys_errno = worker->wait_errno;
