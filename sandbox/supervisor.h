@@ -58,12 +58,58 @@ struct brig_event {
     const struct brig_error *error; // or NULL
 };
 
+// --- questions --------------------------------------------------------------------------------------------------------
+
+struct brig_pointee; // sandbox/report.h
+
+// A call whose row says NOTIFY. Whoever asks waits for the answer.
+//
+// The call is one that the policy really asks about: the supervisor has evaluated the rows for what stands here. The rest is the
+// worker's claim: a hijacked one makes the call that it likes, and its memory may say something else by now. Answers are given by
+// what stands here, once; there is no "go on", because the kernel would read the registers and the memory once more, and what was
+// decided about is not what it would do.
+struct brig_question {
+    struct brig_worker *worker; // NULL: an executed program
+    enum brig_dsl_call call;
+    enum brig_dsl_arch arch;
+    uint32_t nr;
+    uint64_t args[6];
+    int pid;                             // as the kernel told
+    int tid;                             // in the worker's namespace, 0: not known; a claim of workers
+    const struct brig_dsl_row *row;      // NULL: the policy's fallback
+    const char *why;                     // the row's reason, or NULL
+    const struct brig_pointee *pointees; // strings and small structs that arguments point to, copied once
+    size_t pointee_count;
+    uint64_t count; // questions of this worker so far, with this one; nothing else limits them
+};
+
+enum brig_answer_kind {
+    BRIG_ANSWER_ERRNO,  // the call fails with errno `value`, 1 to 4095
+    BRIG_ANSWER_RESULT, // the call returns `value`, which is none of -4095 to -1, or a descriptor
+    BRIG_ANSWER_KILL,   // the worker is killed (SIGKILL), and the call is told as a violation, as CRASH is
+};
+
+// Set to ERRNO, ENOSYS and no descriptor before the callback.
+struct brig_answer {
+    enum brig_answer_kind kind;
+    int64_t value;
+    // With RESULT: what is handed over; the call returns its number there. Closed by the supervisor after the callback, whatever
+    // becomes of it. -1: none. Only for executed programs: a linked worker gets what it needs by its broker.
+    int descriptor;
+};
+
+// Answers a question, inside dispatch or launch, in the time that the asking thread waits (two seconds for workers, and then it is
+// told ENOSYS). May kill, but not launch, dispatch or free. An answer out of its range, or with a descriptor for a worker, is told
+// by a LOST event (BAD_ARGUMENT), and the call fails with ENOSYS.
+typedef void brig_on_question(void *context, const struct brig_question *question, struct brig_answer *ret_answer);
+
 struct brig_supervisor_options {
     const char *report_dir; // where reports go; must exist and be writable; NULL: no files, events only
     void (*on_event)(void *context, const struct brig_event *event); // or NULL; may launch and kill, but not dispatch or free
-    void *context;
-    uint64_t report_quota_bytes; // of files per worker, 0: 16 MiB; its oldest reports go first
-    bool with_stack;             // reports keep registers and stack bytes, for `brig report --minidump`; they may hold secrets
+    brig_on_question *on_question;                                   // NULL: calls of NOTIFY rows fail with ENOSYS
+    void *context;                                                   // of both
+    uint64_t report_quota_bytes;                                     // of files per worker, 0: 16 MiB; its oldest reports go first
+    bool with_stack; // reports keep registers and stack bytes, for `brig report --minidump`; they may hold secrets
 };
 
 // --- workers ----------------------------------------------------------------------------------------------------------
@@ -172,6 +218,7 @@ struct brig_trap_counts {
     uint64_t forged;    // SIGSYS that no filter sent
     uint64_t reentered; // traps inside the handler
     uint64_t emulated;  // calls answered by an emulation
+    uint64_t asked;     // questions, answered or not
 };
 
 // Returns: the counters now. Context: normal.

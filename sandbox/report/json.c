@@ -70,8 +70,11 @@ static json_t *worker_json(const struct brig_violation *violation)
 
 static void add_action(const struct brig_dsl_action *action, struct box_text *text)
 {
-    static const char *const names[BRIG_DSL_VERB_COUNT] = {
-        [BRIG_DSL_CRASH] = "CRASH", [BRIG_DSL_REPORT] = "REPORT", [BRIG_DSL_EMULATE] = "EMULATE"};
+    static const char *const names[BRIG_DSL_VERB_COUNT] = {[BRIG_DSL_CRASH] = "CRASH",
+                                                           [BRIG_DSL_REPORT] = "REPORT",
+                                                           [BRIG_DSL_EMULATE] = "EMULATE",
+                                                           [BRIG_DSL_BROKER] = "BROKER",
+                                                           [BRIG_DSL_NOTIFY] = "NOTIFY"};
     const char *constant = brig_dsl_constant_name("errno", action->data, brig_dsl_arch_native());
     box_text_add(text, names[action->verb] == NULL ? "other" : names[action->verb]);
     if (action->verb == BRIG_DSL_REPORT) {

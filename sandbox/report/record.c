@@ -32,9 +32,15 @@ static bool is_known_arch(const struct brig_trap_record *record)
     return brig_dsl_arch_by_audit(record->audit_arch, &arch);
 }
 
-static bool is_final_verb(uint32_t verb)
+static bool is_known_verb(uint32_t verb)
 {
-    return verb == BRIG_DSL_CRASH || verb == BRIG_DSL_REPORT;
+    return verb == BRIG_DSL_CRASH || verb == BRIG_DSL_REPORT || verb == BRIG_DSL_NOTIFY;
+}
+
+// A question that nobody waits with cannot be answered.
+static bool is_sound_question(const struct brig_trap_record *record)
+{
+    return record->verb != BRIG_DSL_NOTIFY || (record->flags & BRIG_TRAP_FLAG_WAITS) != 0;
 }
 
 // Whether the snapshot lies where the stack pointer says and does not wrap around.
@@ -61,9 +67,9 @@ static const char *find_bad_field(const struct brig_trap_record *record)
         {record->tid <= PID_MAX, "tid"},
         {is_known_arch(record), "audit_arch"},
         {record->trap_id <= TRAP_ID_MAX, "trap_id"},
-        {is_final_verb(record->verb), "verb"},
+        {is_known_verb(record->verb), "verb"},
         {record->data <= ERRNO_MAX, "data"},
-        {(record->flags & ~(uint32_t)KNOWN_FLAGS) == 0, "flags"},
+        {(record->flags & ~(uint32_t)KNOWN_FLAGS) == 0 && is_sound_question(record), "flags"},
         {record->stack_bytes <= BRIG_TRAP_STACK_BYTES, "stack_bytes"},
         {is_plausible_stack(record), "stack_address"},
         {record->reserved == 0, "reserved"},

@@ -106,11 +106,26 @@ struct box_text_file box_maps_text(int maps_fd)
     return maps;
 }
 
-void box_evidence_collect(const struct brig_worker *worker, const struct brig_trap_record *record, struct box_evidence *evidence)
+void box_evidence_collect_pointees(const struct brig_worker *worker, const struct brig_trap_record *record,
+                                   struct box_evidence *evidence)
 {
-    evidence->maps = box_maps_text(worker->maps_fd);
+    evidence->maps = (struct box_text_file){.text = NULL};
     evidence->pointee_count = 0;
     collect_pointees(worker->memory_fd, record, evidence);
+}
+
+void box_evidence_copy_stack(const struct brig_worker *worker, struct brig_trap_record *record)
+{
+    if (record->stack_bytes || worker->memory_fd < 0)
+        return;
+    record->stack_bytes =
+        (uint32_t)read_memory(worker->memory_fd, record->stack_address, record->stack, sizeof record->stack, false);
+}
+
+void box_evidence_collect(const struct brig_worker *worker, const struct brig_trap_record *record, struct box_evidence *evidence)
+{
+    box_evidence_collect_pointees(worker, record, evidence);
+    evidence->maps = box_maps_text(worker->maps_fd);
 }
 
 void box_evidence_free(struct box_evidence *evidence)

@@ -6,6 +6,7 @@
 
 #include <time.h>
 
+#include "bpf_dsl/rules.h"
 #include "sandbox/child/handshake.h"
 #include "sandbox/report.h"
 #include "sandbox/supervisor.h"
@@ -88,7 +89,9 @@ enum box_slot_news { BOX_SLOT_NOTHING, BOX_SLOT_RECORD, BOX_SLOT_LIE };
 enum box_slot_news box_slots_look(struct box_slots *slots, size_t index, struct brig_trap_record *record);
 // Lets the worker go on: the waiting thread to its death, or the slot to its next event.
 void box_slots_answer(struct box_slots *slots, size_t index, bool is_waiting);
-// Returns: how many records were lost since the last question, as the worker claims.
+// The same for a thread that waits with a question.
+void box_slots_answer_question(struct box_slots *slots, size_t index, enum brig_trap_verdict verdict, int64_t value);
+// Returns: how many records were lost since the last time, as the worker claims.
 uint64_t box_slots_newly_lost(struct box_slots *slots);
 
 // --- a worker and its supervisor --------------------------------------------------------------------------------------
@@ -151,7 +154,8 @@ struct brig_worker {
     struct box_ledger ledger;
     uint64_t violation_count;
     uint64_t unreported_count; // of these, not told for their number
-    bool is_gone;              // reaped
+    uint64_t question_count;
+    bool is_gone; // reaped
     int wait_status;
     int wait_errno; // why there is no wait status, 0: there is one
 };
@@ -172,6 +176,9 @@ struct brig_supervisor {
     struct brig_dsl_program program;      // what the worker that was explained last runs under
     const struct brig_worker *program_of; // that worker, or NULL
     void *program_memory;                 // under it
+    struct brig_dsl_rules rules;          // the same for the worker that asked last
+    const struct brig_worker *rules_of;
+    void *rules_memory; // NULL: nobody has asked yet
 };
 
 // launch.c
@@ -205,6 +212,8 @@ void box_brokers_free(struct brig_supervisor *supervisor);
 enum brig_code box_worker_new(struct brig_supervisor *supervisor, const struct brig_worker_spec *spec,
                               struct brig_worker **ret_worker, struct brig_error *reterr);
 void box_worker_drop_memory(struct brig_worker *worker);
+// What the worker compiled with.
+struct brig_dsl_options box_worker_options(const struct brig_worker *worker);
 // Makes the supervisor's `program` this worker's, byte for byte what it compiled: the same policy, process id and notify
 // descriptor. Most workers never need to be explained, and launching them should not wait for it. Returns: as brig_dsl_compile.
 enum brig_code box_worker_compile(struct brig_worker *worker, struct brig_error *reterr);
@@ -245,6 +254,21 @@ struct box_evidence {
 // Reads what only the waiting worker's memory has. What cannot be read is left out.
 void box_evidence_collect(const struct brig_worker *worker, const struct brig_trap_record *record, struct box_evidence *evidence);
 void box_evidence_free(struct box_evidence *evidence);
+// The same of the pointees alone.
+void box_evidence_collect_pointees(const struct brig_worker *worker, const struct brig_trap_record *record,
+                                   struct box_evidence *evidence);
+// Copies the stack of the thread that waits, where the record has none.
+void box_evidence_copy_stack(const struct brig_worker *worker, struct brig_trap_record *record);
+
+// violation.c
+// Takes a token of what may be told about a worker. Returns: whether there was one.
+bool box_violation_may_tell(struct brig_worker *worker);
+// Explains a checked record to the host.
+void box_violation_tell(struct brig_worker *worker, const struct brig_trap_record *record, const struct box_evidence *evidence);
+
+// question.c
+// Answers the question in the supervisor's `record`, a copy of `slot`. Calls on_question.
+void box_question_handle(struct brig_worker *worker, size_t slot);
 
 // events.c
 void box_event_send(struct brig_worker *worker, struct brig_event event);

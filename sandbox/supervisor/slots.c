@@ -100,25 +100,43 @@ enum box_slot_news box_slots_look(struct box_slots *slots, size_t index, struct 
         return BOX_SLOT_NOTHING;
     uint32_t expected = BRIG_TRAP_SLOT_READY;
     if (!__atomic_compare_exchange_n(&slot->state, &expected, BRIG_TRAP_SLOT_TAKEN, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-        *view = BOX_SLOT_BROKEN; // READY is the supervisor's: the worker must not touch it
-        return BOX_SLOT_LIE;
+        // It may have taken back a question that it waited for long enough.
+        const bool is_fine = is_possible(BOX_SLOT_IDLE, expected);
+        *view = is_fine ? *view : BOX_SLOT_BROKEN;
+        return is_fine ? BOX_SLOT_NOTHING : BOX_SLOT_LIE;
     }
     *view = BOX_SLOT_OURS;
+    __atomic_store_n(&slot->verdict, BRIG_TRAP_VERDICT_NONE, __ATOMIC_RELAXED);
     memcpy(record, &slot->record, sizeof *record);
     return BOX_SLOT_RECORD;
 }
 
-void box_slots_answer(struct box_slots *slots, size_t index, bool is_waiting)
+static void let_go(struct box_slots *slots, size_t index, uint32_t state)
 {
     struct brig_trap_slot *slot = &slots->shared->slots[index];
-    slots->views[index] = is_waiting ? BOX_SLOT_ANSWERED : BOX_SLOT_IDLE;
+    slots->views[index] = state == BRIG_TRAP_SLOT_DONE ? BOX_SLOT_ANSWERED : BOX_SLOT_IDLE;
     uint32_t expected = BRIG_TRAP_SLOT_TAKEN;
-    __atomic_store_n(&slot->verdict, 0, __ATOMIC_RELAXED);
     // If the state is not TAKEN any more, it stays as the worker wrote it, and the next look judges it.
-    __atomic_compare_exchange_n(&slot->state, &expected, is_waiting ? BRIG_TRAP_SLOT_DONE : BRIG_TRAP_SLOT_FREE, false,
-                                __ATOMIC_RELEASE, __ATOMIC_RELAXED);
-    if (is_waiting)
+    if (!__atomic_compare_exchange_n(&slot->state, &expected, state, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED) &&
+        expected == BRIG_TRAP_SLOT_LEFT) {
+        slots->views[index] = BOX_SLOT_IDLE;
+        __atomic_compare_exchange_n(&slot->state, &expected, BRIG_TRAP_SLOT_FREE, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+    }
+    if (state == BRIG_TRAP_SLOT_DONE)
         syscall(SYS_futex, &slot->state, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+void box_slots_answer(struct box_slots *slots, size_t index, bool is_waiting)
+{
+    let_go(slots, index, is_waiting ? BRIG_TRAP_SLOT_DONE : BRIG_TRAP_SLOT_FREE);
+}
+
+void box_slots_answer_question(struct box_slots *slots, size_t index, enum brig_trap_verdict verdict, int64_t value)
+{
+    struct brig_trap_slot *slot = &slots->shared->slots[index];
+    __atomic_store_n(&slot->verdict, verdict, __ATOMIC_RELAXED);
+    __atomic_store_n(&slot->value, value, __ATOMIC_RELAXED);
+    let_go(slots, index, BRIG_TRAP_SLOT_DONE);
 }
 
 uint64_t box_slots_newly_lost(struct box_slots *slots)

@@ -129,6 +129,7 @@ void brig_supervisor_free(struct brig_supervisor *supervisor)
             close(fds[i]);
     }
     free(supervisor->program_memory);
+    free(supervisor->rules_memory);
     free(supervisor->report_dir);
     free(supervisor);
 }

@@ -97,13 +97,31 @@ static void explain(struct brig_worker *worker, const struct brig_trap_record *r
     tell(worker, &violation, &supervisor->stack, wants_file);
 }
 
+bool box_violation_may_tell(struct brig_worker *worker)
+{
+    return box_bucket_take(&worker->bucket, &worker_rate, box_clock_ms(CLOCK_MONOTONIC));
+}
+
+void box_violation_tell(struct brig_worker *worker, const struct brig_trap_record *record, const struct box_evidence *evidence)
+{
+    struct brig_error error;
+    if (box_worker_compile(worker, &error) == BRIG_OK)
+        explain(worker, record, evidence);
+    else
+        box_event_lost(worker, &error, 1);
+}
+
 static void handle_record(struct brig_worker *worker, size_t slot)
 {
     const struct brig_trap_record *record = &worker->supervisor->record;
     const bool is_waiting = (record->flags & BRIG_TRAP_FLAG_WAITS) != 0;
     struct brig_error error;
+    if (record->verb == BRIG_DSL_NOTIFY) {
+        box_question_handle(worker, slot);
+        return;
+    }
     worker->violation_count++;
-    if (!box_bucket_take(&worker->bucket, &worker_rate, box_clock_ms(CLOCK_MONOTONIC))) {
+    if (!box_violation_may_tell(worker)) {
         worker->unreported_count++;
         box_slots_answer(&worker->slots, slot, is_waiting);
         return;
@@ -116,10 +134,7 @@ static void handle_record(struct brig_worker *worker, size_t slot)
     struct box_evidence evidence;
     box_evidence_collect(worker, record, &evidence);
     box_slots_answer(&worker->slots, slot, is_waiting);
-    if (box_worker_compile(worker, &error) == BRIG_OK)
-        explain(worker, record, &evidence);
-    else
-        box_event_lost(worker, &error, 1);
+    box_violation_tell(worker, record, &evidence);
     box_evidence_free(&evidence);
 }
 
@@ -136,6 +151,6 @@ void box_worker_drain(struct brig_worker *worker)
         }
     }
     const uint64_t lost = box_slots_newly_lost(&worker->slots);
-    if (lost && box_bucket_take(&worker->bucket, &worker_rate, box_clock_ms(CLOCK_MONOTONIC)))
+    if (lost && box_violation_may_tell(worker))
         box_event_lost(worker, NULL, lost);
 }

@@ -59,18 +59,24 @@ void box_worker_drop_memory(struct brig_worker *worker)
     worker->memory = NULL;
 }
 
-enum brig_code box_worker_compile(struct brig_worker *worker, struct brig_error *reterr)
+struct brig_dsl_options box_worker_options(const struct brig_worker *worker)
 {
-    struct brig_supervisor *supervisor = worker->supervisor;
-    struct brig_dsl_arena arena;
     struct brig_dsl_options options = BRIG_DSL_OPTIONS_DEFAULT;
-    if (supervisor->program_of == worker)
-        return BRIG_OK;
-    supervisor->program_of = NULL;
     options.self_pid = worker->pid;
     options.notify_fd = worker->notify_fd;
     if (worker->link.worker_socket_number >= 0)
         options.broker_fd = worker->link.worker_socket_number;
+    return options;
+}
+
+enum brig_code box_worker_compile(struct brig_worker *worker, struct brig_error *reterr)
+{
+    struct brig_supervisor *supervisor = worker->supervisor;
+    const struct brig_dsl_options options = box_worker_options(worker);
+    struct brig_dsl_arena arena;
+    if (supervisor->program_of == worker)
+        return BRIG_OK;
+    supervisor->program_of = NULL;
     brig_dsl_arena_init(&arena, supervisor->program_memory, BRIG_DSL_ARENA_BYTES);
     enum brig_code code = brig_dsl_compile(worker->policy, &options, &arena, &supervisor->program, reterr);
     if (code == BRIG_OK)
@@ -165,6 +171,8 @@ void box_worker_free(struct brig_worker *worker)
     box_worker_drop_memory(worker);
     if (worker->supervisor->program_of == worker)
         worker->supervisor->program_of = NULL;
+    if (worker->supervisor->rules_of == worker)
+        worker->supervisor->rules_of = NULL;
     free(worker);
 }
 
@@ -251,5 +259,6 @@ struct brig_trap_counts brig_worker_trap_counts(const struct brig_worker *worker
                                      .lost = __atomic_load_n(&shared->lost, __ATOMIC_RELAXED),
                                      .forged = __atomic_load_n(&shared->forged, __ATOMIC_RELAXED),
                                      .reentered = __atomic_load_n(&shared->reentered, __ATOMIC_RELAXED),
-                                     .emulated = __atomic_load_n(&shared->emulated, __ATOMIC_RELAXED)};
+                                     .emulated = __atomic_load_n(&shared->emulated, __ATOMIC_RELAXED),
+                                     .asked = __atomic_load_n(&shared->asked, __ATOMIC_RELAXED)};
 }

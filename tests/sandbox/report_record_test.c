@@ -57,6 +57,19 @@ TEST(report, what_is_no_record_is_refused)
     }
 }
 
+TEST(report, a_question_is_one_that_somebody_waits_with)
+{
+    static struct brig_trap_record record[1];
+    struct brig_error error;
+    report_record_init(record);
+    record->verb = BRIG_DSL_NOTIFY;
+    record->flags = BRIG_TRAP_FLAG_WAITS;
+    CHECK_OK(brig_record_check(record, &error), &error);
+    record->flags = 0;
+    REQUIRE(CHECK_CODE(brig_record_check(record, &error), BRIG_BAD_RECORD, &error));
+    CHECK_STR_EQ(error.subject, "flags");
+}
+
 // A stack at the very end of the address space must not wrap around.
 TEST(report, a_stack_that_wraps_is_refused)
 {

@@ -15,12 +15,8 @@ __attribute__((noreturn)) static void die_of(const struct trap_event *event, uin
     trap_die();
 }
 
-static void emulate(const struct trap_event *event)
+static void answer(const struct trap_event *event, struct brig_trap_outcome outcome)
 {
-    if (trap_event_depth(event) > TRAP_DEPTH_MAX) {
-        die_of(event, 0);
-    }
-    const struct brig_trap_outcome outcome = event->entry->emulate(&event->call);
     if (outcome.kind == BRIG_TRAP_RESULT && (outcome.value >= 0 || outcome.value < -ERRNO_MAX)) {
         trap_arch_set_result(event->context, outcome.value);
     } else if (outcome.kind == BRIG_TRAP_ERRNO && outcome.value > 0 && outcome.value <= ERRNO_MAX) {
@@ -28,7 +24,24 @@ static void emulate(const struct trap_event *event)
     } else {
         die_of(event, 0);
     }
+}
+
+static void emulate(const struct trap_event *event)
+{
+    if (trap_event_depth(event) > TRAP_DEPTH_MAX) {
+        die_of(event, 0);
+    }
+    answer(event, event->entry->emulate(&event->call));
     trap_count(offsetof(struct brig_trap_slots, emulated));
+}
+
+static void ask(const struct trap_event *event)
+{
+    if (trap_event_depth(event) > TRAP_DEPTH_MAX) {
+        die_of(event, 0);
+    }
+    trap_count(offsetof(struct brig_trap_slots, asked));
+    answer(event, trap_ask_supervisor(event));
 }
 
 static void report(const struct trap_event *event)
@@ -58,7 +71,7 @@ void trap_dispatch(const struct trap_event *event)
     } else if (event->entry->verb == BRIG_DSL_REPORT) {
         report(event);
     } else if (event->entry->verb == BRIG_DSL_NOTIFY) {
-        trap_arch_set_result(event->context, -ENOSYS); // as the kernel answers where nobody listens
+        ask(event);
     } else {
         die_of(event, 0);
     }

@@ -24,7 +24,7 @@
 // What one trap id means. Copied from struct brig_dsl_trap, so that nothing points into the program's memory.
 struct trap_entry {
     uint8_t origin; // enum brig_dsl_origin
-    uint8_t verb;   // enum brig_dsl_verb: CRASH, REPORT, EMULATE or BROKER
+    uint8_t verb;   // enum brig_dsl_verb: CRASH, REPORT, EMULATE, BROKER or NOTIFY
     uint16_t data;
     bool other_nrs;
     struct brig_trap_outcome (*emulate)(const struct brig_trap_call *call); // EMULATE, BROKER
@@ -136,6 +136,17 @@ void trap_dispatch(const struct trap_event *event);
 // Writes a record of `event`, in short where the event interrupted a handler, and wakes the supervisor. With BRIG_TRAP_FLAG_WAITS
 // in `flags` it waits, for a bounded time, until the supervisor is done with it.
 void trap_record(const struct trap_event *event, enum brig_dsl_verb verb, uint32_t flags);
+
+// What a record is made of, for record.c and question.c. A slot that is FREE, of the first `slot_count`: claimed for the caller, or
+// NULL. All of a record but thread id, stack and flags; every field is written, because slots are used again. Then it is READY, and
+// the supervisor is woken.
+struct brig_trap_slot *trap_slot_claim(uint32_t slot_count);
+void trap_record_fill(struct brig_trap_record *record, const struct trap_event *event, enum brig_dsl_verb verb);
+uint32_t trap_own_tid(uint32_t level);
+void trap_slot_publish(struct brig_trap_slot *slot, const struct trap_event *event, uint32_t flags, uint32_t level);
+
+// Answers a trap whose row says NOTIFY: asks the supervisor and waits, for a bounded time.
+struct brig_trap_outcome trap_ask_supervisor(const struct trap_event *event);
 
 __attribute__((noreturn)) void trap_die(void);
 

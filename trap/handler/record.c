@@ -21,9 +21,10 @@
 _Static_assert(sizeof(struct brig_trap_record) == 400 + BRIG_TRAP_STACK_BYTES, "no padding: this is a wire format");
 _Static_assert(TRAP_ARCH_REGISTERS <= BRIG_TRAP_REGISTERS, "all registers of this arch have a place");
 
-static struct brig_trap_slot *claim_slot(struct brig_trap_slots *slots)
+struct brig_trap_slot *trap_slot_claim(uint32_t slot_count)
 {
-    for (size_t i = 0; i < BRIG_TRAP_SLOT_COUNT; i++) {
+    struct brig_trap_slots *slots = trap_root_page.root.slots;
+    for (size_t i = 0; slots && i < slot_count; i++) {
         uint32_t state = BRIG_TRAP_SLOT_FREE;
         if (__atomic_compare_exchange_n(&slots->slots[i].state, &state, BRIG_TRAP_SLOT_WRITING, false, __ATOMIC_ACQUIRE,
                                         __ATOMIC_RELAXED)) {
@@ -46,8 +47,7 @@ static uint32_t context_flags(const ucontext_t *context)
     return (blocks ? BRIG_TRAP_FLAG_ASYNC_BLOCKED : 0u) | (is_on_alternate_stack(context) ? BRIG_TRAP_FLAG_ALT_STACK : 0u);
 }
 
-// All but thread id and stack. Every field is written: slots are used again.
-static void write_facts(struct brig_trap_record *record, const struct trap_event *event, enum brig_dsl_verb verb)
+void trap_record_fill(struct brig_trap_record *record, const struct trap_event *event, enum brig_dsl_verb verb)
 {
     record->magic = BRIG_TRAP_RECORD_MAGIC;
     record->version = BRIG_TRAP_RECORD_VERSION;
@@ -107,7 +107,7 @@ static uint32_t copy_stack(struct brig_trap_record *record, uint64_t sp, uint32_
     return done == BRIG_TRAP_STACK_BYTES && trap_is_readable(level, start + done) ? BRIG_TRAP_FLAG_STACK_CUT : 0u;
 }
 
-static uint32_t own_tid(uint32_t level)
+uint32_t trap_own_tid(uint32_t level)
 {
     const int64_t tid = trap_syscall(level, SYS_gettid, (const uint64_t[6]){0});
     return tid > 0 ? (uint32_t)tid : 0;
@@ -120,6 +120,15 @@ static void wake_supervisor(uint32_t level)
     if (fd >= 0) {
         trap_syscall(level, SYS_write, (const uint64_t[6]){(uint64_t)fd, (uintptr_t)&one, sizeof one});
     }
+}
+
+void trap_slot_publish(struct brig_trap_slot *slot, const struct trap_event *event, uint32_t flags, uint32_t level)
+{
+    slot->record.flags = flags | context_flags(event->context);
+    slot->verdict = BRIG_TRAP_VERDICT_NONE;
+    slot->value = 0;
+    __atomic_store_n(&slot->state, BRIG_TRAP_SLOT_READY, __ATOMIC_RELEASE);
+    wake_supervisor(level);
 }
 
 // The supervisor may be slow, gone, or not there at all, and other threads of a hijacked worker may wake us for nothing: the number
@@ -144,26 +153,22 @@ static void wait_for_verdict(struct brig_trap_slot *slot, uint32_t level)
 
 void trap_record(const struct trap_event *event, enum brig_dsl_verb verb, uint32_t flags)
 {
-    struct brig_trap_slots *slots = trap_root_page.root.slots;
     const bool is_short = trap_event_depth(event) > 1;
     const uint32_t level = trap_level(trap_event_depth(event), is_short ? TRAP_STAGE_SHORT : TRAP_STAGE_RECORDING);
-    struct brig_trap_slot *slot = slots ? claim_slot(slots) : NULL;
+    struct brig_trap_slot *slot = trap_slot_claim(BRIG_TRAP_SLOT_COUNT);
     if (!slot) {
         trap_count(offsetof(struct brig_trap_slots, lost));
         return;
     }
-    write_facts(&slot->record, event, verb);
+    trap_record_fill(&slot->record, event, verb);
     if (is_short) {
         flags |= BRIG_TRAP_FLAG_REENTERED;
     } else {
-        slot->record.tid = own_tid(level);
+        slot->record.tid = trap_own_tid(level);
         flags |= copy_stack(&slot->record, trap_arch_sp(event->context), level);
     }
-    slot->record.flags = flags | context_flags(event->context);
-    slot->verdict = 0;
-    __atomic_store_n(&slot->state, BRIG_TRAP_SLOT_READY, __ATOMIC_RELEASE);
+    trap_slot_publish(slot, event, flags, level);
     trap_count(offsetof(struct brig_trap_slots, reported));
-    wake_supervisor(level);
     if (flags & BRIG_TRAP_FLAG_WAITS) {
         wait_for_verdict(slot, level);
     }
