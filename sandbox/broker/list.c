@@ -218,7 +218,9 @@ static enum brig_code make_tree(struct box_list *list, struct brig_error *reterr
 
 static bool wants_directory(const struct box_node *node)
 {
-    return node->leads && (node->child_count || !node->entry || node->entry->rights & BRIG_BROKER_RECURSIVE);
+    // The root has no parent to be found in.
+    bool is_root = node->path_bytes == 1;
+    return node->leads && (is_root || node->child_count || node->entry->rights & BRIG_BROKER_RECURSIVE);
 }
 
 // A path outside /proc may lead there by links (/dev/fd), and then to the broker's own descriptors.
