@@ -74,6 +74,7 @@ static const char *collect(struct box_work *work)
         return "a call that is none of the broker's";
     if (slot >= BRIG_BROKER_SLOT_COUNT)
         return "a slot that does not exist";
+    atomic_load_explicit(&session->turns[slot], memory_order_acquire);
     const char *wrong = copy_request(work, &session->slots->slots[slot]);
     if (wrong || !work->request.attached)
         return wrong;
@@ -84,10 +85,12 @@ static const char *collect(struct box_work *work)
 
 static void write_answer(const struct box_work *work)
 {
-    struct brig_broker_slot *slot = &work->session->slots->slots[work->notification.fields.data.args[0]];
+    const uint64_t number = work->notification.fields.data.args[0];
+    struct brig_broker_slot *slot = &work->session->slots->slots[number];
     slot->reply.verdict = work->reply.verdict;
     slot->reply.answer_bytes = work->reply.answer_bytes;
     memcpy(slot->reply.answer, work->reply.answer, work->reply.answer_bytes);
+    atomic_fetch_add_explicit(&work->session->turns[number], 1, memory_order_release);
 }
 
 static void send_number(const struct box_work *work, int64_t result)

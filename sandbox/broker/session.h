@@ -107,6 +107,9 @@ struct box_session {
     int request_fd;  // listener or socket; closed when nobody is in a call on it any more
     int socket_fd;   // for attachments, or -1
     struct brig_broker_slots *slots;
+    // Passed on from the thread that answered in a slot to the one that reads it next. The kernel and an honest client order the
+    // two, where neither C nor a checker of races can see it.
+    atomic_uint turns[BRIG_BROKER_SLOT_COUNT];
     struct box_attachments attachments;
 
     atomic_uint users;      // threads in a call on request_fd; BOX_SESSION_OVER

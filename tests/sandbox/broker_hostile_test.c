@@ -273,7 +273,8 @@ static void *scribble(void *context)
                 __atomic_store_n(&request->path_bytes[0], 1 + next_random(&state) % 32, __ATOMIC_RELAXED);
                 break;
             case 1:
-                __atomic_store_n(&request->bytes[next_random(&state) % 64], "/.a"[next_random(&state) % 4], __ATOMIC_RELAXED);
+                __atomic_store_n(&request->bytes[next_random(&state) % 64], (uint8_t) "/.a"[next_random(&state) % 4],
+                                 __ATOMIC_RELAXED);
                 break;
             case 2:
                 __atomic_store_n(&request->op, 1 + next_random(&state) % 3, __ATOMIC_RELAXED);
