@@ -277,6 +277,7 @@ static enum brig_code copy_scalars(struct box_list *made, const struct brig_brok
         return bad(reterr, "list.deny_errno", list->deny_errno);
     made->deny_errno = list->deny_errno ? list->deny_errno : EACCES;
     made->may_resolve = list->may_resolve;
+    made->uid = geteuid();
     return BRIG_OK;
 }
 

@@ -62,6 +62,7 @@ struct box_list {
     struct box_address *addresses;
     size_t address_count;
     struct box_name working_directory;
+    uint32_t uid; // of the broker
     uint16_t deny_errno;
     bool may_resolve;
 };

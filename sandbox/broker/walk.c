@@ -89,8 +89,24 @@ static int go_to_root(struct walk *walk)
     return 0;
 }
 
+// What fs.protected_symlinks makes the kernel refuse (fs/namei.c: may_follow_link), whether it is on or not: in a directory where
+// everybody may make names, a link of a stranger.
+static int check_owner(struct walk *walk, uid_t owner)
+{
+    const mode_t shared = S_ISVTX | S_IWOTH;
+    struct stat directory;
+    int fd = look_at(walk, "/.");
+    if (fd < 0)
+        return fd;
+    int result = fstat(fd, &directory) == 0 ? 0 : -errno;
+    close(fd);
+    if (result == 0 && (directory.st_mode & shared) == shared && owner != walk->list->uid && owner != directory.st_uid)
+        result = -EACCES;
+    return result;
+}
+
 // The link `at` gives way to its text.
-static int follow(struct walk *walk, int fd)
+static int follow(struct walk *walk, int fd, uid_t owner)
 {
     char text[BRIG_BROKER_PATH_BYTES], rest[BRIG_BROKER_PATH_BYTES];
     ssize_t bytes = readlinkat(fd, "", text, sizeof text - 1);
@@ -107,7 +123,8 @@ static int follow(struct walk *walk, int fd)
     memcpy(walk->text + bytes, rest, whole - (size_t)bytes + 1);
     walk->left = walk->text;
     box_name_pop(&walk->at);
-    return *text == '/' ? go_to_root(walk) : 0;
+    int result = check_owner(walk, owner);
+    return result == 0 && *text == '/' ? go_to_root(walk) : result;
 }
 
 // Goes on through what is at `at`. Returns: 0; STOPPED: this is the end; or -errno.
@@ -122,7 +139,7 @@ static int enter(struct walk *walk, bool is_last, bool keeps_link)
     int result = fstat(fd, &status) == 0 ? 0 : -errno;
     bool is_link = result == 0 && S_ISLNK(status.st_mode);
     if (result == 0 && is_link && !keeps_link)
-        result = follow(walk, fd);
+        result = follow(walk, fd, status.st_uid);
     else if (result == 0 && is_last)
         result = STOPPED;
     else if (result == 0 && !S_ISDIR(status.st_mode))

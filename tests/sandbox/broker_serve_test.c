@@ -332,6 +332,28 @@ TEST(broker, a_border_of_openat2_holds)
     remove_room(&room);
 }
 
+TEST(broker, links_of_strangers_in_shared_directories_are_not_followed)
+{
+    struct room room;
+    if (getuid() != 0) {
+        test_skip("only root gives a link away");
+        return;
+    }
+    if (make_room(&room)) {
+        CHECK_EQ(chmod(scratch_path(&room.scratch, "rw/deep"), 01777), 0);
+        CHECK(scratch_link(&room.scratch, "rw/deep/own", "../f") && scratch_link(&room.scratch, "rw/deep/alien", "../f"));
+        CHECK_EQ(lchown(scratch_path(&room.scratch, "rw/deep/alien"), 65534, 65534), 0);
+        struct asking asking = {
+            .op = BRIG_BROKER_OP_OPEN, .call = BRIG_SYS_openat, .paths = {scratch_path(&room.scratch, "rw/deep/own")}};
+        CHECK_EQ(broker_try(room.list, &asking), 0);
+        asking.paths[0] = scratch_path(&room.scratch, "rw/deep/alien");
+        CHECK_EQ(broker_try(room.list, &asking), -EACCES);
+        CHECK_EQ(chmod(scratch_path(&room.scratch, "rw/deep"), 0755), 0);
+        CHECK_EQ(broker_try(room.list, &asking), 0);
+    }
+    remove_room(&room);
+}
+
 TEST(broker, a_watch_is_on_what_was_checked)
 {
     struct room room;
