@@ -15,6 +15,11 @@
 //   directory that was opened when the broker started, and never above it (openat2 RESOLVE_BENEATH).
 // - The entry with the longest path that covers a name decides; a DENY or CRASH entry decides for all below it, whatever else is
 //   said there. What no entry covers is refused with the list's errno.
+// - Directories above an entry that allows something may be looked at (stat, access, readlink), but not opened or listed: realpath
+//   and its kind go through them.
+// - Links in an entry's own path are followed once, when the broker starts: a recursive entry is like a mount point.
+// - Names in /proc that mean whoever asks (self, thread-self, numbers) are refused: they would mean the broker.
+// - No right is won by renaming or linking a file, and a directory that holds listed names stays where it is.
 // - The broker is a process of its own, under the policy of the spec and a Landlock ruleset made of the list. It reads requests and
 //   nothing of the worker's memory.
 // - It dies with its supervisor; a worker whose broker is dead gets EIO, at once.
@@ -30,11 +35,11 @@ extern "C" {
 
 enum brig_broker_rights {
     BRIG_BROKER_STAT_ONLY = 0,  // an entry without rights: what is there may be looked at (stat, access), not opened
-    BRIG_BROKER_READ = 1,       // open to read, list, readlink, watch; and to look at
+    BRIG_BROKER_READ = 1,       // open to read (and O_PATH), list, readlink, watch; and to look at
     BRIG_BROKER_WRITE = 2,      // open to write, truncate, change mode and times
-    BRIG_BROKER_CREATE = 4,     // make, remove, rename, link: files, directories and symbolic links
+    BRIG_BROKER_CREATE = 4,     // make, remove, rename, link: files, directories, links; O_CREAT of what is there does not need it
     BRIG_BROKER_RECURSIVE = 8,  // the path and everything below it; else exactly the path
-    BRIG_BROKER_FOLLOW = 16,    // symbolic links are followed, to wherever the list allows; else they are ELOOP
+    BRIG_BROKER_FOLLOW = 16,    // symbolic links are followed, to wherever the list allows what is asked; else they are ELOOP
     BRIG_BROKER_TEMPORARY = 32, // with CREATE: only new files (O_CREAT|O_EXCL), whose name is removed before they are handed over
     BRIG_BROKER_DENY = 64,      // nothing, though an entry above or below says otherwise
     BRIG_BROKER_CRASH = 128,    // as DENY, and whoever asks is reported and dies
