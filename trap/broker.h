@@ -60,7 +60,8 @@ struct brig_broker_request {
     uint8_t bytes[BRIG_BROKER_BYTES]; // path 0, path 1, data, one behind the other
 };
 // Without an attached directory a relative path starts at the working directory that the session was given. A file that is opened
-// with O_CLOEXEC, 02000000 in `flags`, is handed over with that flag (ADDFD: newfd_flags). The broker itself has umask 0.
+// with O_CLOEXEC, 02000000 in `flags`, is handed over with that flag (ADDFD: newfd_flags). An O_PATH descriptor cannot be handed
+// over: ADDFD answers EBADF (kernel/seccomp.c:seccomp_notify_addfd: fget). The broker itself has umask 0.
 
 // What STATFS answers: struct statfs of 64-bit arches, on every arch. Source: include/uapi/asm-generic/statfs.h.
 struct brig_broker_statfs {

@@ -81,7 +81,9 @@ static void answer_descriptor(int listener, const struct asked *asked, int fd)
 {
     struct seccomp_notif_addfd added = {
         .id = asked->id, .flags = ADDFD_SEND, .srcfd = (uint32_t)fd, .newfd_flags = asked->request.flags & O_CLOEXEC};
-    syscall(SYS_ioctl, listener, SECCOMP_IOCTL_NOTIF_ADDFD, &added);
+    if (syscall(SYS_ioctl, listener, SECCOMP_IOCTL_NOTIF_ADDFD, &added) < 0) {
+        answer(listener, asked, -errno); // O_PATH: the kernel's fget finds no such descriptors
+    }
     close(fd);
 }
 

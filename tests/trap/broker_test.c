@@ -13,7 +13,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -561,5 +560,56 @@ SANDBOX_TEST(broker, names_are_resolved, .expect_exit = 0)
     CHECK_EQ(taken_slots(&fixture), 0);
     broker_kill(&fixture);
     CHECK_EQ(brig_broker_getaddrinfo("host", "80", &hints, &addresses), EAI_FAIL);
+    broker_end(&fixture);
+}
+
+// --- other emulations -------------------------------------------------------------------------------------------------
+
+SANDBOX_TEST(broker, emulations_ask_it_in_turn, .expect_exit = 0)
+{
+    static const struct trap_rule nested[] = {
+        BROKER_ASKED(SYS_openat),
+        BROKER_ASKED(SYS_mkdirat),
+        BROKER_ASKED(SYS_unlinkat),
+        {SYS_openat2, ANY, 0, EMULATED_BY(brig_trap_emulate_openat2_by_openat)},
+        {SYS_umask, ANY, 0, EMULATED_BY(brig_trap_emulate_umask_of_broker)},
+    };
+    struct broker_fixture fixture;
+    struct open_how read_only = {.flags = O_RDONLY};
+    struct stat made;
+    char dir[] = "/tmp/brig-umask-XXXXXX";
+    REQUIRE(mkdtemp(dir) != NULL);
+    const int at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    broker_start(&fixture, nested, COUNT_OF(nested));
+    REQUIRE(broker_lock(&fixture));
+    const int fd = (int)call(SYS_openat2, AT_FDCWD, text("/dev/null"), (long)(intptr_t)&read_only, sizeof read_only);
+    CHECK(fd >= 0);
+    close(fd);
+    CHECK_EQ(call(SYS_openat, AT_FDCWD, text("/"), O_PATH, 0), -EBADF); // cannot be handed over
+    CHECK_EQ(call(SYS_umask, 07077, 0, 0, 0), 022);
+    CHECK_EQ(call(SYS_mkdirat, at, text("dir"), 0777, 0), 0);
+    CHECK_EQ(fstatat(at, "dir", &made, 0), 0);
+    CHECK_EQ(made.st_mode & 07777, 0700);
+    CHECK_EQ(call(SYS_umask, 022, 0, 0, 0), 077);
+    CHECK_EQ(call(SYS_unlinkat, at, text("dir"), AT_REMOVEDIR, 0), 0);
+    CHECK_EQ(call(SYS_unlinkat, AT_FDCWD, text(dir), AT_REMOVEDIR, 0), 0);
+    close(at);
+    broker_kill(&fixture);
+    broker_end(&fixture);
+}
+
+SANDBOX_TEST(broker, slots_of_something_else_are_refused, .expect_exit = 0)
+{
+    struct broker_fixture fixture;
+    struct brig_error error;
+    broker_start(&fixture, rules, COUNT_OF(rules));
+    fixture.slots->slot_count++;
+    CHECK(CHECK_CODE(brig_trap_arm(&fixture.trap.program, &fixture.trap.setup, &error), BRIG_BAD_ARGUMENT, &error));
+    CHECK_STR_EQ(error.subject, "broker_slots");
+    fixture.slots->slot_count--;
+    CHECK_OK(brig_trap_arm(&fixture.trap.program, &fixture.trap.setup, &error), &error);
+    fixture.trap.setup.broker_fd++;
+    CHECK(CHECK_CODE(brig_trap_arm(&fixture.trap.program, &fixture.trap.setup, &error), BRIG_ALREADY_LOCKED, &error));
+    broker_kill(&fixture);
     broker_end(&fixture);
 }
