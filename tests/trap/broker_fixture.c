@@ -297,6 +297,34 @@ void broker_start(struct broker_fixture *fixture, const struct trap_rule *rules,
     fixture->trap.setup.broker_fd = fixture->socket;
 }
 
+// Every call that the tests ask by.
+static const struct trap_rule rules[] = {
+    {SYS_utimensat, 1, 0, {.verb = BRIG_DSL_ALLOW}}, // of a descriptor
+    BROKER_ASKED(SYS_openat),
+    BROKER_ASKED(SYS_openat2),
+    BROKER_ASKED(NR_FSTATAT),
+    BROKER_ASKED(SYS_statx),
+    BROKER_ASKED(SYS_faccessat),
+    BROKER_ASKED(SYS_faccessat2),
+    BROKER_ASKED(SYS_readlinkat),
+    BROKER_ASKED(SYS_mkdirat),
+    BROKER_ASKED(SYS_unlinkat),
+    BROKER_ASKED(SYS_renameat2),
+    BROKER_ASKED(SYS_linkat),
+    BROKER_ASKED(SYS_symlinkat),
+    BROKER_ASKED(SYS_utimensat),
+    BROKER_ASKED(SYS_inotify_add_watch),
+    BROKER_ASKED(SYS_fchmodat),
+    BROKER_ASKED(SYS_truncate),
+    BROKER_ASKED(SYS_connect),
+    BROKER_ASKED(SYS_statfs),
+};
+
+void broker_start_with_all(struct broker_fixture *fixture)
+{
+    broker_start(fixture, rules, COUNT_OF(rules));
+}
+
 static int listen_for_requests(void)
 {
     struct sock_filter insns[] = {

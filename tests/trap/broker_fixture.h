@@ -34,6 +34,8 @@ struct broker_fixture {
 };
 
 void broker_start(struct broker_fixture *fixture, const struct trap_rule *rules, size_t rule_count);
+// The same with rules for many calls, so that all a test makes are asked of the broker.
+void broker_start_with_all(struct broker_fixture *fixture);
 // Installs the phase-one filter and hands its listener over, then arms and locks. Returns: whether all worked.
 bool broker_lock(struct broker_fixture *fixture);
 // Kills and reaps the broker.
