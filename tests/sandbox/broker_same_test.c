@@ -43,11 +43,10 @@ static const char *const components[] = {"a", "b", "c", "d", "a", "b", "c", ".."
 static void draw_relative(struct same *same, char text[NAME_BYTES])
 {
     unsigned count = 1 + draw(same, 4);
-    *text = '\0';
+    size_t bytes = 0;
     for (unsigned i = 0; i < count; i++) {
-        strcat(text, components[draw(same, COUNT_OF(components))]);
-        if (i + 1 < count)
-            strcat(text, "/");
+        const char *component = components[draw(same, COUNT_OF(components))];
+        bytes += (size_t)snprintf(text + bytes, NAME_BYTES - bytes, "%s%s", component, i + 1 < count ? "/" : "");
     }
     if (draw(same, 200) == 0) {
         memset(text, 'n', 256);
