@@ -1,7 +1,7 @@
 // actions: what each verb is, in one table.
 //
-// Takes: actions as policies write them. Gives: the kernel's return values, and text. Guarantees: dsl_action_ret is the only place
-// where an action becomes a SECCOMP_RET_* value.
+// Takes: actions as policies write them, and targets. Gives: the kernel's return values, and text. Guarantees: dsl_action_ret is
+// the only place where an action becomes a SECCOMP_RET_* value.
 #include <errno.h>
 #include <linux/seccomp.h>
 
@@ -81,6 +81,14 @@ uint32_t dsl_action_ret(const struct dsl_resolver *resolver, const struct brig_d
     // A notification brings nothing with it but the call.
     bool has_data = verbs[action->verb].data != DATA_NONE && ret != SECCOMP_RET_USER_NOTIF;
     return ret | (has_data ? action->data : 0);
+}
+
+const char *brig_dsl_process_name(enum brig_dsl_process target)
+{
+    static const char *const names[] = {
+        [BRIG_DSL_LINKED] = "linked", [BRIG_DSL_EXECUTED] = "executed", [BRIG_DSL_NOTIFIED] = "notified"};
+    _Static_assert(sizeof names / sizeof names[0] == BRIG_DSL_PROCESS_COUNT, "one name per target");
+    return (unsigned)target < BRIG_DSL_PROCESS_COUNT ? names[target] : NULL;
 }
 
 static void put_data(const struct brig_dsl_action *action, const struct brig_dsl_sink *sink)

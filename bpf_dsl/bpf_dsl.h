@@ -244,6 +244,9 @@ enum brig_dsl_process {
     BRIG_DSL_PROCESS_COUNT
 };
 
+// Returns: "linked", "executed", "notified"; NULL outside the enumeration. Context: any.
+const char *brig_dsl_process_name(enum brig_dsl_process target);
+
 struct brig_dsl_options {
     enum brig_dsl_arch arch;
     enum brig_dsl_process target;           // of no meaning for imported policies

@@ -2,6 +2,8 @@
 //
 // Takes: resolved rules. Gives: a listing that is the same for the same policy wherever its source lies: rows are not named by
 // line, so a golden file changes only when a decision does. Weakness: calls without rows are counted, not listed.
+#include <linux/seccomp.h>
+
 #include "bpf_dsl/describe.h"
 #include "bpf_dsl/program.h"
 #include "bpf_dsl/text.h"
@@ -95,6 +97,10 @@ static void dump_head(const struct brig_dsl_rules *rules, const struct brig_dsl_
     dsl_put_decimal(sink, rules->kernel >> 8);
     dsl_put(sink, ".");
     dsl_put_decimal(sink, rules->kernel & 0xff);
+    if (rules->target != BRIG_DSL_LINKED) {
+        dsl_put(sink, ", ");
+        dsl_put(sink, brig_dsl_process_name(rules->target));
+    }
     dsl_put(sink, "\n");
 }
 
@@ -109,6 +115,9 @@ static void dump_defaults(const struct brig_dsl_rules *rules, const struct brig_
     dump_default(sink, "of another arch", rules->foreign_ret);
     if (rules->arch == BRIG_DSL_X86_64) {
         dump_default(sink, "of x32", rules->x32_ret);
+    }
+    if (rules->asks_broker) {
+        dump_default(sink, "of the number that asks the broker", SECCOMP_RET_ALLOW);
     }
 }
 

@@ -197,6 +197,7 @@ enum brig_code brig_dsl_resolve(const struct brig_dsl_policy *policy, const stru
     }
     *ret_rules = (struct brig_dsl_rules){.policy = policy,
                                          .arch = options->arch,
+                                         .target = options->target,
                                          .is_import = resolver.import != NULL,
                                          .kernel = resolver.kernel,
                                          .calls = calls,

@@ -43,6 +43,7 @@ struct brig_dsl_call_rules {
 struct brig_dsl_rules {
     const struct brig_dsl_policy *policy;
     enum brig_dsl_arch arch;
+    enum brig_dsl_process target;
     bool is_import;                          // written for another tool: no reserved numbers, and `data` of a TRAP is no id
     uint16_t kernel;                         // baseline in force; 0: an imported policy has none
     const struct brig_dsl_call_rules *calls; // indexed by enum brig_dsl_call

@@ -188,6 +188,50 @@ TEST(targets, only_who_asks_the_broker_may_call_it)
     test_message("%s", "");
 }
 
+static struct dumped {
+    char text[65536];
+    size_t bytes;
+} dumped;
+
+static void put(void *context, const char *text, size_t text_bytes)
+{
+    (void)context;
+    for (size_t i = 0; i < text_bytes && dumped.bytes + 1 < sizeof dumped.text; i++) {
+        dumped.text[dumped.bytes++] = text[i];
+    }
+}
+
+TEST(targets, dumps_say_who_the_rules_are_for)
+{
+    static const struct {
+        enum brig_dsl_process target;
+        const char *head;
+        const char *sendmsg;
+        bool asks;
+    } rows[] = {
+        {BRIG_DSL_LINKED, "policy p for x86_64, Linux 6.18\n", "    ALLOW when fd:0.32 in {0x9}", true},
+        {BRIG_DSL_EXECUTED, "policy p for x86_64, Linux 6.18, executed\n", "4 BROKER, row\n", false},
+        {BRIG_DSL_NOTIFIED, "policy p for x86_64, Linux 6.18, notified\n", "    USER_NOTIF\n", false},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct brig_dsl_sink sink = {put, NULL};
+        struct brig_dsl_options options = fixture_options(BRIG_DSL_X86_64);
+        struct brig_dsl_arena arena;
+        struct brig_error error;
+        dumped = (struct dumped){.bytes = 0};
+        options.target = rows[i].target;
+        options.broker_fd = 9;
+        test_message("%s", brig_dsl_process_name(options.target));
+        brig_dsl_arena_init(&arena, memory, sizeof memory);
+        REQUIRE(CHECK_OK(brig_dsl_dump(&broker_policy, &options, BRIG_DSL_STAGE_RULES, &arena, &sink, &error), &error));
+        CHECK_CONTAINS(dumped.text, rows[i].head);
+        CHECK_CONTAINS(dumped.text, rows[i].sendmsg);
+        CHECK_EQ(strstr(dumped.text, "    ALLOW of the number that asks the broker\n") != NULL, rows[i].asks);
+    }
+    test_message("%s", "");
+    CHECK(brig_dsl_process_name(BRIG_DSL_PROCESS_COUNT) == NULL);
+}
+
 // --- what a call met --------------------------------------------------------------------------------------------------------
 
 static const struct brig_dsl_row met_rows[] = {

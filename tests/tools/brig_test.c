@@ -32,6 +32,8 @@ static const struct command rows[] = {
     {"brig compile --kernel=' 6.1' renderer", 2, {"' 6.1' is not a kernel version"}},
     {"brig compile --kernel=99.1 renderer", 2, {"'99.1' is not a kernel version from 2.6 to 7.3"}},
     {"brig compile --target=forked renderer", 2, {"--target is linked, executed or notified, not 'forked'"}},
+    {"brig dump --target=executed --stage=rules renderer | head -n 1", 0, {"policy renderer for x86_64, Linux 6.18, executed\n"}},
+    {"brig dump --target=notified --stage=rules --json renderer", 0, {"\"target\": \"notified\"", "\"asks_broker\": false"}},
     {"brig compile rendrer", 2, {"there is no policy 'rendrer'; did you mean 'renderer'?"}},
     {"brig compile", 2, {"give one policy"}},
     {"brig compile \"$(printf '\\033[31mred')\"", 2, {"there is no policy '\\x1b[31mred'; built in are baseline, renderer"}},

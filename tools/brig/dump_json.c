@@ -86,7 +86,8 @@ static json_t *rules_json(const struct brig_dsl_rules *rules)
         }
         json_decref(array);
     }
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "calls", calls, "fallback", ret_json(rules->fallback_ret), "unknown",
+    return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "target", brig_dsl_process_name(rules->target), "asks_broker",
+                     rules->asks_broker, "calls", calls, "fallback", ret_json(rules->fallback_ret), "unknown",
                      ret_json(rules->unknown_ret), "foreign", ret_json(rules->foreign_ret), "x32",
                      rules->arch == BRIG_DSL_X86_64 ? ret_json(rules->x32_ret) : json_null());
 }

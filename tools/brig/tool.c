@@ -207,11 +207,8 @@ static int add_capabilities(const char *verb, char *names, struct tool_arguments
 
 static int read_target(const char *verb, const char *name, enum brig_dsl_process *ret_target)
 {
-    static const char *const names[] = {
-        [BRIG_DSL_LINKED] = "linked", [BRIG_DSL_EXECUTED] = "executed", [BRIG_DSL_NOTIFIED] = "notified"};
-    _Static_assert(sizeof names / sizeof names[0] == BRIG_DSL_PROCESS_COUNT, "one name per target");
     for (int i = 0; i < BRIG_DSL_PROCESS_COUNT; i++) {
-        if (strcmp(name, names[i]) == 0) {
+        if (strcmp(name, brig_dsl_process_name((enum brig_dsl_process)i)) == 0) {
             *ret_target = (enum brig_dsl_process)i;
             return -1;
         }
