@@ -137,7 +137,9 @@ struct brig_broker_slots;
 struct brig_trap_setup {
     struct brig_trap_slots *slots; // shared with the supervisor, or NULL: nobody reads records
     int notify_fd;                 // eventfd (EFD_NONBLOCK) that wakes the supervisor, or -1
-    uint32_t verdict_wait_ms;      // how long a dying thread waits to be looked at, and again to be done with; 0: does not wait
+    // How long a dying thread waits to be looked at, and again to be done with; and how long a thread whose call's row says NOTIFY
+    // waits for a slot, and again for the answer. 0: does not wait; NOTIFY then answers ENOSYS.
+    uint32_t verdict_wait_ms;
     struct brig_broker_slots *broker_slots; // trap/broker.h: shared with the broker, or NULL: none, BROKER answers EACCES
     int broker_fd;                          // the session's socket, on which descriptors go up; of no meaning without slots
 };
