@@ -304,7 +304,7 @@ static const struct statfs_layout *statfs_layout(enum brig_dsl_arch arch, enum b
 static int put_statfs(const struct statfs_layout *layout, const uint8_t *from, uint8_t *to)
 {
     memset(to, 0, layout->bytes);
-    for (uint8_t i = 0; i < STATFS_FIELDS; i++) {
+    for (unsigned i = 0; i < STATFS_FIELDS; i++) {
         const uint64_t value = get(from, (struct field){(uint8_t)(8 * i), 8});
         const bool may_be_none = STATFS_MAY_BE_NONE >> i & 1 && value == UINT64_MAX;
         if ((STATFS_MUST_FIT | STATFS_MAY_BE_NONE) >> i & 1 && !may_be_none && !fits(layout->fields[i], value)) {

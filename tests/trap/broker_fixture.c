@@ -200,7 +200,7 @@ static void serve_one(int listener, const struct asked *asked)
 {
     const int dir = asked->attached[0] >= 0 ? asked->attached[0] : AT_FDCWD;
     const int dir_2 = asked->attached[1] >= 0 ? asked->attached[1] : AT_FDCWD;
-    if (asked->path[0] && strcmp(asked->path[0], BROKER_TOUCH) == 0) {
+    if (strcmp(asked->path[0], BROKER_TOUCH) == 0) {
         asked->slot->reply.verdict = BRIG_BROKER_TOUCHED;
         answer(listener, asked, -EACCES);
     } else if (asked->request.op == BRIG_BROKER_OP_OPEN) {
@@ -232,13 +232,13 @@ static void receive_one(const struct broker_fixture *fixture, int socket, int li
     asked.id = notification.id;
     asked.slot = &fixture->slots->slots[index];
     memcpy(&asked.request, &asked.slot->request, sizeof asked.request);
-    asked.path[0] = asked.request.path_bytes[0] ? (const char *)asked.request.bytes : NULL;
-    asked.path[1] = asked.request.path_bytes[1] ? (const char *)asked.request.bytes + asked.request.path_bytes[0] : NULL;
+    asked.path[0] = asked.request.path_bytes[0] ? (const char *)asked.request.bytes : "";
+    asked.path[1] = asked.request.path_bytes[1] ? (const char *)asked.request.bytes + asked.request.path_bytes[0] : "";
     take_attachments(socket, &asked, index, (uint32_t)notification.data.args[1]);
-    if (asked.path[0] && strcmp(asked.path[0], BROKER_DIE) == 0) {
+    if (strcmp(asked.path[0], BROKER_DIE) == 0) {
         _exit(0);
     }
-    if (asked.path[0] && strcmp(asked.path[0], BROKER_HOLD) == 0) {
+    if (strcmp(asked.path[0], BROKER_HOLD) == 0) {
         held[held_count++] = asked;
     } else {
         serve_one(listener, &asked);
