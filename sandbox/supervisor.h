@@ -34,6 +34,7 @@ extern "C" {
 struct brig_supervisor;
 struct brig_worker;
 struct brig_broker; // sandbox/broker.h
+struct brig_unveil; // sandbox/unveil.h
 
 // --- events -----------------------------------------------------------------------------------------------------------
 
@@ -150,6 +151,8 @@ struct brig_worker_spec {
     bool dumpable;                        // leave core dumps and same-user inspection possible (off: PR_SET_DUMPABLE 0, no core)
     uint32_t handshake_ms;                // limit for warm-up and lock, 0: 10 s
     uint32_t filter_flags;                // as in brig_lock_options
+    const struct brig_unveil *unveil;     // sandbox/unveil.h: the files that it may still name, by Landlock, after warm_up; or NULL
+    size_t unveil_count;                  // needs a warm_up that starts no threads
     struct brig_broker *broker;           // answers what the policy's rows say BROKER of; or NULL: EACCES
 };
 

@@ -11,36 +11,14 @@
 // are not restricted by it at all.
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/landlock.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "sandbox/broker/session.h"
+#include "sandbox/worker/landlock.h"
 
 static const char step_landlock[] = "apply Landlock";
-
-// --- what newer headers have --------------------------------------------------------------------------------------------
-// Source: include/uapi/linux/landlock.h.
-
-#define FS_TRUNCATE (1ULL << 14)  // ABI 3, 6.2
-#define FS_IOCTL_DEV (1ULL << 15) // ABI 5, 6.10
-#define NET_BIND_TCP (1ULL << 0)  // ABI 4, 6.7
-#define NET_CONNECT_TCP (1ULL << 1)
-#define SCOPE_ABSTRACT_UNIX (1ULL << 0) // ABI 6, 6.12
-#define SCOPE_SIGNAL (1ULL << 1)
-enum { RULE_NET_PORT = 2 };
-
-// Longer than the oldest kernel's: it takes a longer struct whose end is zero.
-struct ruleset_attributes {
-    uint64_t handled_fs, handled_net, scoped;
-};
-struct net_port {
-    uint64_t allowed, port;
-};
-
-#define FS_ABI_1 ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
 
 // --- from the list to rights --------------------------------------------------------------------------------------------
 
@@ -49,10 +27,10 @@ static const struct {
     uint64_t access;
 } accesses[] = {
     {BRIG_BROKER_READ, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR},
-    {BRIG_BROKER_WRITE, LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE},
+    {BRIG_BROKER_WRITE, LANDLOCK_ACCESS_FS_WRITE_FILE | BOX_LANDLOCK_FS_TRUNCATE},
     {BRIG_BROKER_CREATE, LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_SYM |
-                             LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REFER},
-    {BRIG_BROKER_TEMPORARY, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE},
+                             LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | BOX_LANDLOCK_FS_REFER},
+    {BRIG_BROKER_TEMPORARY, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | BOX_LANDLOCK_FS_TRUNCATE},
 };
 
 static uint64_t access_of(uint32_t rights)
@@ -67,7 +45,8 @@ static uint64_t access_of(uint32_t rights)
 
 static uint64_t handled_by(int abi)
 {
-    return FS_ABI_1 | (abi >= 2 ? LANDLOCK_ACCESS_FS_REFER : 0) | (abi >= 3 ? FS_TRUNCATE : 0) | (abi >= 5 ? FS_IOCTL_DEV : 0);
+    return BOX_LANDLOCK_FS_ABI_1 | (abi >= 2 ? BOX_LANDLOCK_FS_REFER : 0) | (abi >= 3 ? BOX_LANDLOCK_FS_TRUNCATE : 0) |
+           (abi >= 5 ? BOX_LANDLOCK_FS_IOCTL_DEV : 0);
 }
 
 // --- rules --------------------------------------------------------------------------------------------------------------
@@ -101,12 +80,12 @@ static enum brig_code add_directory(int ruleset, char *path, uint64_t access, st
 {
     if (!access)
         return BRIG_OK;
-    struct landlock_path_beneath_attr rule = {.allowed_access = access, .parent_fd = open_above(path)};
-    if (rule.parent_fd < 0) // what we cannot even look into needs no rule
+    const int beneath_fd = open_above(path);
+    if (beneath_fd < 0) // what we cannot even look into needs no rule
         return errno == EACCES ? BRIG_OK : failed(reterr, "a directory of the list");
-    const long result = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+    const int result = box_landlock_allow(ruleset, beneath_fd, access);
     const int reason = errno;
-    close(rule.parent_fd);
+    close(beneath_fd);
     errno = reason;
     return result == 0 ? BRIG_OK : failed(reterr, "landlock_add_rule");
 }
@@ -145,10 +124,10 @@ static enum brig_code add_resolver(int ruleset, uint64_t handled, struct brig_er
     return code;
 }
 
-static enum brig_code add_port(int ruleset, uint64_t port, struct brig_error *reterr)
+static enum brig_code add_port(int ruleset, uint16_t port, struct brig_error *reterr)
 {
-    const struct net_port rule = {.allowed = NET_CONNECT_TCP, .port = port};
-    return syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) == 0 ? BRIG_OK : failed(reterr, "landlock_add_rule");
+    const int result = box_landlock_allow_port(ruleset, BOX_LANDLOCK_NET_CONNECT_TCP, port);
+    return result == 0 ? BRIG_OK : failed(reterr, "landlock_add_rule");
 }
 
 // Behind the last colon: "127.0.0.1:80", "[::1]:443", "*:443". Returns: -1 for addresses without one.
@@ -169,7 +148,7 @@ static enum brig_code add_ports(int ruleset, const struct brig_broker_list *list
     for (size_t i = 0; i < list->address_count && code == BRIG_OK; i++) {
         const long port = port_of(&list->addresses[i]);
         if (port >= 0)
-            code = add_port(ruleset, (uint64_t)port, reterr);
+            code = add_port(ruleset, (uint16_t)port, reterr);
     }
     return code;
 }
@@ -183,7 +162,7 @@ static bool has_abstract(const struct brig_broker_list *list)
     return false;
 }
 
-static enum brig_code add_rules(int ruleset, const struct brig_broker_list *list, const struct ruleset_attributes *attributes,
+static enum brig_code add_rules(int ruleset, const struct brig_broker_list *list, const struct box_landlock *attributes,
                                 struct brig_error *reterr)
 {
     enum brig_code code = add_entries(ruleset, list, attributes->handled_fs, reterr);
@@ -191,21 +170,21 @@ static enum brig_code add_rules(int ruleset, const struct brig_broker_list *list
         code = add_resolver(ruleset, attributes->handled_fs, reterr);
     if (code == BRIG_OK && attributes->handled_net)
         code = add_ports(ruleset, list, reterr);
-    if (code == BRIG_OK && syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
+    if (code == BRIG_OK && box_landlock_enforce(ruleset) != 0)
         code = failed(reterr, "landlock_restrict_self");
     return code;
 }
 
 enum brig_code box_landlock(const struct brig_broker_list *list, struct brig_error *reterr)
 {
-    const int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    const int abi = box_landlock_abi();
     if (abi < 0)
         return failed(reterr, "Landlock");
-    const uint64_t scoped = SCOPE_SIGNAL | (has_abstract(list) ? 0 : SCOPE_ABSTRACT_UNIX);
-    const struct ruleset_attributes attributes = {.handled_fs = handled_by(abi),
-                                                  .handled_net = abi >= 4 ? NET_BIND_TCP | NET_CONNECT_TCP : 0,
-                                                  .scoped = abi >= 6 ? scoped : 0};
-    const int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
+    const uint64_t scoped = BOX_LANDLOCK_SCOPE_SIGNAL | (has_abstract(list) ? 0 : BOX_LANDLOCK_SCOPE_ABSTRACT_UNIX);
+    const struct box_landlock attributes = {.handled_fs = handled_by(abi),
+                                            .handled_net = abi >= 4 ? BOX_LANDLOCK_NET_BIND_TCP | BOX_LANDLOCK_NET_CONNECT_TCP : 0,
+                                            .scoped = abi >= 6 ? scoped : 0};
+    const int ruleset = box_landlock_new(&attributes);
     if (ruleset < 0)
         return failed(reterr, "landlock_create_ruleset");
     enum brig_code code = add_rules(ruleset, list, &attributes, reterr);

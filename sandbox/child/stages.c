@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "sandbox/child/child.h"
+#include "sandbox/unveil.h"
 
 static enum brig_code warm_up(const struct box_child *child, struct brig_error *reterr)
 {
@@ -21,6 +22,11 @@ static enum brig_code warm_up(const struct box_child *child, struct brig_error *
 static enum brig_code prepare(const struct box_child *child, struct brig_error *reterr)
 {
     return child->preparation ? child->preparation->prepare(child->preparation->data, reterr) : BRIG_OK;
+}
+
+static enum brig_code unveil(const struct box_child *child, struct brig_error *reterr)
+{
+    return child->spec->unveil ? brig_unveil_enforce(child->spec->unveil, child->spec->unveil_count, reterr) : BRIG_OK;
 }
 
 static enum brig_code lock(const struct box_child *child, struct brig_error *reterr)
@@ -56,6 +62,7 @@ static const struct box_stage stages[] = {
     {"death signal again", "a change of user ids in the warm-up takes it away", box_stage_death_signal},
     {"audit all descriptors", "the warm-up opens things too", box_stage_audit_all},
     {"dumpable", "no core file, and no ptrace or /proc/PID/mem from processes of the same user", box_stage_dumpable},
+    {"unveil", "a filter sees no path; after the warm-up, which reads what it likes, and only if that left one thread", unveil},
     {"lock", "the filter, on all threads", lock},
 };
 
