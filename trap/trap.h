@@ -78,8 +78,8 @@ extern const struct brig_trap_emulation brig_trap_emulate_openat2_by_openat;
 extern const struct brig_trap_emulation brig_trap_emulate_socketcall;
 // i386's ipc becomes the direct call of each operation, in the same way. Structs of before IPC_64 answer EINVAL.
 extern const struct brig_trap_emulation brig_trap_emulate_ipc;
-// umask sets the mask of the files that the broker makes for this process and its children, and answers the one before; the kernel's
-// own stays as it was.
+// umask sets the mask of the files that the broker makes for this process and its children, and answers the one before; the
+// kernel's own stays as it was.
 extern const struct brig_trap_emulation brig_trap_emulate_umask_of_broker;
 
 // Makes a system call for an emulation. Use nothing else: a call made in this way may be trapped and emulated in turn, four levels
