@@ -115,6 +115,8 @@ static const struct rejection rejections[] = {
     {"emulation of nothing", ROWS({.kind = BRIG_DSL_ROW_CALL, .call = BRIG_SYS_read, .action = {.verb = BRIG_DSL_EMULATE}}),
      BRIG_DSL_X86_64, BRIG_BAD_ACTION, "read", 0},
     {"no action", ROWS({.kind = BRIG_DSL_ROW_CALL, .call = BRIG_SYS_read}), BRIG_DSL_X86_64, BRIG_BAD_ACTION, "read", 0},
+    {"action of tomorrow", ROWS({.kind = BRIG_DSL_ROW_CALL, .call = BRIG_SYS_read, .action = {.verb = BRIG_DSL_VERB_COUNT}}),
+     BRIG_DSL_X86_64, BRIG_BAD_ACTION, "read", 0},
     {"no call", ROWS({.kind = BRIG_DSL_ROW_CALL, .action = {.verb = BRIG_DSL_ALLOW}}), BRIG_DSL_X86_64, BRIG_BAD_ARGUMENT,
      "row.call", 0},
     {"no table", ROWS({.kind = BRIG_DSL_ROW_USE}), BRIG_DSL_X86_64, BRIG_BAD_ARGUMENT, "row.table", 0},
