@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "policies/policies.h"
@@ -425,6 +426,36 @@ SANDBOX_TEST(unveil, a_worker_sees_what_its_spec_says, .expect_exit = 0)
     spec.unveil = make_visible_and(&room, "none/new", "r");
     spec.unveil_count = VISIBLE + 1;
     CHECK(CHECK_CODE(brig_supervisor_launch(room.fixture.supervisor, &spec, &worker, &error), BRIG_IO, &error));
+    fixture_close(&room.fixture);
+    room_remove(room.folder);
+}
+
+static int keep_and_break(void *data, int channel_fd)
+{
+    (void)data;
+    (void)channel_fd;
+    CHECK_GE(of_opening(room_path("ro/hello"), O_RDONLY), 0);
+    CHECK_EQ(of_opening(room_path("secret/file"), O_RDONLY), -1);
+    CHECK_EQ(errno, EACCES);
+    return of_opening(room_path("rw/file"), O_WRONLY); // which takes wpath
+}
+
+SANDBOX_TEST(unveil, a_promise_to_read_is_about_these_files, .expect_exit = 0)
+{
+    static struct brig_policy_pledge_memory memory;
+    struct room room = {.broker = NULL};
+    struct brig_worker_spec spec = {.name = "reader", .entry = keep_and_break, .unveil_count = VISIBLE};
+    struct brig_error error;
+    if (brig_policy_for_this_build("renderer") != &brig_policy_renderer) {
+        test_skip("promises know nothing of sanitizers");
+        return;
+    }
+    REQUIRE(make_world(&room) && fixture_open(&room.fixture));
+    spec.unveil = make_visible(&room);
+    REQUIRE_OK(brig_policy_pledge("stdio rpath", &memory, &spec.policy, &error), &error);
+    CHECK(fixture_launch(&room.fixture, &spec) && fixture_run(&room.fixture, 1));
+    const int exit = fixture_find(&room.fixture, BRIG_EVENT_EXIT, 0);
+    CHECK(exit >= 0 && WIFSIGNALED(room.fixture.events[exit].wait_status));
     fixture_close(&room.fixture);
     room_remove(room.folder);
 }
