@@ -102,7 +102,7 @@ struct brig_broker_denial {
     uint32_t flags;
     int sys_errno; // what it got
     uint64_t count;
-    char path[256]; // as asked, escaped, its end if cut
+    char path[256]; // as asked, escaped, its end if cut; of connect the address, as lists have them
 };
 
 // Fetches what was refused so far, most frequent first: at most 256 different ones are kept, what is beyond is counted in the last

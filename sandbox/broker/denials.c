@@ -3,8 +3,12 @@
 // Takes refused requests from any thread, keeps BOX_DENIALS different ones. What comes after that is counted in the last entry,
 // which then has no path. An entry is written before `used` says that it is there, and only its count changes later: so the reader
 // needs no lock.
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "sandbox/broker/session.h"
 
@@ -59,11 +63,40 @@ void box_denials_count(struct box_denials *denials, const struct box_denial *den
     pthread_mutex_unlock(&index_of.lock);
 }
 
+// --- what a request is about ------------------------------------------------------------------------------------------
+
+// As addresses are written in lists.
+static void address_text(const uint8_t *data, size_t bytes, char *text, size_t text_bytes)
+{
+    char host[INET6_ADDRSTRLEN] = "?";
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    memcpy(&address, data, bytes < sizeof address ? bytes : sizeof address);
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&address;
+    const struct sockaddr_in *in = (const struct sockaddr_in *)&address;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address;
+    if (address.ss_family == AF_UNIX) {
+        const bool is_abstract = un->sun_path[0] == '\0';
+        snprintf(text, text_bytes, "unix:%s%.*s", is_abstract ? "@" : "", (int)sizeof un->sun_path - 1, un->sun_path + is_abstract);
+    } else if (address.ss_family == AF_INET) {
+        inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
+        snprintf(text, text_bytes, "%s:%u", host, ntohs(in->sin_port));
+    } else if (address.ss_family == AF_INET6) {
+        inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
+        snprintf(text, text_bytes, "[%s]:%u", host, ntohs(in6->sin6_port));
+    } else {
+        snprintf(text, text_bytes, "address family %u", address.ss_family);
+    }
+}
+
 void box_denial_of(const struct brig_broker_request *request, int64_t result, struct box_denial *ret_denial)
 {
-    const char *path = request->path_bytes[0] ? (const char *)request->bytes : "";
-    const size_t bytes = strlen(path), room = sizeof ret_denial->path - 1;
+    // Of a new symbolic link path 0 is its text.
+    const uint8_t *path = request->bytes + (request->op == BRIG_BROKER_OP_SYMLINK ? request->path_bytes[0] : 0);
+    const size_t bytes = request->path_bytes[0] ? strlen((const char *)path) : 0, room = sizeof ret_denial->path - 1;
     *ret_denial =
         (struct box_denial){.call = request->call, .op = request->op, .flags = request->flags, .sys_errno = (int32_t)-result};
-    memcpy(ret_denial->path, path + (bytes > room ? bytes - room : 0), bytes > room ? room : bytes);
+    if (request->op == BRIG_BROKER_OP_CONNECT)
+        address_text(path, request->data_bytes, ret_denial->path, sizeof ret_denial->path);
+    else
+        memcpy(ret_denial->path, path + (bytes > room ? bytes - room : 0), bytes > room ? room : bytes);
 }

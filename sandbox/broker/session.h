@@ -33,7 +33,7 @@ void box_process_wake(struct box_process *process);
 
 // Counts a refused request in the table. There is one table in a process. Context: any thread.
 void box_denials_count(struct box_denials *denials, const struct box_denial *denial);
-// Fills a denial from a request and what it got.
+// Fills a denial from a checked request and what it got.
 void box_denial_of(const struct brig_broker_request *request, int64_t result, struct box_denial *ret_denial);
 
 // --- descriptors that clients send (attachments.c) --------------------------------------------------------------------
