@@ -426,9 +426,11 @@ static int play_with_slots(void *data, int channel_fd)
     unsigned int random = 1;
     (void)data;
     (void)channel_fd;
-    for (size_t i = 0; slots && i < COUNT_OF(threads); i++) {
+    if (!slots)
+        return 1;
+    for (size_t i = 0; i < COUNT_OF(threads); i++) {
         if (pthread_create(&threads[i], NULL, ask_on, NULL) != 0)
-            return 1;
+            return 2;
     }
     clock_gettime(CLOCK_MONOTONIC, &start);
     do {

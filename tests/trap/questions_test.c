@@ -179,7 +179,7 @@ SANDBOX_TEST(trap, many_threads_ask_at_once, .expect_exit = 0, .timeout_ms = 600
     start(&fixture);
     const int status = run_with_supervisor(&fixture, ask_in_many_threads);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    CHECK_EQ(fixture.slots->asked, THREADS * QUESTIONS);
+    CHECK_EQ(fixture.slots->asked, (uint64_t)THREADS * QUESTIONS);
     fixture_end(&fixture);
 }
 

@@ -227,7 +227,7 @@ static int note_shared(const char *verb, const char *option, char *value, struct
         return add_capabilities(verb, value, arguments);
     }
     if (strcmp(option, "target") == 0) {
-        return read_target(verb, value, &arguments->target);
+        return read_target(verb, value == NULL ? "" : value, &arguments->target);
     }
     if (strcmp(option, "kernel") == 0) {
         arguments->kernel = value;

@@ -49,7 +49,7 @@ static struct brig_trap_slot *claim_patiently(uint32_t level)
         const uint32_t *state = &slots->slots[spent % QUESTION_SLOTS].state;
         const uint32_t taken = __atomic_load_n(state, __ATOMIC_RELAXED);
         if (taken != BRIG_TRAP_SLOT_FREE && is_over(wait_while(state, taken, SLOT_WAIT_MS, level))) {
-            spent += SLOT_WAIT_MS * PATIENCE_OF_MS;
+            spent += (uint64_t)SLOT_WAIT_MS * PATIENCE_OF_MS;
         }
     }
     return NULL;
