@@ -48,7 +48,8 @@ BRIG_MUST_CHECK enum brig_code brig_unveil_enforce(const struct brig_unveil *unv
 // Makes a broker's list that means the same (libbrig-supervisor): ENOENT for what no entry covers, EACCES for what the entry does
 // not permit. Links are followed to wherever the list goes.
 //
-// Different from OpenBSD: any letter lets a name be looked at (there it takes `r`), and nothing can be given below what "" hides.
+// Different from OpenBSD: any letter lets a name be looked at (there it takes `r`), a link to a file leads only to what is unveiled
+// by its own name, and nothing can be given below what "" hides.
 // `x` gives nothing else: a broker executes nothing. Call it shortly before brig_broker_start: which paths are directories is asked
 // here.
 // Returns: OK; BAD_ARGUMENT (subject: the path or its letters, detail: the entry); IO (subject: a path whose directory is not
