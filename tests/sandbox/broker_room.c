@@ -150,7 +150,7 @@ void room_close(struct room *room)
 
 // --- workers ----------------------------------------------------------------------------------------------------------
 
-static int find_slots(void *data)
+int room_find_slots(void *data)
 {
     char line[512];
     unsigned long from = 0;
@@ -177,7 +177,7 @@ struct brig_worker *room_launch(struct room *room, brig_entry *entry, void *data
 {
     return fixture_launch(&room->fixture, &(struct brig_worker_spec){.name = "client",
                                                                      .policy = &room_policy,
-                                                                     .warm_up = find_slots,
+                                                                     .warm_up = room_find_slots,
                                                                      .entry = entry,
                                                                      .data = data,
                                                                      .dumpable = true,

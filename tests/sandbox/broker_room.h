@@ -46,6 +46,8 @@ bool room_has(const char *name, const char *text);
 // In a worker: its slots and its socket to the broker, found before the lock.
 extern struct brig_broker_slots *room_slots;
 extern int room_socket;
+// A warm-up that finds them.
+int room_find_slots(void *data);
 // Puts an OPEN of `path`, O_RDONLY | O_CLOEXEC, into a slot.
 void room_fill(uint32_t slot, const char *path);
 
