@@ -281,6 +281,7 @@ struct brig_dsl_trap {
     const struct brig_dsl_row *row;          // ROW only, else NULL
     const char *why;                         // the row's reason, or NULL
     uint64_t nr_set[BRIG_DSL_TRAP_NRS / 64]; // numbers that can give this id
+    uint64_t all_set[BRIG_DSL_TRAP_NRS / 64]; // of these, numbers that give it whatever their arguments are
     bool other_nrs;                          // and whether numbers outside the set can
 };
 

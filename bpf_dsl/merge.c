@@ -8,6 +8,7 @@
 //
 // Rules without conditions are made once per row and shared by all calls of its set.
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <string.h>
 
 #include "bpf_dsl/resolve.h"
@@ -264,6 +265,16 @@ static enum brig_code end_list(struct dsl_resolver *resolver, uint32_t nr)
     return BRIG_OK;
 }
 
+// A call of one rule gives that rule's id whatever its arguments are.
+static void note_only_rule(struct dsl_resolver *resolver, const struct brig_dsl_rule *rule)
+{
+    const int32_t nr = brig_dsl_call_nr(resolver->call, resolver->options->arch);
+    const bool is_trap = (rule->ret & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRAP && resolver->traps;
+    if (is_trap && rule->condition_count == 0 && nr >= 0 && nr < BRIG_DSL_TRAP_NRS) {
+        resolver->traps[rule->ret & SECCOMP_RET_DATA].all_set[nr / 64] |= UINT64_C(1) << nr % 64;
+    }
+}
+
 static enum brig_code write_list(struct dsl_resolver *resolver, struct brig_dsl_call_rules *ret_rules)
 {
     const struct dsl_call_list *list = &resolver->lists[resolver->call];
@@ -277,6 +288,9 @@ static enum brig_code write_list(struct dsl_resolver *resolver, struct brig_dsl_
     uint32_t count = 0;
     for (const struct dsl_rule_link *link = list->first; link; link = link->next) {
         rules[count++] = link->rule;
+    }
+    if (count == 1) {
+        note_only_rule(resolver, rules[0]);
     }
     *ret_rules = (struct brig_dsl_call_rules){.rules = rules, .rule_count = count};
     return BRIG_OK;

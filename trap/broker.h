@@ -91,6 +91,7 @@ struct brig_broker_resolved {
 enum brig_broker_verdict {
     BRIG_BROKER_DONE,    // the kernel's answer, whatever it is
     BRIG_BROKER_DENIED,  // the list's answer
+    BRIG_BROKER_SETTLED, // the list's answer to the words of the request alone, whatever is in the file system: the same for ever
     BRIG_BROKER_TOUCHED, // the list says that whoever touches this is to die
 };
 
@@ -118,12 +119,18 @@ struct brig_broker_slot {
     struct brig_broker_reply reply;     // broker to worker, but for `result`, which is the call's
 };
 
+// Requests that the broker answered as SETTLED, so that the worker need not ask again: libraries look for the same missing files
+// time and again. Written and read by the worker alone, by the hash of the request: its upper bits, and below them the errno.
+#define BRIG_BROKER_SETTLED_COUNT 512
+#define BRIG_BROKER_SETTLED_ERRNO ((uint64_t)0xfff)
+
 // The whole shared mapping: a memfd of exactly this size, sealed. Each worker has its own.
 struct brig_broker_slots {
     uint32_t magic;
     uint32_t version;
     uint32_t slot_count;
     uint32_t umask; // the worker's, as it was launched; taken off the modes of new files
+    uint64_t settled[BRIG_BROKER_SETTLED_COUNT];
     struct brig_broker_slot slots[BRIG_BROKER_SLOT_COUNT];
 };
 
@@ -251,6 +258,15 @@ struct addrinfo;
 // Source: getaddrinfo(3).
 int brig_broker_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **ret_addresses);
 void brig_broker_freeaddrinfo(struct addrinfo *addresses);
+
+// --- calls without a trap ---------------------------------------------------------------------------------------------
+
+// Asks the broker about a call that has not been made, where this process's policy says BROKER of it whatever its arguments are.
+// For replacements of libc's functions: libbrig-wrap's open and stat do, and fall back to libc's own.
+//
+// Returns: true, and *ret_result is what the call returns, -errno included; false: make the call itself. Context: normal, signal
+// handler; not a cancellation point.
+bool brig_broker_try(enum brig_dsl_call call, const uint64_t args[6], int64_t *ret_result);
 
 #ifdef __cplusplus
 }

@@ -42,6 +42,16 @@ static bool fill_entry(struct trap_entry *entry, const struct brig_dsl_trap *tra
     return entry->emulate != NULL;
 }
 
+// What libbrig-wrap need not trap for.
+static void fill_brokered(uint64_t brokered[BRIG_DSL_TRAP_NRS / 64], const struct brig_dsl_program *program)
+{
+    for (uint32_t id = 1; id < program->trap_count; id++) {
+        for (size_t i = 0; i < BRIG_DSL_TRAP_NRS / 64 && program->traps[id].action.verb == BRIG_DSL_BROKER; i++) {
+            brokered[i] |= program->traps[id].all_set[i];
+        }
+    }
+}
+
 static void fill_calls(uint16_t call_of_nr[BRIG_DSL_TRAP_NRS], enum brig_dsl_arch arch)
 {
     for (uint32_t nr = 0; nr < BRIG_DSL_TRAP_NRS; nr++) {
@@ -83,6 +93,7 @@ enum brig_code trap_registry_make(const struct brig_dsl_program *program, const 
         }
     }
     fill_calls(call_of_nr, program->arch);
+    fill_brokered(root.brokered, program);
     trap_facts_take(&root.facts);
     *ret_root = root;
     return BRIG_OK;

@@ -71,9 +71,12 @@ int box_resolve(const struct box_list *list, const struct box_question *question
     ret_place->path_bytes = name.bytes;
     memcpy(ret_place->path, name.text, name.bytes + strlen(name.text + name.bytes) + 1);
     result = box_place_fill(list, question, ret_place, ret_verdict);
+    if (*ret_verdict != BRIG_BROKER_DENIED)
+        return result;
     // A link needs FOLLOW alone: the rights that are asked for have to be where it leads.
-    if (*ret_verdict == BRIG_BROKER_DENIED && may_lead_elsewhere(list, question, ret_place))
+    if (may_lead_elsewhere(list, question, ret_place))
         return box_walk(list, question, ret_place, ret_verdict);
+    *ret_verdict = BRIG_BROKER_SETTLED;
     return result;
 }
 

@@ -191,4 +191,7 @@ void box_serve(struct box_job *job)
     job->reply->verdict = BRIG_BROKER_DONE;
     job->reply->answer_bytes = 0;
     functions[job->request->op](job);
+    // Of two names the first may have been looked at before the second settled it.
+    if (job->reply->verdict == BRIG_BROKER_SETTLED && names_at_most[job->request->op] > 1)
+        job->reply->verdict = BRIG_BROKER_DENIED;
 }

@@ -148,7 +148,8 @@ static int open_checked(struct box_job *job)
     if (makes_file(opening.flags) && opening.mode & SPECIAL_BITS)
         return -EPERM;
     int fd = box_job_open(job, &wish, &opening, &place);
-    if (fd < 0 && job->reply->verdict == BRIG_BROKER_DENIED && opening.flags & O_CREAT && !(opening.flags & O_EXCL))
+    bool is_refused = job->reply->verdict == BRIG_BROKER_DENIED || job->reply->verdict == BRIG_BROKER_SETTLED;
+    if (fd < 0 && is_refused && opening.flags & O_CREAT && !(opening.flags & O_EXCL))
         fd = open_existing(job, &opening, &place);
     if (fd < 0)
         return fd;

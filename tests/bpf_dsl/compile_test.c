@@ -43,6 +43,54 @@ TEST(compile, says_what_it_made)
     CHECK_GT(plain.insn_count, count);
 }
 
+static bool has_nr(const uint64_t set[BRIG_DSL_TRAP_NRS / 64], enum brig_dsl_call call)
+{
+    const uint32_t nr = (uint32_t)brig_dsl_call_nr(call, BRIG_DSL_X86_64);
+    return set[nr / 64] >> nr % 64 & 1;
+}
+
+// mkdir and rmdir have one row, openat two.
+TEST(compile, knows_calls_that_give_their_id_whatever_their_arguments_are)
+{
+    static const enum brig_dsl_call calls[] = {BRIG_SYS_mkdir, BRIG_SYS_rmdir, BRIG_SYS_openat};
+    static const struct brig_dsl_condition reading[] = {{.op = BRIG_DSL_IN, .argument = "flags", .text = "O_RDONLY"},
+                                                        {.op = BRIG_DSL_END}};
+    static const struct brig_dsl_condition none[] = {{.op = BRIG_DSL_END}};
+    static const struct brig_dsl_action asked = {.verb = BRIG_DSL_BROKER};
+    static const struct brig_dsl_row rows[] = {
+        {.kind = BRIG_DSL_ROW_CALL, .call = BRIG_SYS_mkdir, .action = asked, .conditions = none},
+        {.kind = BRIG_DSL_ROW_CALL, .call = BRIG_SYS_openat, .action = {.verb = BRIG_DSL_ALLOW}, .conditions = reading},
+        {.kind = BRIG_DSL_ROW_ELSE, .call = BRIG_SYS_openat, .action = asked, .conditions = none},
+        {.kind = BRIG_DSL_ROW_ELSE, .call = BRIG_SYS_rmdir, .action = asked, .conditions = none},
+        {.kind = BRIG_DSL_ROW_END},
+    };
+    static const struct brig_dsl_policy policy = {.name = "always",
+                                                  .rows = rows,
+                                                  .fallback = {.verb = BRIG_DSL_DENY, .data = 1},
+                                                  .kernel = BRIG_DSL_KERNEL(6, 18),
+                                                  .libc = "none"};
+    struct brig_dsl_options options = BRIG_DSL_OPTIONS_DEFAULT;
+    struct brig_dsl_program program;
+    struct brig_dsl_arena arena;
+    struct brig_error error;
+    uint64_t can[BRIG_DSL_TRAP_NRS / 64] = {0}, must[BRIG_DSL_TRAP_NRS / 64] = {0};
+    options.arch = BRIG_DSL_X86_64;
+    brig_dsl_arena_init(&arena, memory, sizeof memory);
+    REQUIRE(CHECK_OK(brig_dsl_compile(&policy, &options, &arena, &program, &error), &error));
+    for (uint32_t id = 1; id < program.trap_count; id++) {
+        for (size_t i = 0; i < COUNT_OF(can) && program.traps[id].action.verb == BRIG_DSL_BROKER; i++) {
+            can[i] |= program.traps[id].nr_set[i];
+            must[i] |= program.traps[id].all_set[i];
+        }
+    }
+    for (size_t i = 0; i < COUNT_OF(calls); i++) {
+        test_message("%s", brig_dsl_call_name(calls[i]));
+        CHECK(has_nr(can, calls[i]));
+        CHECK_EQ(has_nr(must, calls[i]), calls[i] != BRIG_SYS_openat);
+    }
+    brig_dsl_arena_end(&arena);
+}
+
 TEST(compile, reserved_numbers)
 {
     static const struct {

@@ -91,8 +91,10 @@ struct answer broker_ask(const struct box_list *list, const struct asking *askin
     job.path[1] = asking->paths[1] ? (const char *)request.bytes + request.path_bytes[0] : NULL;
     job.data = request.bytes + bytes;
     box_serve(&job);
+    // What is settled is denied; which refusals are is not what a table of errnos is about.
+    const enum brig_broker_verdict verdict = reply.verdict == BRIG_BROKER_SETTLED ? BRIG_BROKER_DENIED : reply.verdict;
     struct answer answer = {
-        .result = reply.result, .verdict = reply.verdict, .descriptor = job.descriptor, .answer_bytes = reply.answer_bytes};
+        .result = reply.result, .verdict = verdict, .descriptor = job.descriptor, .answer_bytes = reply.answer_bytes};
     memcpy(answer.answer, reply.answer, reply.answer_bytes);
     return answer;
 }

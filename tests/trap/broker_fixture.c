@@ -203,6 +203,9 @@ static void serve_one(int listener, const struct asked *asked)
     if (strcmp(asked->path[0], BROKER_TOUCH) == 0) {
         asked->slot->reply.verdict = BRIG_BROKER_TOUCHED;
         answer(listener, asked, -EACCES);
+    } else if (strcmp(asked->path[0], BROKER_SETTLED) == 0) {
+        asked->slot->reply.verdict = BRIG_BROKER_SETTLED;
+        answer(listener, asked, -EPERM);
     } else if (asked->request.op == BRIG_BROKER_OP_OPEN) {
         const int fd = openat(dir, asked->path[0], (int)asked->request.flags, asked->request.mode);
         if (fd < 0) {

@@ -8,6 +8,7 @@
 //   broker_end(&fixture);
 //
 // Some names are orders: BROKER_HOLD waits until nothing else comes for a moment, BROKER_DIE ends the broker without an answer,
+// BROKER_SETTLED is EPERM for ever,
 #ifndef BRIG_TESTS_TRAP_BROKER_FIXTURE_H
 #define BRIG_TESTS_TRAP_BROKER_FIXTURE_H
 
@@ -17,6 +18,7 @@
 #define BROKER_HOLD "/broker/hold"
 #define BROKER_DIE "/broker/die"
 #define BROKER_TOUCH "/broker/touch"
+#define BROKER_SETTLED "/broker/settled"
 #define BROKER_ASKED(nr) \
     { \
         nr, ANY, 0, \

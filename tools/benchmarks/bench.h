@@ -62,6 +62,8 @@ void bench_print(const struct bench_table *table);
 // One per file, in the order in which main calls them.
 void bench_compile(struct bench_table *table);
 void bench_trap(struct bench_table *table);
+void bench_broker(struct bench_table *table);
+void bench_hammer(struct bench_table *table);
 void bench_sandbox(struct bench_table *table);
 
 #endif

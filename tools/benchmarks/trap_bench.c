@@ -167,4 +167,5 @@ static void measure(struct bench_table *table)
 void bench_trap(struct bench_table *table)
 {
     bench_in_child(table, measure);
+    bench_broker(table);
 }

@@ -18,12 +18,15 @@
 //   readlinkat, linkat             ENOENT, the kernel's answer for what is no link, and without the right to link descriptors
 // and the policy's rows for those decide.
 //
+// What the broker refused by the words of a request alone is not asked again: the slots hold which requests these were.
+//
 // Weaknesses. Every process of a family that is killed in the middle of a request takes a slot with it. The slots are ordinary
 // memory of the worker: what its other threads scribble there is what it asks.
 
 #include <errno.h>
 #include <linux/futex.h>
 #include <linux/stat.h>
+#include <string.h>
 
 #include "trap/broker_parts.h"
 #include "trap/handler/handler.h"
@@ -36,12 +39,14 @@
 #define SEND_FLAGS 0x4040           // MSG_DONTWAIT | MSG_NOSIGNAL
 #define LEVEL_SOCKET 1              // SOL_SOCKET
 #define SENDS_RIGHTS 1              // SCM_RIGHTS
+#define HASH_FACTOR UINT64_C(0x9E3779B97F4A7C15) // odd, and no pattern in its bits: 2^64 divided by the golden ratio
 
 // --- the program's memory ---------------------------------------------------------------------------------------------
 
 struct local_memory {
     struct brig_broker_memory memory; // must stay first
     const struct brig_trap_call *call;
+    bool is_probed;         // the kernel is asked what can be read and written
     uint64_t readable_page; // of which the kernel said so a moment ago; UINT64_MAX: none
 };
 
@@ -63,7 +68,8 @@ static size_t read_local(const struct brig_broker_memory *memory, void *to, uint
         const uint64_t page = from / PAGE_BYTES;
         const uint64_t to_page_end = PAGE_BYTES - from % PAGE_BYTES;
         const size_t part = bytes - done < to_page_end ? bytes - done : (size_t)to_page_end;
-        if (from > UINTPTR_MAX || (page != local->readable_page && !brig_trap_is_readable(local->call, from))) {
+        const bool is_known = page == local->readable_page || (!local->is_probed && page != 0);
+        if (from > UINTPTR_MAX || (!is_known && !brig_trap_is_readable(local->call, from))) {
             break;
         }
         local->readable_page = page;
@@ -76,7 +82,11 @@ static size_t read_local(const struct brig_broker_memory *memory, void *to, uint
 static bool write_local(const struct brig_broker_memory *memory, uint64_t address, const void *from, size_t bytes)
 {
     const struct local_memory *local = (const struct local_memory *)(const void *)memory;
-    return brig_trap_write(local->call, address, from, bytes);
+    if (local->is_probed || address < PAGE_BYTES) {
+        return brig_trap_write(local->call, address, from, bytes);
+    }
+    memcpy((void *)(uintptr_t)address, from, bytes);
+    return true;
 }
 
 // --- slots ------------------------------------------------------------------------------------------------------------
@@ -251,6 +261,49 @@ static int64_t ask_kernel(const struct brig_trap_call *call, const struct brig_b
     }
 }
 
+// --- what is settled --------------------------------------------------------------------------------------------------
+
+// What the broker decided by the words of a request alone it would decide again. 52 bits of a hash stand for the words; what a
+// thread of ours scribbles here can only refuse what the broker would have been asked.
+
+static uint64_t hash_of(const struct brig_broker_request *request)
+{
+    const size_t bytes = (size_t)request->path_bytes[0] + request->path_bytes[1] + request->data_bytes;
+    const uint64_t numbers[] = {request->op | (uint64_t)request->flags << 32,
+                                request->mode | (uint64_t)request->path_bytes[0] << 32, request->number, bytes};
+    uint64_t hash = 0;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        hash = (hash ^ numbers[i]) * HASH_FACTOR;
+        hash ^= hash >> 32;
+    }
+    for (size_t i = 0; i < bytes; i += sizeof(uint64_t)) {
+        uint64_t word = 0;
+        memcpy(&word, request->bytes + i, bytes - i < sizeof word ? bytes - i : sizeof word);
+        hash = (hash ^ word) * HASH_FACTOR;
+        hash ^= hash >> 32;
+    }
+    return hash;
+}
+
+static uint64_t *settled_place(uint64_t hash)
+{
+    return &trap_root_page.root.broker_slots->settled[hash % BRIG_BROKER_SETTLED_COUNT];
+}
+
+// Returns: the errno, 0 if the broker has to be asked.
+static int settled_errno(uint64_t hash)
+{
+    const uint64_t word = __atomic_load_n(settled_place(hash), __ATOMIC_RELAXED);
+    return (word ^ hash) & ~BRIG_BROKER_SETTLED_ERRNO ? 0 : (int)(word & BRIG_BROKER_SETTLED_ERRNO);
+}
+
+static void settle(uint64_t hash, int64_t result)
+{
+    if (result < 0 && result >= -(int64_t)BRIG_BROKER_SETTLED_ERRNO) {
+        __atomic_store_n(settled_place(hash), (hash & ~BRIG_BROKER_SETTLED_ERRNO) | (uint64_t)-result, __ATOMIC_RELAXED);
+    }
+}
+
 // --- one call ---------------------------------------------------------------------------------------------------------
 
 static struct brig_trap_outcome ask_broker(const struct brig_trap_call *call, const struct brig_broker_call *row,
@@ -265,18 +318,23 @@ static struct brig_trap_outcome ask_broker(const struct brig_trap_call *call, co
         return brig_trap_answer(gathered == BRIG_BROKER_NOTHING_TO_DO ? 0 : -gathered);
     }
     const uint32_t attached = slot->request.attached;
-    const int64_t sent = attached ? send_descriptors(call, slot, attached, descriptors) : 0;
+    const uint64_t hash = attached ? 0 : hash_of(&slot->request);
+    const int settled = attached ? 0 : settled_errno(hash);
+    const int64_t sent = attached ? send_descriptors(call, slot, attached, descriptors) : -settled;
     if (sent != 0) {
         return brig_trap_answer(sent);
     }
-    trap_broker_exchange(call, slot);
+    const int64_t result = trap_broker_exchange(call, slot);
+    if (slot->reply.verdict == BRIG_BROKER_SETTLED && !attached) {
+        settle(hash, result);
+    }
     if (slot->reply.verdict == BRIG_BROKER_TOUCHED) {
         return (struct brig_trap_outcome){BRIG_TRAP_VIOLATION, 0};
     }
     return brig_trap_answer(brig_broker_deliver(row, call->args, memory, &slot->reply));
 }
 
-struct brig_trap_outcome trap_ask_broker(const struct brig_trap_call *call)
+static struct brig_trap_outcome ask(const struct brig_trap_call *call, bool is_probed)
 {
     const struct trap_root *root = &trap_root_page.root;
     const struct brig_broker_call *row = brig_broker_find_call(call->call);
@@ -290,9 +348,20 @@ struct brig_trap_outcome trap_ask_broker(const struct brig_trap_call *call)
     struct local_memory local = {
         .memory = {.read = read_local, .write = write_local, .arch = root->arch, .umask = root->broker_slots->umask},
         .call = call,
+        .is_probed = is_probed,
         .readable_page = UINT64_MAX,
     };
     const struct brig_trap_outcome outcome = ask_broker(call, row, &local.memory, slot);
     trap_broker_release(slot);
     return outcome;
+}
+
+struct brig_trap_outcome trap_ask_broker(const struct brig_trap_call *call)
+{
+    return ask(call, true);
+}
+
+struct brig_trap_outcome trap_ask_broker_unprobed(const struct brig_trap_call *call)
+{
+    return ask(call, false);
 }

@@ -1,6 +1,7 @@
 // interposed: the wrappers under libc's own names, for dynamic programs. Takes part in the search for symbols before libc does,
 // because it is linked (or preloaded) before it; libc's own functions are the next ones.
 #include <dlfcn.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "trap/wrap/wrap.h"
@@ -21,10 +22,12 @@ __attribute__((constructor)) static void fill(void)
 #define WRAP(type, name, parameters, arguments) find(#name, &real.name);
 #define REPLACE(type, name, parameters, arguments)
 #define WAIT WRAP
+#define OPEN(name, parameters, arguments) WRAP(int, name, parameters, arguments)
 #include "trap/wrap/wrap.def"
 #undef WRAP
 #undef REPLACE
 #undef WAIT
+#undef OPEN
     __atomic_store_n(&is_filled, true, __ATOMIC_RELEASE);
 }
 
@@ -44,4 +47,17 @@ const struct trap_wrap_real *trap_wrap_real(void)
     }
 #define REPLACE WRAP
 #define WAIT WRAP
+#define OPEN(name, parameters, arguments) \
+    __attribute__((visibility("default"))) int name parameters; \
+    int name parameters \
+    { \
+        unsigned mode = 0; \
+        if (trap_wrap_has_mode(flags)) { \
+            va_list list; \
+            va_start(list, flags); \
+            mode = va_arg(list, unsigned); \
+            va_end(list); \
+        } \
+        return trap_wrap_##name arguments; \
+    }
 #include "trap/wrap/wrap.def"

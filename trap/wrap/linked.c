@@ -1,5 +1,7 @@
 // linked: the wrappers under the names that ld's --wrap looks for, for static programs and for those that do not want libc's names
 // in themselves. A name that stands in wrap.def and not in wrap.flags, or the other way round, does not link.
+#include <stdarg.h>
+
 #include "trap/wrap/wrap.h"
 
 #define WRAP(type, name, parameters, arguments) \
@@ -16,10 +18,25 @@
         return trap_wrap_##name arguments; \
     }
 #define WAIT WRAP
+#define OPEN(name, parameters, arguments) \
+    int __real_##name parameters; \
+    int __wrap_##name parameters; \
+    int __wrap_##name parameters \
+    { \
+        unsigned mode = 0; \
+        if (trap_wrap_has_mode(flags)) { \
+            va_list list; \
+            va_start(list, flags); \
+            mode = va_arg(list, unsigned); \
+            va_end(list); \
+        } \
+        return trap_wrap_##name arguments; \
+    }
 #include "trap/wrap/wrap.def"
 #undef WRAP
 #undef REPLACE
 #undef WAIT
+#undef OPEN
 
 const struct trap_wrap_real *trap_wrap_real(void)
 {
@@ -27,6 +44,7 @@ const struct trap_wrap_real *trap_wrap_real(void)
 #define WRAP(type, name, parameters, arguments) .name = __real_##name,
 #define REPLACE(type, name, parameters, arguments)
 #define WAIT WRAP
+#define OPEN(name, parameters, arguments) .name = __real_##name,
 #include "trap/wrap/wrap.def"
     };
     return &real;

@@ -203,4 +203,5 @@ int trap_wrap_sigsetmask(int signals)
         mask = open_mask(mask, &room); \
         return trap_wrap_real()->name arguments; \
     }
+#define OPEN(name, parameters, arguments)
 #include "trap/wrap/wrap.def"

@@ -3,7 +3,7 @@
 //
 //   interposed.c   libc's names; libc's own functions are found by dlsym(RTLD_NEXT)       libbrig-wrap.so, dynamic programs
 //   linked.c       __wrap_NAME; libc's own are __real_NAME (ld's --wrap, wrap.flags)      libbrig-wrap.a, any program
-//   threads.c, signals.c   what both do
+//   threads.c, signals.c, files.c   what both do
 //
 // Libraries of their own, because a program has to want this: libbrig itself exports brig_* and changes nothing for those who link
 // it. The references to libbrig are weak: whichever form of it the program has answers, and without one nothing is changed.
@@ -14,6 +14,7 @@
 #ifndef BRIG_TRAP_WRAP_WRAP_H
 #define BRIG_TRAP_WRAP_WRAP_H
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -21,9 +22,19 @@
 #include <sys/select.h>
 #include <threads.h>
 
+#include "trap/broker.h"
 #include "trap/trap.h"
 
 typedef void trap_wrap_handler(int signal_nr);
+
+// musl's second names for the same functions are macros.
+#undef open64
+#undef openat64
+#undef stat64
+#undef lstat64
+#undef fstatat64
+struct stat;
+struct stat64;
 
 #pragma GCC visibility push(hidden)
 
@@ -32,10 +43,12 @@ struct trap_wrap_real {
 #define WRAP(type, name, parameters, arguments) type(*name) parameters;
 #define REPLACE(type, name, parameters, arguments)
 #define WAIT WRAP
+#define OPEN(name, parameters, arguments) WRAP(int, name, parameters, arguments)
 #include "trap/wrap/wrap.def"
 #undef WRAP
 #undef REPLACE
 #undef WAIT
+#undef OPEN
 };
 
 // Returns: the table, filled. Context: any, after this library's constructors have run; before that, normal.
@@ -45,13 +58,23 @@ const struct trap_wrap_real *trap_wrap_real(void);
 #define WRAP(type, name, parameters, arguments) type trap_wrap_##name parameters;
 #define REPLACE WRAP
 #define WAIT WRAP
+#define OPEN(name, parameters, arguments)
 #include "trap/wrap/wrap.def"
 #undef WRAP
 #undef REPLACE
 #undef WAIT
+#undef OPEN
+int trap_wrap_open(const char *path, int flags, unsigned mode);
+int trap_wrap_open64(const char *path, int flags, unsigned mode);
+int trap_wrap_openat(int dir_fd, const char *path, int flags, unsigned mode);
+int trap_wrap_openat64(int dir_fd, const char *path, int flags, unsigned mode);
+
+// Whether a call with these flags has a mode behind them.
+bool trap_wrap_has_mode(int flags);
 
 #pragma GCC visibility pop
 
+extern __typeof__(brig_broker_try) brig_broker_try __attribute__((weak));
 extern __typeof__(brig_trap_is_armed) brig_trap_is_armed __attribute__((weak));
 extern __typeof__(brig_trap_thread_enter) brig_trap_thread_enter __attribute__((weak));
 extern __typeof__(brig_trap_thread_leave) brig_trap_thread_leave __attribute__((weak));
