@@ -193,9 +193,9 @@ BRIG_MUST_CHECK enum brig_code brig_supervisor_dispatch(struct brig_supervisor *
 // (detail: wait status; errno: somebody else took it); WORKER_SILENT; WORKER_LIED; WORKER_WARMUP; READ_BACK_DIFFERS (detail: the
 // thread; also a thread that blocks SIGSYS, and a process that warm_up left); IO (/proc is not readable); and the worker's own
 // error from brig_lock, with the policy's row. With a broker also BAD_ARGUMENT (it is another supervisor's, or no row asks it),
-// WORKER_DIED (subject: the broker, which has ended) and KERNEL_REFUSED (subject: a second listener; some tool has its own). After any failure the worker is dead and reaped.
-// Owns: the worker belongs to the supervisor and lives until its EXIT event has been delivered. `spec` may go, but for `policy`.
-// Texts in an error that the worker told live until the supervisor's next launch.
+// WORKER_DIED (subject: the broker, which has ended) and KERNEL_REFUSED (subject: a second listener; some tool has its own). After
+// any failure the worker is dead and reaped. Owns: the worker belongs to the supervisor and lives until its EXIT event has been
+// delivered. `spec` may go, but for `policy`. Texts in an error that the worker told live until the supervisor's next launch.
 // Context: normal. The host may have threads: between fork and warm_up only async-signal-safe code of ours runs (and the host's own
 // pthread_atfork functions).
 // Source: fork(2), pidfd_open(2) (5.3), close_range(2) (5.9, else /proc/self/fd), prctl(2), seccomp(2), proc(5).
