@@ -22,6 +22,7 @@
 // - No right is won by renaming or linking a file, and a directory that holds listed names stays where it is.
 // - The broker is a process of its own, under the policy of the spec and a Landlock ruleset made of the list. It reads requests and
 //   nothing of the worker's memory.
+// - It is a worker to its supervisor, as far as events go: they tell its violations and its end under its name.
 // - It dies with its supervisor; a worker whose broker is dead gets EIO, at once.
 #ifndef BRIG_SANDBOX_BROKER_H
 #define BRIG_SANDBOX_BROKER_H

@@ -11,8 +11,6 @@
 #include "sandbox/broker/session.h"
 
 enum { ALL_BITS_OF_ATTACHED = (1 << BOX_ATTACHED) - 1, MESSAGES_AT_ONCE = 4 * BRIG_BROKER_SLOT_COUNT };
-// The kernel's limit for one message is 253; whatever a client sends beyond what is wanted is closed.
-enum { SCM_MAX_FDS = 253 };
 
 void box_attached_close(int fds[BOX_ATTACHED])
 {
@@ -30,13 +28,13 @@ static unsigned count_bits(uint32_t attached)
 
 bool box_attached_from(struct msghdr *message, uint32_t attached, int fds[BOX_ATTACHED])
 {
-    int all[SCM_MAX_FDS];
+    int all[BOX_ATTACHED + 1]; // the padding of a control message has room for one more
     unsigned count = 0;
     for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
         if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
             continue;
         const size_t bytes = header->cmsg_len - CMSG_LEN(0);
-        for (size_t at = 0; at + sizeof(int) <= bytes && count < SCM_MAX_FDS; at += sizeof(int))
+        for (size_t at = 0; at + sizeof(int) <= bytes && count < sizeof all / sizeof all[0]; at += sizeof(int))
             memcpy(&all[count++], CMSG_DATA(header) + at, sizeof(int));
     }
     const bool fits = !(message->msg_flags & (MSG_CTRUNC | MSG_TRUNC)) && !(attached & ~(uint32_t)ALL_BITS_OF_ATTACHED) &&
@@ -69,7 +67,7 @@ static int read_message(struct box_attachments *attachments, int socket_fd)
     struct iovec part = {&tag, sizeof tag};
     union {
         struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int) * SCM_MAX_FDS)];
+        char bytes[CMSG_SPACE(sizeof(int) * BOX_ATTACHED)]; // what is beyond, the kernel closes (MSG_CTRUNC)
     } control;
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
     int fds[BOX_ATTACHED];

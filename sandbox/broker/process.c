@@ -7,11 +7,13 @@
 //
 // The main thread takes sessions in, and looks after those that there are; it serves no requests itself, so nothing that a client
 // asks for keeps it from that.
+#include <dlfcn.h>
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -81,10 +83,37 @@ static void be_patient(void)
         return;
 }
 
-// Loads libc's modules for names, which are files that Landlock will not let through.
+// One of libc's modules for host names, as nsswitch.conf(5) calls it. What cannot be loaded now, libc will do without later.
+static void load_module(const char *name)
+{
+    char file[64];
+    if (snprintf(file, sizeof file, "libnss_%s.so.2", name) < (int)sizeof file && !dlopen(file, RTLD_NOW))
+        return; // built into libc, as files and dns are, or not installed
+}
+
+// "hosts: files mdns4_minimal [NOTFOUND=return] dns"
+static void load_modules(void)
+{
+    char line[256], *rest;
+    FILE *file = fopen("/etc/nsswitch.conf", "re");
+    while (file && fgets(line, sizeof line, file)) {
+        const char *word = strtok_r(line, " \t\n", &rest);
+        if (!word || strcmp(word, "hosts:") != 0)
+            continue;
+        while ((word = strtok_r(NULL, " \t\n", &rest))) {
+            if (*word != '[')
+                load_module(word);
+        }
+    }
+    if (file)
+        fclose(file);
+}
+
+// Loads what resolving a name needs, in files that Landlock will not let through and a filter will not let be mapped.
 static void load_resolver(void)
 {
     struct addrinfo *addresses = NULL;
+    load_modules();
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     if (getaddrinfo("localhost", "80", &hints, &addresses) == 0)
         freeaddrinfo(addresses);

@@ -198,7 +198,8 @@ void box_link_after_fork(struct box_link *link);
 enum brig_code box_link_open(struct brig_worker *worker, struct brig_error *reterr);
 // Tells the broker that the worker is gone; stops a broker that was to end with it.
 void box_link_close(struct brig_worker *worker);
-// Makes a socket (SOCK_SEQPACKET) over which a broker takes requests as messages, one at a time, until it is closed. Returns: OK;
+// Makes a socket (SOCK_SEQPACKET) over which a broker takes requests as messages, one at a time, until it is closed; it is
+// none of the workers that a broker may end with. Returns: OK;
 // WORKER_DIED (subject: the broker); KERNEL_REFUSED. Owns: the caller closes *ret_fd.
 enum brig_code box_broker_socket(struct brig_broker *broker, int *ret_fd, struct brig_error *reterr);
 // Reads what a broker has to say. `process` is its worker.

@@ -1,0 +1,85 @@
+// Requests as messages: what a notify front end does for a program that was executed.
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "policies/policies.h"
+#include "sandbox/supervisor/internal.h"
+#include "tests/sandbox/broker_room.h"
+
+static int64_t ask_by_message(int socket_fd, const struct brig_broker_request *request, size_t bytes, int *ret_descriptor)
+{
+    struct brig_broker_reply reply = {.result = 0};
+    struct iovec part = {&reply, sizeof reply};
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    *ret_descriptor = -1;
+    if (send(socket_fd, request, bytes, MSG_NOSIGNAL) != (ssize_t)bytes || recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC) <= 0)
+        return INT64_MIN;
+    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header && header->cmsg_type == SCM_RIGHTS)
+        memcpy(ret_descriptor, CMSG_DATA(header), sizeof *ret_descriptor);
+    return reply.result;
+}
+
+static size_t fill_open(struct brig_broker_request *request, const char *path)
+{
+    const size_t bytes = strlen(path) + 1;
+    *request = (struct brig_broker_request){
+        .op = BRIG_BROKER_OP_OPEN, .call = BRIG_SYS_openat, .flags = O_RDONLY, .path_bytes = {(uint32_t)bytes, 0}};
+    memcpy(request->bytes, path, bytes);
+    return BRIG_BROKER_HEADER_BYTES + bytes;
+}
+
+SANDBOX_TEST(broker, front_ends_ask_by_messages, .expect_exit = 0)
+{
+    static struct brig_broker_request request;
+    struct room room;
+    struct brig_error error;
+    int socket_fd, other_fd, fd;
+    char text[16] = "";
+    REQUIRE(room_open(&room));
+    const int before = room_descriptors(brig_broker_pid(room.broker));
+    REQUIRE_OK(box_broker_socket(room.broker, &socket_fd, &error), &error);
+    REQUIRE_OK(box_broker_socket(room.broker, &other_fd, &error), &error);
+    CHECK_EQ(ask_by_message(socket_fd, &request, fill_open(&request, room_path("ro/hello")), &fd), 0);
+    CHECK_EQ(read(fd, text, sizeof text), 6);
+    CHECK_STR_EQ(text, "hello\n");
+    close(fd);
+    CHECK_EQ(ask_by_message(socket_fd, &request, fill_open(&request, room_path("secret/file")), &fd), -EACCES);
+    CHECK_EQ(fd, -1);
+    CHECK_EQ(ask_by_message(socket_fd, &request, BRIG_BROKER_HEADER_BYTES - 1, &fd), INT64_MIN); // no request: it is closed
+    CHECK_EQ(ask_by_message(other_fd, &request, fill_open(&request, room_path("ro/hello")), &fd), 0);
+    close(fd);
+    close(other_fd);
+    close(socket_fd);
+    CHECK_EQ(room_settled_descriptors(room.broker, before), before);
+    brig_broker_stop(room.broker);
+    room_close(&room);
+}
+
+SANDBOX_TEST(broker, it_resolves_names_behind_its_lock, .expect_exit = 0)
+{
+    static struct brig_broker_request request;
+    struct room room;
+    struct brig_error error;
+    int socket_fd, fd;
+    static const char names[] = "localhost\0"
+                                "80";
+    REQUIRE(room_open(&room));
+    const struct brig_broker_spec spec = {
+        .name = "names", .policy = brig_policy_for_this_build("broker+network"), .list = {.may_resolve = true}};
+    REQUIRE_OK(brig_broker_start(room.fixture.supervisor, &spec, &room.broker, &error), &error);
+    REQUIRE_OK(box_broker_socket(room.broker, &socket_fd, &error), &error);
+    request = (struct brig_broker_request){.op = BRIG_BROKER_OP_RESOLVE, .path_bytes = {10, 3}};
+    memcpy(request.bytes, names, sizeof names);
+    CHECK_GE(ask_by_message(socket_fd, &request, BRIG_BROKER_HEADER_BYTES + 13, &fd), 1);
+    close(socket_fd);
+    CHECK_EQ(fixture_count(&room.fixture, BRIG_EVENT_VIOLATION), 0u);
+    room_close(&room);
+}
