@@ -277,12 +277,12 @@ enum brig_dsl_origin { // why a trap happens
 // workers have the table as well, for whoever has to find out what a call met (brig_dsl_decide).
 struct brig_dsl_trap {
     enum brig_dsl_origin origin;
-    struct brig_dsl_action action;           // CRASH, REPORT, EMULATE, BROKER or NOTIFY
-    const struct brig_dsl_row *row;          // ROW only, else NULL
-    const char *why;                         // the row's reason, or NULL
-    uint64_t nr_set[BRIG_DSL_TRAP_NRS / 64]; // numbers that can give this id
+    struct brig_dsl_action action;            // CRASH, REPORT, EMULATE, BROKER or NOTIFY
+    const struct brig_dsl_row *row;           // ROW only, else NULL
+    const char *why;                          // the row's reason, or NULL
+    uint64_t nr_set[BRIG_DSL_TRAP_NRS / 64];  // numbers that can give this id
     uint64_t all_set[BRIG_DSL_TRAP_NRS / 64]; // of these, numbers that give it whatever their arguments are
-    bool other_nrs;                          // and whether numbers outside the set can
+    bool other_nrs;                           // and whether numbers outside the set can
 };
 
 struct brig_dsl_program {

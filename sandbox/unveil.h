@@ -32,7 +32,8 @@ struct brig_unveil {
     const char *permissions; // letters of "rwxc", each at most once; "" hides
 };
 
-// Gives up all files of the calling process but these, for ever, by Landlock. Call it before brig_lock, with one thread.
+// Gives up all files of the calling process but these, for ever, by Landlock. Call it before brig_lock, with one thread; after
+// brig_lock where the policy lets it: `pledge:stdio rpath unveil` does.
 //
 // What Landlock cannot do is an error and not a smaller sandbox: rights that are less than those of an entry above (they only add
 // up going down), "" beside anything above it, `c` for a file alone, a path that is not there. Sets no_new_privs. Weaker than

@@ -231,6 +231,12 @@ static enum brig_code add_rules(int ruleset, const struct places *places, uint64
     return BRIG_OK;
 }
 
+// Setting it again is refused by policies that were installed with it.
+static bool has_no_new_privs(void)
+{
+    return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
+
 static enum brig_code enforce(const struct places *places, int abi, struct brig_error *reterr)
 {
     const struct box_landlock landlock = {.handled_fs = BOX_LANDLOCK_FS_ABI_1 | (abi >= 2 ? BOX_LANDLOCK_FS_REFER : 0) |
@@ -239,7 +245,7 @@ static enum brig_code enforce(const struct places *places, int abi, struct brig_
     if (ruleset < 0)
         return failed(reterr, BRIG_KERNEL_REFUSED, step_unveil, "landlock_create_ruleset");
     enum brig_code code = add_rules(ruleset, places, landlock.handled_fs, reterr);
-    if (code == BRIG_OK && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    if (code == BRIG_OK && !has_no_new_privs())
         code = failed(reterr, BRIG_KERNEL_REFUSED, step_unveil, "no_new_privs");
     if (code == BRIG_OK && box_landlock_enforce(ruleset) < 0)
         code = failed(reterr, BRIG_KERNEL_REFUSED, step_unveil, "landlock_restrict_self");

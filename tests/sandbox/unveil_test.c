@@ -460,6 +460,33 @@ SANDBOX_TEST(unveil, a_promise_to_read_is_about_these_files, .expect_exit = 0)
     room_remove(room.folder);
 }
 
+static void promise_then_unveil(const void *context)
+{
+    static struct brig_policy_pledge_memory memory;
+    static unsigned char arena[BRIG_DSL_ARENA_BYTES];
+    const struct brig_dsl_policy *policy;
+    const struct brig_lock_options options = {.memory = arena, .memory_bytes = sizeof arena};
+    struct brig_error error;
+    REQUIRE_OK(brig_policy_pledge("stdio rpath unveil", &memory, &policy, &error), &error);
+    REQUIRE_OK(brig_lock(policy, &options, &error), &error);
+    CHECK_GE(of_opening(room_path("secret/file"), O_RDONLY), 0);
+    REQUIRE_OK(brig_unveil_enforce(make_visible(context), VISIBLE, &error), &error);
+    CHECK_EQ(of_opening(room_path("secret/file"), O_RDONLY), -1);
+    CHECK_GE(of_opening(room_path("ro/hello"), O_RDONLY), 0);
+}
+
+SANDBOX_TEST(unveil, the_promise_of_this_name_is_enough_for_it, .expect_exit = 0)
+{
+    struct room room = {.broker = NULL};
+    if (brig_policy_for_this_build("renderer") != &brig_policy_renderer) {
+        test_skip("promises know nothing of sanitizers");
+        return;
+    }
+    REQUIRE(make_world(&room));
+    fixture_in_child(promise_then_unveil, &room);
+    room_remove(room.folder);
+}
+
 // --- by a broker's list -----------------------------------------------------------------------------------------------
 
 static int try_by_broker(void *data, int channel_fd)

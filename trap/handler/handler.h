@@ -51,7 +51,7 @@ struct trap_root {
     int notify_fd;
     uint32_t verdict_wait_ms;
     uint64_t brokered[BRIG_DSL_TRAP_NRS / 64]; // numbers that always ask the broker
-    struct brig_broker_slots *broker_slots; // NULL: no broker
+    struct brig_broker_slots *broker_slots;    // NULL: no broker
     int broker_fd;
     uint32_t pid;
     uint64_t hash; // of the program
@@ -154,7 +154,8 @@ __attribute__((noreturn)) void trap_die(void);
 // Answers a trap whose row says BROKER.
 struct brig_trap_outcome trap_ask_broker(const struct brig_trap_call *call);
 
-// The same outside of a handler: memory of the call that cannot be read or written is the program's own fault, as in libc's functions.
+// The same outside of a handler: memory of the call that cannot be read or written is the program's own fault, as in libc's
+// functions.
 struct brig_trap_outcome trap_ask_broker_unprobed(const struct brig_trap_call *call);
 // A slot to make a request in, NULL if none comes free in ten seconds; and what becomes of a request that stands there whole: the
 // result or -errno, which stands in the slot's reply too. Context: these three, any; where there is a broker.
