@@ -28,7 +28,7 @@ static unsigned count_bits(uint32_t attached)
 
 bool box_attached_from(struct msghdr *message, uint32_t attached, int fds[BOX_ATTACHED])
 {
-    int all[BOX_ATTACHED + 1]; // the padding of a control message has room for one more
+    int all[BOX_ATTACHED + 1] = {0}; // the padding of a control message has room for one more
     unsigned count = 0;
     for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
         if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)

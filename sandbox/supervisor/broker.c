@@ -313,8 +313,10 @@ void brig_broker_stop(struct brig_broker *broker)
 
 void box_brokers_free(struct brig_supervisor *supervisor)
 {
-    while (supervisor->brokers)
-        brig_broker_stop(supervisor->brokers);
+    for (struct brig_broker *broker = supervisor->brokers, *next; broker; broker = next) {
+        next = broker->next;
+        brig_broker_stop(broker);
+    }
 }
 
 int brig_broker_pid(const struct brig_broker *broker)

@@ -359,7 +359,7 @@ static int open_the_fifo_from_many_threads(void *data, int channel_fd)
     (void)channel_fd;
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, 64 << 10);
-    for (size_t i = 0; i < 3 * BRIG_BROKER_SLOT_COUNT; i++)
+    for (size_t i = 0; i < (size_t)3 * BRIG_BROKER_SLOT_COUNT; i++)
         CHECK_EQ(pthread_create(&thread, &attributes, open_the_fifo, (void *)(i % BRIG_BROKER_SLOT_COUNT)), 0);
     const struct timespec pause = {.tv_nsec = 300000000};
     nanosleep(&pause, NULL);
