@@ -2,7 +2,8 @@
 //
 // SQLite on one database, stdio, opendir, a configuration parser: code that nobody wants to change. Which files is said in the list
 // of the broker that the worker is launched with; the rows here are about what such code does with a descriptor once it has one:
-// lock, size, flush and map it. Nothing is ever mapped to be run, and set-id bits are never set.
+// lock, size, flush and map it. Nothing is ever mapped to be run, and what a descriptor for reading could change (modes, owners,
+// attributes) is refused here, where no list would be asked.
 #include "bpf_dsl/words.h"
 #include "policies/policies.h"
 
@@ -19,9 +20,8 @@ const struct brig_dsl_row brig_policy_file_descriptors[] = {
     ROW(fcntl, ALLOW, IN(cmd, F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW)),
     ROW(fcntl64, ALLOW, IN(cmd, F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW)),
     ROW(fcntl64, ALLOW, IN(cmd, F_GETLK64, F_SETLK64, F_SETLKW64)),
-    WHY("modes of what it made, without set-id bits: nobody leaves a door open for later"),
-    ROW(fchmod, ALLOW, NO_BITS(mode, S_ISUID | S_ISGID | S_ISVTX)),
-    ELSE(fchmod, DENY(EPERM)),
+    WHY("a descriptor that was given to read would change the mode of what the list says is only read; by name it is asked"),
+    ROW(fchmod, DENY(EPERM)),
     WHY("what is in a directory that it was given"),
     ROW(getdents, ALLOW),
     ROW(getdents64, ALLOW),
