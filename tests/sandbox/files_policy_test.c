@@ -110,6 +110,29 @@ static void lock_and_map(void)
     close(fd);
 }
 
+// What the list gave for reading is for reading, also where the kernel asks only who the owner is.
+static void change_by_descriptor(void)
+{
+    struct stat before, after;
+    char own[32];
+    const int fd = open(room_path("ro/hello"), O_RDONLY | O_CLOEXEC);
+    CHECK_EQ(fstat(fd, &before), 0);
+    snprintf(own, sizeof own, "/proc/self/fd/%d", fd);
+    CHECK_EQ(fchmod(fd, 0666), -1);
+    CHECK_EQ(futimens(fd, NULL), -1);
+    CHECK_EQ(fchown(fd, 0, 0), -1);
+    CHECK_EQ(ftruncate(fd, 0), -1);
+    CHECK_EQ(posix_fallocate(fd, 0, 100), EBADF);
+    CHECK_EQ(chmod(own, 0666), -1);
+    CHECK_EQ(open(own, O_WRONLY | O_CLOEXEC), -1);
+    CHECK_EQ(linkat(AT_FDCWD, own, AT_FDCWD, room_path("rw/link"), AT_SYMLINK_FOLLOW), -1);
+    CHECK(mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED);
+    CHECK_EQ(fstat(fd, &after), 0);
+    CHECK_EQ(after.st_mode, before.st_mode);
+    CHECK_EQ(after.st_mtim.tv_nsec, before.st_mtim.tv_nsec);
+    close(fd);
+}
+
 // What is not in the list, or not to be had: told, and not killed.
 static void ask_for_too_much(void)
 {
@@ -135,6 +158,7 @@ static int be_a_library(void *data, int channel_fd)
     walk_trees();
     make_temporary_files();
     lock_and_map();
+    change_by_descriptor();
     ask_for_too_much();
     return 0;
 }
