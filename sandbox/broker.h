@@ -101,8 +101,8 @@ struct brig_broker_denial {
     enum brig_dsl_call call; // as the asking side claims
     enum brig_broker_op op;
     uint32_t flags;
-    int sys_errno; // what it got
-    uint64_t count;
+    int sys_errno;  // what it got
+    uint64_t count; // how often the broker was asked; a linked worker asks once for what the list's words alone decide
     char path[256]; // as asked, escaped, its end if cut; of connect the address, as lists have them
 };
 

@@ -152,10 +152,8 @@ static void note_refusal(struct box_work *work)
         return;
     box_denial_of(&work->request, work->reply.result, &denial);
     box_denials_count(work->session->denials, &denial);
-    if (work->reply.verdict == BRIG_BROKER_TOUCHED) {
+    if (work->reply.verdict == BRIG_BROKER_TOUCHED)
         tell_touched(work, &denial);
-        box_session_end(work->session, NULL, 0);
-    }
 }
 
 static void find_parts(struct box_work *work)
@@ -176,11 +174,13 @@ static const char *serve(struct box_work *work)
         return wrong;
     find_parts(work);
     box_serve(&work->job);
+    note_refusal(work); // before the answer: who sees the client's end finds it counted
     if (box_session_enter(work->session)) {
         work->session->port->answer(work);
         box_session_leave(work->session);
     }
-    note_refusal(work);
+    if (work->reply.verdict == BRIG_BROKER_TOUCHED)
+        box_session_end(work->session, NULL, 0);
     return NULL;
 }
 

@@ -269,7 +269,8 @@ static int64_t ask_kernel(const struct brig_trap_call *call, const struct brig_b
 static uint64_t hash_of(const struct brig_broker_request *request)
 {
     const size_t bytes = (size_t)request->path_bytes[0] + request->path_bytes[1] + request->data_bytes;
-    const uint64_t numbers[] = {request->op | (uint64_t)request->flags << 32,
+    // The call as well: the broker tells the supervisor which calls were refused.
+    const uint64_t numbers[] = {request->op | (uint64_t)request->call << 16 | (uint64_t)request->flags << 32,
                                 request->mode | (uint64_t)request->path_bytes[0] << 32, request->number, bytes};
     uint64_t hash = 0;
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
