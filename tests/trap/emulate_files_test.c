@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -243,7 +244,7 @@ SANDBOX_TEST(trap, openat2_that_waits_is_interrupted, .expect_exit = 0)
     struct trap_fixture fixture;
     REQUIRE(mkdtemp(name));
     char fifo[64];
-    strcat(strcpy(fifo, name), "/fifo");
+    snprintf(fifo, sizeof fifo, "%s/fifo", name);
     CHECK_EQ(mkfifo(fifo, 0600), 0);
     CHECK_EQ(sigaction(SIGALRM, &action, NULL), 0);
     fixture_start(&fixture, openat2_rules, COUNT_OF(openat2_rules), ALLOW_ALL);
@@ -265,7 +266,7 @@ static const struct trap_rule statfs_rules[] = {
 };
 
 #define BUFFER SIDE_PAGE(SIDE_WRITABLE, 2048)
-#define STATFS_BYTES ((int64_t)(sizeof(long) == 8 ? 120 : 64))
+#define STATFS_BYTES (sizeof(long) == 8 ? 120ll : 64ll)
 
 // A file system whose free space does not change between the two runs.
 #define STATFS(what_, text_) .what = what_, .nr = SYS_statfs, .args = {SIDE_TEXT, BUFFER}, .text = text_
@@ -322,7 +323,7 @@ SANDBOX_TEST(trap, statfs_opens_nothing_that_waits, .expect_exit = 0)
     char fifo[64];
     unsigned char buffer[256];
     REQUIRE(mkdtemp(name));
-    strcat(strcpy(fifo, name), "/fifo");
+    snprintf(fifo, sizeof fifo, "%s/fifo", name);
     CHECK_EQ(mkfifo(fifo, 0), 0);
     fixture_start(&fixture, statfs_rules, COUNT_OF(statfs_rules), ALLOW_ALL);
     REQUIRE(fixture_lock(&fixture));

@@ -2,11 +2,11 @@
 #include "tests/trap/side_by_side.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define CALLS_MAX 4000
 #define BYTES ((size_t)SIDE_PAGES * SIDE_PAGE_BYTES)
 
 struct seen {
@@ -58,7 +58,7 @@ static void fill(const struct side_call *call)
         }
     }
     if (call->text) {
-        strcpy(side_address(SIDE_TEXT), call->text);
+        memcpy(side_address(SIDE_TEXT), call->text, strlen(call->text) + 1);
     }
     const uint32_t count = call->word_count ? call->word_count : COUNT_OF(call->words);
     for (uint32_t i = 0; call->words_at && i < count; i++) {
@@ -121,8 +121,8 @@ void side_by_side(const struct side_by_side *test)
 {
     struct trap_fixture fixture;
     struct side_call call;
-    struct seen *real = calloc(test->count, sizeof *real);
-    REQUIRE(real);
+    static struct seen real[CALLS_MAX];
+    REQUIRE(CHECK_LE(test->count, CALLS_MAX));
     REQUIRE(map_memory());
     fixture_start(&fixture, test->rules, test->rule_count, ALLOW_ALL); // its descriptor is there in both runs
     for (size_t i = 0; i < test->count; i++) {
@@ -139,7 +139,6 @@ void side_by_side(const struct side_by_side *test)
     CHECK_EQ(fixture_record_count(&fixture), 0);
     fixture_end(&fixture);
     munmap(memory, BYTES);
-    free(real);
 }
 
 // A linear congruence: Numerical Recipes' constants; the high bits are the good ones.

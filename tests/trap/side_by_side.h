@@ -31,7 +31,7 @@ enum {
 // An argument that is a place in the memory: an offset from its start, behind a mark that no other argument has.
 #define SIDE_MARK 0x51de000000000000ll
 #define SIDE_MEMORY(offset) (SIDE_MARK + (offset))
-#define SIDE_PAGE(page, offset) SIDE_MEMORY((page)*SIDE_PAGE_BYTES + (offset))
+#define SIDE_PAGE(page, offset) SIDE_MEMORY((int64_t)(page)*SIDE_PAGE_BYTES + (offset))
 // So many bytes before the end of a page.
 #define SIDE_END(page, bytes) SIDE_PAGE((page) + 1, -(bytes))
 // The text of the call, on a page of its own kind.
