@@ -26,7 +26,7 @@
 
 // Descriptors of a broker: its list's directories, three for each worker, and those of requests.
 enum { BROKER_OPEN_FILES = 4096 };
-enum { TELL_MS = 1000, LAST_WORDS_MS = 200, NEWS_AT_ONCE = 16 };
+enum { TELL_MS = 1000, LAST_WORDS_MS = 500, NEWS_AT_ONCE = 16 };
 
 static const char step_start[] = "start broker";
 static const struct box_rate news_rate = {.burst = 20, .per_second = 10}; // of one worker
@@ -148,8 +148,15 @@ static void describe(const struct box_news *news, char *text, size_t text_bytes)
 static void end_who_touched(struct brig_worker *worker)
 {
     struct pollfd polled[] = {{.fd = worker->notify_fd, .events = POLLIN}, {.fd = worker->pid_fd, .events = POLLIN}};
-    poll(polled, 2, LAST_WORDS_MS);
-    box_worker_drain(worker);
+    const int64_t deadline = box_clock_ms(CLOCK_MONOTONIC) + LAST_WORDS_MS;
+    const uint64_t before = worker->violation_count;
+    for (int64_t left = LAST_WORDS_MS; left > 0; left = deadline - box_clock_ms(CLOCK_MONOTONIC)) {
+        box_notify_take(worker->notify_fd); // it may have been written to for something else
+        box_worker_drain(worker);
+        if (worker->violation_count != before || polled[1].revents)
+            break;
+        poll(polled, 2, (int)left);
+    }
     brig_worker_kill(worker);
 }
 
@@ -223,7 +230,7 @@ static enum brig_code launch(struct brig_broker *broker, const struct brig_broke
                              struct brig_error *reterr)
 {
     struct box_broker_start start = {.list = &spec->list, .denials_fd = denials_fd};
-    const struct box_preparation preparation = {box_broker_prepare, &start};
+    const struct box_preparation preparation = {.prepare = box_broker_prepare, .data = &start};
     const struct brig_keep keep[] = {{denials_fd, BRIG_KEEP_DATA}};
     const struct brig_worker_spec worker = {.name = spec->name,
                                             .policy = spec->policy,
