@@ -93,18 +93,20 @@ struct arrival {
     bool is_own_thread, blocks_more;
 };
 static struct arrival arrivals[64];
-static volatile int arrival_count;
+static int arrival_count;
 
+// One signal at a time is on its way.
 static void arrive(int signal_nr, siginfo_t *info, void *context)
 {
     sigset_t blocked;
     (void)context;
     pthread_sigmask(SIG_SETMASK, NULL, &blocked);
-    const int index = __atomic_fetch_add(&arrival_count, 1, __ATOMIC_SEQ_CST);
+    const int index = __atomic_load_n(&arrival_count, __ATOMIC_ACQUIRE);
     if (index < (int)COUNT_OF(arrivals)) {
         arrivals[index] = (struct arrival){signal_nr, info->si_code, (int)info->si_pid, syscall(SYS_gettid) == ids[SELF],
                                            sigismember(&blocked, SIGWINCH) == 1};
     }
+    __atomic_store_n(&arrival_count, index + 1, __ATOMIC_RELEASE);
 }
 
 static const struct {
@@ -132,10 +134,10 @@ static const struct {
 
 static long send_row(size_t i)
 {
-    arrival_count = 0;
     memset(arrivals, 0, sizeof arrivals);
+    __atomic_store_n(&arrival_count, 0, __ATOMIC_RELEASE);
     const long result = fixture_call(SYS_tkill, ids[tkills[i].who], tkills[i].signal_nr, 0, 0);
-    for (int wait = 0; wait < 2000 && arrival_count < tkills[i].arrives; wait++) {
+    for (int wait = 0; wait < 2000 && __atomic_load_n(&arrival_count, __ATOMIC_ACQUIRE) < tkills[i].arrives; wait++) {
         usleep(1000);
     }
     return result;
@@ -151,7 +153,8 @@ static void *be_the_other(void *unused)
     return unused;
 }
 
-SANDBOX_TEST(trap, tkill_answers_as_the_kernel_does_in_threads, .expect_exit = 0)
+// Not under TSan, which keeps signals back until a thread calls something that it knows.
+SANDBOX_TEST(trap, tkill_answers_as_the_kernel_does, .expect_exit = 0)
 {
     static struct arrival real[COUNT_OF(tkills)][COUNT_OF(arrivals)];
     static const int signals[] = {SIGUSR1, SIGSEGV, SIGABRT, 40};

@@ -45,7 +45,7 @@ void *side_address(int64_t place)
 
 static long argument(int64_t value)
 {
-    const bool is_place = value - SIDE_MARK >= -(int64_t)SIDE_PAGE_BYTES && value - SIDE_MARK <= (int64_t)BYTES;
+    const bool is_place = value >= SIDE_MARK - SIDE_PAGE_BYTES && value <= SIDE_MARK + (int64_t)BYTES;
     return is_place ? (long)(intptr_t)side_address(value) : (long)value;
 }
 
