@@ -3,47 +3,21 @@
 //
 // Runs the stress program without a sandbox under ptrace, on every libc of this build. Each call that is made while the calling
 // thread blocks SIGSYS is decided by the policies, arguments included.
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "policies/policies.h"
 #include "tests/policies/decide.h"
 #include "tests/policies/run_program.h"
+#include "tests/policies/watch.h"
 #include "tests/shim/test.h"
-
-#define OPTIONS (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL)
-#define STOP_SYSCALL (SIGTRAP | 0x80)
 
 enum { RENDERER, PROMISES, POLICIES };
 
-struct watch {
+struct judges {
+    bool have_started;
     struct decided_policy policies[POLICIES];
-    unsigned blocked_calls; // that were decided
 };
-
-static bool blocks_sigsys(pid_t tid)
-{
-    char path[64];
-    char text[4096];
-    snprintf(path, sizeof path, "/proc/%d/status", (int)tid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t bytes = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (fd >= 0) {
-        close(fd);
-    }
-    text[bytes > 0 ? bytes : 0] = '\0';
-    const char *line = strstr(text, "SigBlk:");
-    uint64_t mask = line ? strtoull(line + strlen("SigBlk:"), NULL, 16) : 0;
-    return mask & UINT64_C(1) << (SIGSYS - 1);
-}
 
 static void judge(const struct decided_policy *policy, const struct brig_dsl_data *data)
 {
@@ -56,86 +30,38 @@ static void judge(const struct decided_policy *policy, const struct brig_dsl_dat
     }
 }
 
-static void judge_call(struct watch *watch, const struct __ptrace_syscall_info *info)
-{
-    struct brig_dsl_data data = {.nr = (uint32_t)info->entry.nr, .audit_arch = info->arch, .ip = info->instruction_pointer};
-    memcpy(data.args, info->entry.args, sizeof data.args);
-    for (size_t i = 0; i < POLICIES; i++) {
-        judge(&watch->policies[i], &data);
-    }
-    watch->blocked_calls++;
-}
-
-// Returns: the signal to hand on.
-static int handle_stop(struct watch *watch, pid_t tid, int status)
-{
-    struct __ptrace_syscall_info info;
-    int signal = WSTOPSIG(status);
-    if (signal == STOP_SYSCALL) {
-        long bytes = ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof info, &info);
-        if (bytes > 0 && info.op == PTRACE_SYSCALL_INFO_ENTRY && blocks_sigsys(tid)) {
-            judge_call(watch, &info);
-        }
-        return 0;
-    }
-    // Events, and the first stop of a new thread.
-    return status >> 16 != 0 || signal == SIGSTOP || signal == SIGTRAP ? 0 : signal;
-}
-
-// Follows all threads to their end.
-static void follow(struct watch *watch, pid_t pid)
-{
-    int status;
-    for (pid_t tid; (tid = waitpid(-1, &status, __WALL)) > 0;) {
-        if (WIFSTOPPED(status)) {
-            ptrace(PTRACE_SYSCALL, tid, NULL, handle_stop(watch, tid, status));
-        } else if (tid == pid) {
-            return;
-        }
-    }
-}
-
-__attribute__((noreturn)) static void be_watched(const char *path, const char *mode)
-{
-    int null_fd = open("/dev/null", O_RDWR);
-    dup2(null_fd, 0);
-    dup2(null_fd, 1);
-    dup2(null_fd, 2);
-    ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-    raise(SIGSTOP);
-    execl(path, path, mode, "unlocked", (char *)NULL);
-    _exit(127);
-}
-
 // `stdio` covers all that the modes do but to start processes.
-static bool start_policies(struct watch *watch, pid_t pid)
+static bool start_policies(struct judges *judges, int pid)
 {
     static struct brig_policy_pledge_memory memory;
     const struct brig_dsl_policy *promises;
     return CHECK(brig_policy_pledge("stdio proc", &memory, &promises, NULL) == BRIG_OK) &&
-           decide_start(&brig_policy_renderer, brig_dsl_arch_native(), pid, &watch->policies[RENDERER]) &&
-           decide_start(promises, brig_dsl_arch_native(), pid, &watch->policies[PROMISES]);
+           decide_start(&brig_policy_renderer, brig_dsl_arch_native(), pid, &judges->policies[RENDERER]) &&
+           decide_start(promises, brig_dsl_arch_native(), pid, &judges->policies[PROMISES]);
+}
+
+static void judge_call(struct watch *watch, const struct watched_call *call)
+{
+    struct judges *judges = watch->data;
+    judges->have_started = judges->have_started || start_policies(judges, watch->pid);
+    for (size_t i = 0; judges->have_started && i < POLICIES; i++) {
+        judge(&judges->policies[i], &call->data);
+    }
 }
 
 // Returns: how many calls were made with SIGSYS blocked.
 static unsigned watch_mode(const char *path, const char *mode)
 {
-    struct watch watch = {.blocked_calls = 0};
-    int status;
+    const char *const argv[] = {path, mode, "unlocked", NULL};
+    struct judges judges = {.have_started = false};
+    struct watch watch = {.on_blocked_call = judge_call, .data = &judges};
     test_message("%s %s", path, mode);
-    pid_t pid = fork();
-    if (pid == 0) {
-        be_watched(path, mode);
-    }
-    if (CHECK(pid > 0) && CHECK_EQ(waitpid(pid, &status, __WALL), pid) && CHECK(WIFSTOPPED(status)) &&
-        CHECK_EQ(ptrace(PTRACE_SETOPTIONS, pid, NULL, OPTIONS), 0) && CHECK(start_policies(&watch, pid))) {
-        ptrace(PTRACE_SYSCALL, pid, NULL, 0);
-        follow(&watch, pid);
-        decide_end(&watch.policies[RENDERER]);
-        decide_end(&watch.policies[PROMISES]);
+    watch_program(&watch, argv);
+    for (size_t i = 0; judges.have_started && i < POLICIES; i++) {
+        decide_end(&judges.policies[i]);
     }
     test_message("%s", "");
-    return watch.blocked_calls;
+    return watch.observed;
 }
 
 static void watch_build(const char *program)
