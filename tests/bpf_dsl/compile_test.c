@@ -56,12 +56,11 @@ TEST(compile, knows_calls_that_give_their_id_whatever_their_arguments_are)
     static const struct brig_dsl_condition reading[] = {{.op = BRIG_DSL_IN, .argument = "flags", .text = "O_RDONLY"},
                                                         {.op = BRIG_DSL_END}};
     static const struct brig_dsl_condition none[] = {{.op = BRIG_DSL_END}};
-    static const struct brig_dsl_action asked = {.verb = BRIG_DSL_BROKER};
     static const struct brig_dsl_row rows[] = {
-        {.kind = BRIG_DSL_ROW_CALL, .call = BRIG_SYS_mkdir, .action = asked, .conditions = none},
+        {.kind = BRIG_DSL_ROW_CALL, .call = BRIG_SYS_mkdir, .action = {.verb = BRIG_DSL_BROKER}, .conditions = none},
         {.kind = BRIG_DSL_ROW_CALL, .call = BRIG_SYS_openat, .action = {.verb = BRIG_DSL_ALLOW}, .conditions = reading},
-        {.kind = BRIG_DSL_ROW_ELSE, .call = BRIG_SYS_openat, .action = asked, .conditions = none},
-        {.kind = BRIG_DSL_ROW_ELSE, .call = BRIG_SYS_rmdir, .action = asked, .conditions = none},
+        {.kind = BRIG_DSL_ROW_ELSE, .call = BRIG_SYS_openat, .action = {.verb = BRIG_DSL_BROKER}, .conditions = none},
+        {.kind = BRIG_DSL_ROW_ELSE, .call = BRIG_SYS_rmdir, .action = {.verb = BRIG_DSL_BROKER}, .conditions = none},
         {.kind = BRIG_DSL_ROW_END},
     };
     static const struct brig_dsl_policy policy = {.name = "always",
