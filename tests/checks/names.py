@@ -17,7 +17,7 @@ import tree
 
 PREFIXES = {
     "bpf_dsl": ("brig_dsl_", "brig_code_", "brig_error_", "dsl_"),
-    "trap": ("brig_trap_", "trap_"),
+    "trap": ("brig_trap_", "brig_broker_", "trap_"),
     "policies": ("brig_policy_", "policy_"),
     "sandbox": ("brig_", "box_"),
 }
