@@ -72,7 +72,8 @@ static int read_message(struct box_attachments *attachments, int socket_fd)
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
     int fds[BOX_ATTACHED];
     const ssize_t got = recvmsg(socket_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (got <= 0) // also when it is closed: then what is wanted does not come, and that is malformed
+    const bool is_end = got == 0 && !CMSG_FIRSTHDR(&message); // an empty message may have descriptors
+    if (got < 0 || is_end) // also when it is closed: then what is wanted does not come, and that is malformed
         return 0;
     if (!box_attached_from(&message, got == sizeof tag ? tag.attached : 0, fds))
         return -1;

@@ -22,7 +22,8 @@ static enum box_received receive(struct box_work *work)
     const ssize_t got = recvmsg(work->session->request_fd, &message, MSG_CMSG_CLOEXEC);
     if (got < 0 && errno == EINTR)
         return BOX_RECEIVED_NOTHING;
-    if (got <= 0)
+    const bool is_end = got == 0 && !CMSG_FIRSTHDR(&message); // an empty message may have descriptors
+    if (got < 0 || is_end)
         return BOX_RECEIVED_END;
     work->request_bytes = (size_t)got;
     const bool has_header = work->request_bytes >= BRIG_BROKER_HEADER_BYTES;

@@ -18,9 +18,10 @@ static long ask(uint64_t slot, uint64_t generation)
     return syscall(BRIG_DSL_BROKER_NR, slot, generation);
 }
 
+// Without a tag: an empty message.
 static void send_attachment(const struct brig_broker_attachment *tag, const int *fds, size_t count)
 {
-    struct iovec part = {(void *)(uintptr_t)tag, sizeof *tag};
+    struct iovec part = {(void *)(uintptr_t)tag, tag ? sizeof *tag : 0};
     union {
         struct cmsghdr header;
         char bytes[CMSG_SPACE(sizeof(int) * 64)];
@@ -169,6 +170,16 @@ static uint64_t a_message_cut_short(void)
     return 0;
 }
 
+static uint64_t an_empty_message_with_descriptors(void)
+{
+    const int fds[] = {room_socket, room_socket, room_socket};
+    const struct brig_broker_attachment tag = {.slot = 0, .attached = 1};
+    filled()->attached = 1;
+    send_attachment(&tag, fds, 1);
+    send_attachment(NULL, fds, COUNT_OF(fds));
+    return 0;
+}
+
 static const struct {
     const char *what;
     uint64_t (*prepare)(void);
@@ -191,6 +202,7 @@ static const struct {
     {"fewer descriptors than it says", fewer_descriptors_than_it_says, "descriptors"},
     {"descriptors for no slot", descriptors_for_no_slot, "descriptors"},
     {"a message cut short", a_message_cut_short, "descriptors"},
+    {"an empty message with descriptors", an_empty_message_with_descriptors, "descriptors"},
 };
 
 static int send_something_malformed(void *data, int channel_fd)
@@ -331,6 +343,26 @@ static int send_descriptors_without_end(void *data, int channel_fd)
     return 0;
 }
 
+// What the request needs came before the empty message; it ends the session at the first.
+static int send_descriptors_with_nothing(void *data, int channel_fd)
+{
+    const int fds[] = {room_socket, room_socket, room_socket};
+    const struct brig_broker_attachment tag = {.slot = 1, .attached = 1};
+    const int folder_fd = open(room_path("ro"), O_RDONLY | O_CLOEXEC);
+    (void)data;
+    (void)channel_fd;
+    for (int i = 0; i < 2000; i++) {
+        room_fill(1, "hello");
+        room_slots->slots[1].request.attached = 1;
+        send_attachment(&tag, &folder_fd, 1);
+        send_attachment(NULL, fds, COUNT_OF(fds));
+        const long fd = ask(1, 0);
+        if (fd >= 0)
+            close((int)fd);
+    }
+    return 0;
+}
+
 static int open_the_fifo_from_many_threads(void *data, int channel_fd);
 
 static const struct {
@@ -339,6 +371,7 @@ static const struct {
 } endless[] = {
     {"slots that change while they are read", flood_from_threads},
     {"descriptors without end", send_descriptors_without_end},
+    {"empty messages with descriptors", send_descriptors_with_nothing},
     {"all slots in a call that never returns", open_the_fifo_from_many_threads},
 };
 
