@@ -91,14 +91,14 @@ static void load_module(const char *name)
         return; // built into libc, as files and dns are, or not installed
 }
 
-// "hosts: files mdns4_minimal [NOTFOUND=return] dns"
+// "hosts: files mdns4_minimal [NOTFOUND=return] dns", "services: db files"
 static void load_modules(void)
 {
     char line[256], *rest;
     FILE *file = fopen("/etc/nsswitch.conf", "re");
     while (file && fgets(line, sizeof line, file)) {
         const char *word = strtok_r(line, " \t\n", &rest);
-        if (!word || strcmp(word, "hosts:") != 0)
+        if (!word || (strcmp(word, "hosts:") != 0 && strcmp(word, "services:") != 0))
             continue;
         while ((word = strtok_r(NULL, " \t\n", &rest))) {
             if (*word != '[')

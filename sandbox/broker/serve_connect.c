@@ -35,16 +35,28 @@ static int errno_of_resolver(int code, int reason)
     }
 }
 
-static struct addrinfo hints_of(const struct box_job *job)
+// Not AI_IDN and its like: libc loads a library for them, which the broker's policy kills it for.
+static bool are_known(int32_t flags)
+{
+    const int32_t known = AI_PASSIVE | AI_CANONNAME | AI_NUMERICHOST | AI_NUMERICSERV | AI_V4MAPPED | AI_ALL | AI_ADDRCONFIG;
+    return !(flags & ~known);
+}
+
+static struct brig_broker_hints hints_of(const struct box_job *job)
 {
     struct brig_broker_hints hints = {.family = AF_UNSPEC};
     if (job->request->data_bytes)
         memcpy(&hints, job->data, sizeof hints);
+    return hints;
+}
+
+static struct addrinfo as_libc_has_them(const struct brig_broker_hints *hints)
+{
     // The canonical name is not part of the answer.
-    return (struct addrinfo){.ai_flags = hints.flags & ~AI_CANONNAME,
-                             .ai_family = hints.family,
-                             .ai_socktype = hints.type,
-                             .ai_protocol = hints.protocol};
+    return (struct addrinfo){.ai_flags = hints->flags & ~AI_CANONNAME,
+                             .ai_family = hints->family,
+                             .ai_socktype = hints->type,
+                             .ai_protocol = hints->protocol};
 }
 
 static uint32_t write_addresses(struct brig_broker_reply *reply, const struct addrinfo *address)
@@ -67,14 +79,15 @@ static uint32_t write_addresses(struct brig_broker_reply *reply, const struct ad
 
 void box_serve_RESOLVE(struct box_job *job)
 {
-    const struct addrinfo hints = hints_of(job);
+    const struct brig_broker_hints given = hints_of(job);
+    const struct addrinfo hints = as_libc_has_them(&given);
     struct addrinfo *addresses = NULL;
     if (!job->list->may_resolve) {
         job->reply->result = -(int)job->list->deny_errno;
         job->reply->verdict = BRIG_BROKER_DENIED;
         return;
     }
-    int code = getaddrinfo(job->path[0], job->path[1], &hints, &addresses);
+    int code = are_known(given.flags) ? getaddrinfo(job->path[0], job->path[1], &hints, &addresses) : EAI_BADFLAGS;
     if (code != 0) {
         job->reply->result = -errno_of_resolver(code, errno);
         return;

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
 #include <netinet/in.h>
@@ -445,6 +446,26 @@ TEST(broker, connections_go_where_the_list_says)
     close(listener);
     close(unix_listener);
     remove_room(&room);
+}
+
+// 0x40, AI_IDN of glibc, makes it load a library, for which a locked broker would die.
+TEST(broker, hints_that_load_libraries_are_refused)
+{
+    const struct brig_broker_list given = {.may_resolve = true};
+    struct brig_broker_hints hints = {.family = AF_INET, .type = SOCK_STREAM};
+    const struct asking asking = {
+        .op = BRIG_BROKER_OP_RESOLVE, .paths = {"127.0.0.1", "80"}, .data = &hints, .data_bytes = sizeof hints};
+    struct box_list *list;
+    struct brig_error error;
+    REQUIRE_OK(box_list_new(&given, &list, &error), &error);
+    for (unsigned i = 0; i < 32; i++) {
+        hints.flags = (int32_t)(1u << i);
+        const int64_t result = broker_ask(list, &asking).result;
+        const bool is_known = hints.flags & (AI_PASSIVE | AI_CANONNAME | AI_NUMERICHOST | AI_NUMERICSERV | AI_V4MAPPED | AI_ALL |
+                                             AI_ADDRCONFIG);
+        CHECK(is_known ? result != -EACCES : result == -EINVAL);
+    }
+    box_list_free(list);
 }
 
 TEST(broker, names_of_hosts_are_resolved_if_the_list_says_so)
