@@ -3,9 +3,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -461,8 +461,8 @@ TEST(broker, hints_that_load_libraries_are_refused)
     for (unsigned i = 0; i < 32; i++) {
         hints.flags = (int32_t)(1u << i);
         const int64_t result = broker_ask(list, &asking).result;
-        const bool is_known = hints.flags & (AI_PASSIVE | AI_CANONNAME | AI_NUMERICHOST | AI_NUMERICSERV | AI_V4MAPPED | AI_ALL |
-                                             AI_ADDRCONFIG);
+        const bool is_known =
+            hints.flags & (AI_PASSIVE | AI_CANONNAME | AI_NUMERICHOST | AI_NUMERICSERV | AI_V4MAPPED | AI_ALL | AI_ADDRCONFIG);
         CHECK(is_known ? result != -EACCES : result == -EINVAL);
     }
     box_list_free(list);
