@@ -14,6 +14,8 @@ const struct brig_dsl_policy *const brig_policy_all[] = {
     &brig_policy_files,
     &brig_policy_broker,
     &brig_policy_broker_network,
+    &brig_policy_program,
+    &brig_policy_notify,
 #ifdef BRIG_DEBUG_POLICIES
     &policy_baseline_debug,
     &policy_renderer_debug,

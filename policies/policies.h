@@ -43,6 +43,11 @@ extern const struct brig_dsl_policy brig_policy_files;
 extern const struct brig_dsl_policy brig_policy_broker;
 // The same, and it connects sockets of its workers and resolves names. Called "broker+network".
 extern const struct brig_dsl_policy brig_policy_broker_network;
+// An ordinary program that was executed (sandbox/program.h): computes, has threads and children, asks a broker for files by name
+// and for connections. Its rows of BROKER need brig_program_spec.broker.
+extern const struct brig_dsl_policy brig_policy_program;
+// The front end of such a program: its brig_program_spec.front_policy.
+extern const struct brig_dsl_policy brig_policy_notify;
 
 // All policies of this build, ends in NULL. Builds with instrumentation (GN argument `debug_policies`) also have NAME+debug of
 // each, which allow far more and must not ship; others do not contain them.
