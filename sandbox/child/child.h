@@ -13,6 +13,7 @@
 struct box_preparation {
     enum brig_code (*prepare)(void *data, struct brig_error *reterr);
     void *data;
+    bool leaves_process; // it forks one that has a filter of its own before it does anything: an executed program
 };
 
 // What the supervisor prepared before fork.

@@ -69,6 +69,33 @@ void box_event_broker(struct brig_worker *worker, const char *what)
     box_event_send(worker, (struct brig_event){.kind = BRIG_EVENT_BROKER, .message = message});
 }
 
+static void add_violations(struct box_line *line, const struct brig_worker *worker)
+{
+    if (worker->violation_count) {
+        box_line_add(line, ", ");
+        add_count(line, worker->violation_count, " violation", " violations");
+    }
+    if (worker->unreported_count) {
+        box_line_add(line, ", of these only counted: ");
+        box_line_add_number(line, (int64_t)worker->unreported_count);
+    }
+}
+
+void box_event_program_exit(struct brig_worker *front, const struct brig_error *error)
+{
+    char message[BRIG_MESSAGE_BYTES_MAX], reason[BRIG_ERROR_TEXT_BYTES];
+    struct box_line line = {message, sizeof message, 0};
+    start(&line, front);
+    if (error)
+        box_line_add(&line, brig_error_format(error, reason, sizeof reason));
+    else
+        add_wait_status(&line, front->wait_status);
+    add_violations(&line, front);
+    const struct brig_event event = {
+        .kind = BRIG_EVENT_EXIT, .message = message, .wait_status = front->wait_status, .error = error};
+    box_event_send(front, event);
+}
+
 void box_event_exit(struct brig_worker *worker, const struct brig_error *error)
 {
     char message[BRIG_MESSAGE_BYTES_MAX];
@@ -78,16 +105,10 @@ void box_event_exit(struct brig_worker *worker, const struct brig_error *error)
         box_line_add(&line, "ended, and somebody else has taken its status");
     else
         add_wait_status(&line, worker->wait_status);
-    if (worker->violation_count) {
-        box_line_add(&line, ", ");
-        add_count(&line, worker->violation_count, " violation", " violations");
-    }
-    if (worker->unreported_count) {
-        box_line_add(&line, ", of these only counted: ");
-        box_line_add_number(&line, (int64_t)worker->unreported_count);
-    }
-    if (WIFSIGNALED(worker->wait_status) && WTERMSIG(worker->wait_status) == SIGSYS && !worker->violation_count)
-        box_line_add(&line, ", no record: a row kills without a handler, or SIGSYS was blocked; try: the row with CRASH");
+    add_violations(&line, worker);
+    if (WIFSIGNALED(worker->wait_status) && WTERMSIG(worker->wait_status) == SIGSYS && !worker->has_last_words)
+        box_line_add(&line, ", no record of it: SIGSYS was blocked or its handler replaced when a call trapped, or a row kills; "
+                            "try: libbrig-wrap, or the row with CRASH");
     const struct brig_event event = {
         .kind = BRIG_EVENT_EXIT, .message = message, .wait_status = worker->wait_status, .error = error};
     box_event_send(worker, event);

@@ -111,6 +111,7 @@ void box_evidence_collect_pointees(const struct brig_worker *worker, const struc
 {
     evidence->maps = (struct box_text_file){.text = NULL};
     evidence->pointee_count = 0;
+    evidence->program = NULL;
     collect_pointees(worker->memory_fd, record, evidence);
 }
 

@@ -127,6 +127,18 @@ struct box_link {
     uint32_t session; // 0: the broker does not know of it
 };
 
+// An executed program, as its front end (the worker) tells of it.
+struct box_program {
+    const struct brig_dsl_policy *policy;
+    int pid;
+    int pid_fd; // -1: not told yet
+    struct brig_status status;
+    bool has_ended;
+    bool is_violation; // it ended because it was killed for one
+    int wait_status;
+    int exec_errno; // why it could not be executed
+};
+
 struct brig_worker {
     struct brig_supervisor *supervisor;
     struct brig_worker *next;
@@ -143,8 +155,9 @@ struct brig_worker {
     int memory_fd;                       // /proc/PID/mem, -1: not readable
     struct box_text_file maps_at_launch; // for records of a worker that is gone
 
-    struct box_link link;       // to its broker
-    struct brig_broker *serves; // it is the process of this broker; NULL: a worker of the host's
+    struct box_link link;        // to its broker
+    struct brig_broker *serves;  // it is the process of this broker; NULL: a worker of the host's
+    struct box_program *program; // it is the front end of this program; NULL: it is none
     struct box_slots slots;
     struct box_handshake *handshake; // unmapped after launch
     void *memory;                    // for the worker's compiler; NULL after fork
@@ -153,6 +166,7 @@ struct brig_worker {
     struct box_bucket bucket;
     struct box_ledger ledger;
     uint64_t violation_count;
+    bool has_last_words; // a thread that dies of its violation has said so
     uint64_t unreported_count; // of these, not told for their number
     uint64_t question_count;
     bool is_gone; // reaped
@@ -170,13 +184,13 @@ struct brig_supervisor {
     struct brig_broker *brokers;
     uint64_t sequence;
     struct box_causes causes;
-    struct box_wire_error last_failure;   // texts of the last error that a worker told at launch
-    struct brig_trap_record record;       // the copy being worked on: too big for a stack
-    struct brig_stack stack;              // the same
-    struct brig_dsl_program program;      // what the worker that was explained last runs under
-    const struct brig_worker *program_of; // that worker, or NULL
-    void *program_memory;                 // under it
-    struct brig_dsl_rules rules;          // the same for the worker that asked last
+    struct box_wire_error last_failure; // texts of the last error that a worker told at launch
+    struct brig_trap_record record;     // the copy being worked on: too big for a stack
+    struct brig_stack stack;            // the same
+    struct brig_dsl_program program;    // what the process that was explained last runs under
+    const void *program_of;             // its struct brig_worker or struct box_program, or NULL
+    void *program_memory;               // under it
+    struct brig_dsl_rules rules;        // the same for the worker that asked last
     const struct brig_worker *rules_of;
     void *rules_memory; // NULL: nobody has asked yet
 };
@@ -198,9 +212,9 @@ void box_link_after_fork(struct box_link *link);
 enum brig_code box_link_open(struct brig_worker *worker, struct brig_error *reterr);
 // Tells the broker that the worker is gone; stops a broker that was to end with it.
 void box_link_close(struct brig_worker *worker);
-// Makes a socket (SOCK_SEQPACKET) over which a broker takes requests as messages, one at a time, until it is closed; it is
-// none of the workers that a broker may end with. Returns: OK;
-// WORKER_DIED (subject: the broker); KERNEL_REFUSED. Owns: the caller closes *ret_fd.
+// Makes a socket (SOCK_SEQPACKET) over which a broker takes requests as messages, one at a time, until it is closed; it is none of
+// the workers that a broker may end with. Returns: OK; WORKER_DIED (subject: the broker); KERNEL_REFUSED. Owns: the caller closes
+// *ret_fd.
 enum brig_code box_broker_socket(struct brig_broker *broker, int *ret_fd, struct brig_error *reterr);
 // Reads what a broker has to say. `process` is its worker.
 void box_broker_hear(struct brig_worker *process);
@@ -216,8 +230,9 @@ void box_worker_drop_memory(struct brig_worker *worker);
 // What the worker compiled with.
 struct brig_dsl_options box_worker_options(const struct brig_worker *worker);
 // Makes the supervisor's `program` this worker's, byte for byte what it compiled: the same policy, process id and notify
-// descriptor. Most workers never need to be explained, and launching them should not wait for it. Returns: as brig_dsl_compile.
-enum brig_code box_worker_compile(struct brig_worker *worker, struct brig_error *reterr);
+// descriptor; or that of the program whose front end the worker is. Most workers never need to be explained, and launching them
+// should not wait for it. Returns: as brig_dsl_compile.
+enum brig_code box_worker_compile(struct brig_worker *worker, const struct box_program *program, struct brig_error *reterr);
 // Frees everything of a worker that is gone or was never forked, and takes it off its supervisor's list.
 void box_worker_free(struct brig_worker *worker);
 // Empties the counter of a notify descriptor; never waits. Leaves errno: EAGAIN if there was nothing.
@@ -251,6 +266,8 @@ struct box_evidence {
     struct brig_pointee pointees[6];
     size_t pointee_count;
     unsigned char bytes[6][BOX_STRING_BYTES];
+    const struct box_program *program; // it is about this one, and not about the worker; or NULL
+    int pid;                           // of the program's process that was refused something
 };
 // Reads what only the waiting worker's memory has. What cannot be read is left out.
 void box_evidence_collect(const struct brig_worker *worker, const struct brig_trap_record *record, struct box_evidence *evidence);
@@ -267,6 +284,13 @@ bool box_violation_may_tell(struct brig_worker *worker);
 // Explains a checked record to the host.
 void box_violation_tell(struct brig_worker *worker, const struct brig_trap_record *record, const struct box_evidence *evidence);
 
+// program.c
+// Reads what the front end of a program has to say.
+void box_program_hear(struct brig_worker *front);
+// The EXIT event of a program, whose front end is gone.
+void box_program_exit(struct brig_worker *front);
+void box_program_free(struct box_program *program);
+
 // question.c
 // Answers the question in the supervisor's `record`, a copy of `slot`. Calls on_question.
 void box_question_handle(struct brig_worker *worker, size_t slot);
@@ -278,6 +302,8 @@ void box_event_lost(struct brig_worker *worker, const struct brig_error *error, 
 // A BROKER event: `what` is what the broker says of the worker, escaped.
 void box_event_broker(struct brig_worker *worker, const char *what);
 void box_event_exit(struct brig_worker *worker, const struct brig_error *error);
+// The same of a program, whose status is in its front end's wait_status; `error` says why it could not be executed, or NULL.
+void box_event_program_exit(struct brig_worker *front, const struct brig_error *error);
 
 static inline int64_t box_clock_ms(clockid_t clock)
 {

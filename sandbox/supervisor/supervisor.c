@@ -155,8 +155,14 @@ static void handle_death(struct brig_worker *worker)
         box_broker_hear(worker);
     else if (worker->link.broker && worker->link.broker->process)
         box_broker_hear(worker->link.broker->process);
+    if (worker->program)
+        box_program_hear(worker);
     if (!box_worker_reap(worker, 0))
         return;
+    if (worker->program) {
+        box_program_exit(worker);
+        return;
+    }
     error.sys_errno = worker->wait_errno;
     box_event_exit(worker, worker->wait_errno ? &error : NULL);
 }
@@ -186,6 +192,8 @@ enum brig_code brig_supervisor_dispatch(struct brig_supervisor *supervisor, int 
             continue;
         if (source->kind == BOX_SOURCE_NOTIFY)
             handle_notify(source->worker);
+        else if (source->kind == BOX_SOURCE_NEWS && source->worker->program)
+            box_program_hear(source->worker);
         else if (source->kind == BOX_SOURCE_NEWS)
             box_broker_hear(source->worker);
         else

@@ -70,10 +70,12 @@ static void tell(struct brig_worker *worker, struct brig_violation *violation, c
 static void explain(struct brig_worker *worker, const struct brig_trap_record *record, const struct box_evidence *evidence)
 {
     struct brig_supervisor *supervisor = worker->supervisor;
-    const struct box_text_file *maps = evidence->maps.bytes ? &evidence->maps : &worker->maps_at_launch;
+    const struct box_program *program = evidence->program;
+    const struct box_text_file *maps = evidence->maps.bytes || program ? &evidence->maps : &worker->maps_at_launch;
+    const struct brig_status *status = program ? &program->status : &worker->status;
     struct brig_violation violation = {.record = record,
                                        .program = &supervisor->program,
-                                       .policy = worker->policy,
+                                       .policy = program ? program->policy : worker->policy,
                                        .worker_name = worker->name,
                                        .maps = maps->bytes ? maps->text : NULL,
                                        .maps_bytes = maps->bytes,
@@ -81,10 +83,10 @@ static void explain(struct brig_worker *worker, const struct brig_trap_record *r
                                        .pointee_count = evidence->pointee_count,
                                        .sequence = ++supervisor->sequence,
                                        .time_ms = box_clock_ms(CLOCK_REALTIME),
-                                       .pid = worker->pid,
-                                       .threads = worker->status.thread_count,
-                                       .filtered_threads = worker->status.filtered_thread_count,
-                                       .stacked_filters = worker->status.min_filters,
+                                       .pid = program ? evidence->pid : worker->pid,
+                                       .threads = status->thread_count,
+                                       .filtered_threads = status->filtered_thread_count,
+                                       .stacked_filters = status->min_filters,
                                        .with_stack = supervisor->options.with_stack};
     unwind(&violation, &supervisor->stack);
     const uint64_t key = brig_report_key(&violation, &supervisor->stack);
@@ -105,7 +107,7 @@ bool box_violation_may_tell(struct brig_worker *worker)
 void box_violation_tell(struct brig_worker *worker, const struct brig_trap_record *record, const struct box_evidence *evidence)
 {
     struct brig_error error;
-    if (box_worker_compile(worker, &error) == BRIG_OK)
+    if (box_worker_compile(worker, evidence->program, &error) == BRIG_OK)
         explain(worker, record, evidence);
     else
         box_event_lost(worker, &error, 1);
@@ -121,6 +123,7 @@ static void handle_record(struct brig_worker *worker, size_t slot)
         return;
     }
     worker->violation_count++;
+    worker->has_last_words = worker->has_last_words || is_waiting;
     if (!box_violation_may_tell(worker)) {
         worker->unreported_count++;
         box_slots_answer(&worker->slots, slot, is_waiting);

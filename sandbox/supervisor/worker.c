@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sandbox/notify/notify.h"
 #include "sandbox/supervisor/internal.h"
 
 static enum brig_code failed(struct brig_error *reterr, enum brig_code code, const char *subject)
@@ -69,18 +70,20 @@ struct brig_dsl_options box_worker_options(const struct brig_worker *worker)
     return options;
 }
 
-enum brig_code box_worker_compile(struct brig_worker *worker, struct brig_error *reterr)
+enum brig_code box_worker_compile(struct brig_worker *worker, const struct box_program *program, struct brig_error *reterr)
 {
     struct brig_supervisor *supervisor = worker->supervisor;
-    const struct brig_dsl_options options = box_worker_options(worker);
+    const struct brig_dsl_options options = program ? box_program_options(program->pid) : box_worker_options(worker);
+    const struct brig_dsl_policy *policy = program ? program->policy : worker->policy;
+    const void *subject = program ? (const void *)program : (const void *)worker;
     struct brig_dsl_arena arena;
-    if (supervisor->program_of == worker)
+    if (supervisor->program_of == subject)
         return BRIG_OK;
     supervisor->program_of = NULL;
     brig_dsl_arena_init(&arena, supervisor->program_memory, BRIG_DSL_ARENA_BYTES);
-    enum brig_code code = brig_dsl_compile(worker->policy, &options, &arena, &supervisor->program, reterr);
+    enum brig_code code = brig_dsl_compile(policy, &options, &arena, &supervisor->program, reterr);
     if (code == BRIG_OK)
-        supervisor->program_of = worker;
+        supervisor->program_of = subject;
     return code;
 }
 
@@ -169,8 +172,9 @@ void box_worker_free(struct brig_worker *worker)
     box_ledger_free(&worker->ledger);
     free(worker->maps_at_launch.text);
     box_worker_drop_memory(worker);
-    if (worker->supervisor->program_of == worker)
+    if (worker->supervisor->program_of == worker || worker->supervisor->program_of == worker->program)
         worker->supervisor->program_of = NULL;
+    box_program_free(worker->program);
     if (worker->supervisor->rules_of == worker)
         worker->supervisor->rules_of = NULL;
     free(worker);
