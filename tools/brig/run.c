@@ -1,0 +1,284 @@
+// brig run: a program under a policy, with a broker for the files and connections that it may have.
+//
+// Three processes stand between the program and what it asks for: this one (supervisor), the front end that sees its calls, and the
+// broker that has the list. Host names the program resolves itself, of what it may read (/etc/hosts): a resolver's datagrams could
+// go anywhere.
+//
+// Exit status: the program's own; 128+N where signal N ended it, 159 (128+SIGSYS) for a violation; 125 where Brig failed; 126 and
+// 127 as shells have them.
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "policies/policies.h"
+#include "tools/brig/run.h"
+
+const struct tool_option brig_run_options[] = {
+    [RUN_POLICY] = {"policy", 'p', "POLICY", "what the program may do (program)"},
+    [RUN_BROKER_RO] = {"broker-ro", 0, "DIR", "a directory with all below it, or a file, that may be read; repeatable"},
+    [RUN_BROKER_RW] = {"broker-rw", 0, "DIR", "the same, to read, write, create and remove; repeatable"},
+    [RUN_UNVEIL] = {"unveil", 0, "PATH:PERMISSIONS", "the same in OpenBSD's letters, rwxc; none hides the path; repeatable"},
+    [RUN_CONNECT] = {"connect", 0, "ADDRESS",
+                     "where it may connect: 127.0.0.1:80, [::1]:443, *:443, unix:/run/app.sock; repeatable"},
+    [RUN_REPORT_DIR] = {"report-dir", 0, "DIRECTORY", "where reports of violations and of the run go; made if it is not there"},
+    [RUN_JSON] = {"json", 0, NULL, "say what was denied as JSON (brig-run-1), on standard error"},
+    {NULL, 0, NULL, NULL},
+};
+
+enum { EXIT_OWN_FAILURE = 125, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127, EXIT_SIGNAL = 128, DENIAL_MAX = 256 };
+
+struct run {
+    struct tool_arguments arguments;
+    struct tool_subject subject;
+    struct run_list list;
+    char *file; // of the program
+    char **command;
+    struct brig_supervisor *supervisor;
+    struct brig_broker *broker;
+    struct brig_worker *worker; // NULL: ended
+    uint64_t violation_count;
+    int exit_status;
+    int signal_fd;
+};
+
+// --- the command line -------------------------------------------------------------------------------------------------
+
+static bool is_program(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+// As execvp finds it. Returns: ours, or NULL.
+static char *find_program(const char *name)
+{
+    const char *place = getenv("PATH");
+    if (strchr(name, '/') != NULL) {
+        return is_program(name) ? strdup(name) : NULL;
+    }
+    for (place = place == NULL ? "/usr/local/bin:/usr/bin:/bin" : place; place != NULL;) {
+        const char *end = strchrnul(place, ':');
+        char *path = NULL;
+        const int bytes = (int)(end - place);
+        if (asprintf(&path, "%.*s/%s", bytes == 0 ? 1 : bytes, bytes == 0 ? "." : place, name) < 0) {
+            return NULL;
+        }
+        if (is_program(path) && access(path, X_OK) == 0) {
+            return path;
+        }
+        free(path);
+        place = *end == ':' ? end + 1 : NULL;
+    }
+    return NULL;
+}
+
+// What stands behind -- is the program's, options too. Returns: -1 to go on, else the exit status.
+static int read_command_line(struct run *run, int argc, char **argv)
+{
+    int own = 1;
+    while (own < argc && strcmp(argv[own], "--") != 0) {
+        own++;
+    }
+    const int status = tool_parse("run", brig_run_options, own, argv, &run->arguments);
+    if (status >= 0) {
+        return status == TOOL_OK ? status : EXIT_OWN_FAILURE;
+    }
+    if (run->arguments.operand_count > 0 || own >= argc - 1) {
+        tool_complain("run", "the program stands behind --, as in: brig run --broker-ro . -- cat README.md");
+        return EXIT_OWN_FAILURE;
+    }
+    run->command = argv + own + 1;
+    run->file = find_program(run->command[0]);
+    if (run->file == NULL) {
+        tool_complain("run", "there is no program '%s'", run->command[0]);
+        return EXIT_NOT_FOUND;
+    }
+    if (access(run->file, X_OK) != 0) {
+        tool_complain("run", "'%s': %s", run->file, strerror(errno));
+        return EXIT_NOT_EXECUTABLE;
+    }
+    return -1;
+}
+
+static int load_policy(struct run *run)
+{
+    const char *name = run->arguments.values[RUN_POLICY];
+    struct tool_request request;
+    if (!tool_make_request("run", &run->arguments, &request)) {
+        return EXIT_OWN_FAILURE;
+    }
+    request.refuses_raw = "a raw program has no rows, and the front end answers by rows";
+    request.options.target = BRIG_DSL_NOTIFIED;
+    if (tool_load("run", name == NULL ? "program" : name, &request, &run->subject) >= 0) {
+        return EXIT_OWN_FAILURE;
+    }
+    if (run->subject.policy->import != NULL) {
+        tool_complain("run", "'%s' was written for another tool, whose calls no broker answers; give a policy of Brig's own", name);
+        return EXIT_OWN_FAILURE;
+    }
+    return -1;
+}
+
+// --- the run ----------------------------------------------------------------------------------------------------------
+
+static int exit_status_of(const struct brig_event *event)
+{
+    if (event->error != NULL) {
+        return event->error->sys_errno == ENOENT || event->error->sys_errno == ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+    }
+    return WIFEXITED(event->wait_status) ? WEXITSTATUS(event->wait_status) : EXIT_SIGNAL + WTERMSIG(event->wait_status);
+}
+
+static void on_event(void *context, const struct brig_event *event)
+{
+    struct run *run = context;
+    const bool is_program = run->worker != NULL && event->worker == run->worker;
+    if (event->kind == BRIG_EVENT_EXIT && is_program) {
+        run->worker = NULL;
+        run->violation_count = event->violation_count;
+        run->exit_status = exit_status_of(event);
+        if (event->error == NULL && (WIFEXITED(event->wait_status) || event->violation_count == 0)) {
+            return; // the exit status says it
+        }
+    }
+    fprintf(stderr, "%s\n", event->message);
+}
+
+static bool start(struct run *run)
+{
+    const struct brig_broker_spec broker = {.name = "broker",
+                                            .policy = brig_policy_for_this_build("broker+network"),
+                                            .list = {.entries = run->list.entries,
+                                                     .entry_count = run->list.entry_count,
+                                                     .addresses = run->list.addresses,
+                                                     .address_count = run->list.address_count}};
+    const char *slash = strrchr(run->file, '/');
+    const struct brig_supervisor_options options = {
+        .report_dir = run->arguments.values[RUN_REPORT_DIR], .on_event = on_event, .context = run};
+    struct brig_program_spec program = {.name = slash == NULL ? run->file : slash + 1,
+                                        .file = run->file,
+                                        .argv = run->command,
+                                        .envp = environ,
+                                        .policy = run->subject.policy,
+                                        .front_policy = brig_policy_for_this_build("notify")};
+    struct brig_error error;
+    enum brig_code code = brig_supervisor_new(&options, &run->supervisor, &error);
+    if (code == BRIG_OK) {
+        code = brig_broker_start(run->supervisor, &broker, &run->broker, &error);
+    }
+    program.broker = run->broker;
+    if (code == BRIG_OK) {
+        code = brig_supervisor_run(run->supervisor, &program, &run->worker, &error);
+    }
+    if (code != BRIG_OK) {
+        tool_fail("run", &error);
+    }
+    return code == BRIG_OK;
+}
+
+// The program is in a session of its own, so that it cannot type into ours: what is sent to us is passed on.
+static void pass_signal(const struct run *run)
+{
+    struct signalfd_siginfo info;
+    if (read(run->signal_fd, &info, sizeof info) == sizeof info && run->worker != NULL) {
+        brig_program_signal(run->worker, (int)info.ssi_signo);
+    }
+}
+
+static bool watch(struct run *run)
+{
+    struct brig_error error;
+    struct pollfd polled[] = {{.fd = brig_supervisor_fd(run->supervisor), .events = POLLIN},
+                              {.fd = run->signal_fd, .events = POLLIN}};
+    while (run->worker != NULL) {
+        if (poll(polled, 2, -1) < 0 && errno != EINTR) {
+            return tool_complain("run", "poll: %s", strerror(errno)) < 0;
+        }
+        if (polled[1].revents != 0) {
+            pass_signal(run);
+        }
+        if (brig_supervisor_dispatch(run->supervisor, 0, &error) != BRIG_OK) {
+            tool_fail("run", &error);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool tell(const struct run *run)
+{
+    static struct brig_broker_denial denials[DENIAL_MAX];
+    const char *directory = run->arguments.values[RUN_REPORT_DIR];
+    struct brig_error error;
+    struct run_outcome outcome = {.command = run->file,
+                                  .policy = run->subject.policy->name,
+                                  .exit_status = run->exit_status,
+                                  .violation_count = run->violation_count,
+                                  .denials = denials};
+    if (brig_broker_denials(run->broker, denials, DENIAL_MAX, &outcome.denial_count, &error) != BRIG_OK) {
+        tool_fail("run", &error);
+        return false;
+    }
+    run_print_outcome(&outcome, run->arguments.values[RUN_JSON] != NULL);
+    return directory == NULL || run_write_outcome(&outcome, directory, getpid());
+}
+
+// Signals wait for us from before the first fork on; what we fork opens them again.
+static bool take_signals(struct run *run)
+{
+    sigset_t passed;
+    sigemptyset(&passed);
+    sigaddset(&passed, SIGINT);
+    sigaddset(&passed, SIGTERM);
+    sigaddset(&passed, SIGHUP);
+    sigaddset(&passed, SIGQUIT);
+    sigprocmask(SIG_BLOCK, &passed, NULL);
+    run->signal_fd = signalfd(-1, &passed, SFD_CLOEXEC);
+    return run->signal_fd >= 0 || tool_complain("run", "signalfd: %s", strerror(errno)) < 0;
+}
+
+static bool make_report_dir(const struct run *run)
+{
+    const char *directory = run->arguments.values[RUN_REPORT_DIR];
+    return directory == NULL || mkdir(directory, 0700) == 0 || errno == EEXIST ||
+           tool_complain("run", "cannot make '%s': %s", directory, strerror(errno)) < 0;
+}
+
+static int run_program(struct run *run)
+{
+    const bool is_ready = make_report_dir(run) && run_make_list(&run->arguments, run->file, &run->list) && take_signals(run);
+    if (!is_ready || !start(run) || !watch(run) || !tell(run)) {
+        return EXIT_OWN_FAILURE;
+    }
+    return run->exit_status;
+}
+
+int brig_run_main(int argc, char **argv);
+int brig_run_main(int argc, char **argv)
+{
+    static struct run run;
+    run.signal_fd = -1;
+    int status = read_command_line(&run, argc, argv);
+    if (status >= 0) {
+        free(run.file);
+        return status;
+    }
+    status = load_policy(&run);
+    if (status < 0) {
+        status = run_program(&run);
+        brig_supervisor_free(run.supervisor);
+        run_free_list(&run.list);
+        tool_free_subject(&run.subject);
+    }
+    if (run.signal_fd >= 0) {
+        close(run.signal_fd);
+    }
+    free(run.file);
+    return status;
+}
