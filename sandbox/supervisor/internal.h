@@ -166,7 +166,7 @@ struct brig_worker {
     struct box_bucket bucket;
     struct box_ledger ledger;
     uint64_t violation_count;
-    bool has_last_words; // a thread that dies of its violation has said so
+    bool has_last_words;       // a thread that dies of its violation has said so
     uint64_t unreported_count; // of these, not told for their number
     uint64_t question_count;
     bool is_gone; // reaped
