@@ -29,18 +29,19 @@ void trap_count(size_t counter_offset)
 }
 
 // Where the kernel took the number for a restart code it has gone back to the instruction.
-static bool is_to_be_restarted(const ucontext_t *context, uint64_t call_address)
+static bool is_to_be_restarted(const ucontext_t *context, uint32_t nr, uint64_t call_address)
 {
-    return trap_arch_pc(context) + TRAP_ARCH_INSN_BYTES == call_address;
+    return trap_arch_may_restart(nr) && trap_arch_pc(context) + TRAP_ARCH_INSN_BYTES == call_address;
 }
 
 // The kernel stops the thread behind the call.
 static bool is_from_a_filter(const siginfo_t *info, const ucontext_t *context)
 {
     const uint64_t call_address = (uintptr_t)info->si_call_addr;
-    const bool is_here =
-        trap_arch_pc(context) == call_address || is_to_be_restarted(context, call_address) || trap_arch_is_vsyscall(call_address);
-    return info->si_code == SI_CODE_SECCOMP && is_here && trap_arch_made_call(context, (uint32_t)info->si_syscall, info->si_arch);
+    const uint32_t nr = (uint32_t)info->si_syscall;
+    const bool is_here = trap_arch_pc(context) == call_address || is_to_be_restarted(context, nr, call_address) ||
+                         trap_arch_is_vsyscall(call_address);
+    return info->si_code == SI_CODE_SECCOMP && is_here && trap_arch_made_call(context, nr, info->si_arch);
 }
 
 static bool fits(const struct trap_entry *entry, uint32_t nr, uint32_t audit_arch)
@@ -104,7 +105,7 @@ void trap_handler(int signal_nr, siginfo_t *info, void *context)
     (void)signal_nr;
     if (is_from_a_filter(info, context)) {
         describe(&event, info, context);
-        if (is_to_be_restarted(context, event.call.ip)) {
+        if (is_to_be_restarted(context, event.call.nr, event.call.ip)) {
             trap_arch_set_pc(event.context, event.call.ip);
         }
         trap_dispatch(&event);

@@ -51,6 +51,14 @@ static inline uint32_t trap_arch_level(const ucontext_t *context)
     return (uint32_t)context->uc_mcontext.regs[19];
 }
 
+// Whether the kernel may go back to the instruction before it sends the signal: here that depends on x0, which is the first
+// argument of the call and not its number. Source: arch/arm64/kernel/signal.c:do_signal.
+static inline bool trap_arch_may_restart(uint32_t nr)
+{
+    (void)nr;
+    return true;
+}
+
 // Whether the registers are those of a thread that made call `nr`. x0 is the first argument again by the time the signal is sent.
 static inline bool trap_arch_made_call(const ucontext_t *context, uint32_t nr, uint32_t audit_arch)
 {

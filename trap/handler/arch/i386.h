@@ -52,13 +52,18 @@ static inline uint32_t trap_arch_level(const ucontext_t *context)
     return *(const uint32_t *)(uintptr_t)trap_arch_sp(context);
 }
 
+// Whether the kernel may take the number for a result of its own, and change it and go back to the instruction before it sends the
+// signal: the restart codes, -516 to -512. Source: arch/x86/kernel/signal.c:handle_signal.
+static inline bool trap_arch_may_restart(uint32_t nr)
+{
+    return nr - (uint32_t)-516 <= 4;
+}
+
 // Whether the registers are those of a thread that made call `nr`: the kernel puts the number back into eax before it sends the
-// signal. A number that reads as one of its restart codes (-516 to -512) it takes for a result and changes:
-// arch/x86/kernel/signal.c:handle_signal.
+// signal, unless it takes it for one of its restart codes.
 static inline bool trap_arch_made_call(const ucontext_t *context, uint32_t nr, uint32_t audit_arch)
 {
-    const bool is_restart_code = nr - (uint32_t)-516 <= 4;
-    return audit_arch == AUDIT_ARCH_I386 && ((uint32_t)context->uc_mcontext.gregs[REG_EAX] == nr || is_restart_code);
+    return audit_arch == AUDIT_ARCH_I386 && ((uint32_t)context->uc_mcontext.gregs[REG_EAX] == nr || trap_arch_may_restart(nr));
 }
 
 static inline void trap_arch_args(const ucontext_t *context, uint32_t audit_arch, uint64_t ret_args[6])
