@@ -178,6 +178,32 @@ SANDBOX_TEST(sandbox, a_kill_without_a_handler_says_so, .expect_exit = 0)
     fixture_close(&fixture);
 }
 
+// A violation that was told before explains nothing.
+static int die_with_sigsys_blocked(void *data, int channel_fd)
+{
+    const uint64_t all = ~UINT64_C(0);
+    (void)data;
+    (void)channel_fd;
+    syscall(SYS_getpriority, 0, 0);
+    syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, NULL, sizeof all);
+    return (int)syscall(SYS_getpriority, 0, 0);
+}
+
+SANDBOX_TEST(sandbox, a_trap_with_sigsys_blocked_says_so, .expect_exit = 0)
+{
+    struct fixture fixture;
+    REQUIRE(fixture_open(&fixture));
+    REQUIRE(fixture_launch(&fixture,
+                           &(struct brig_worker_spec){.name = "x", .policy = &fixture_policy, .entry = die_with_sigsys_blocked}));
+    REQUIRE(fixture_run(&fixture, 1));
+    const int last = fixture_find(&fixture, BRIG_EVENT_EXIT, 0);
+    REQUIRE(CHECK_EQ(last, 1));
+    CHECK_EQ(WTERMSIG(fixture.events[last].wait_status), SIGSYS);
+    CHECK_CONTAINS(fixture.events[last].message, "1 violation");
+    CHECK_CONTAINS(fixture.events[last].message, "no record of it: SIGSYS was blocked");
+    fixture_close(&fixture);
+}
+
 // --- floods -----------------------------------------------------------------------------------------------------------
 
 static int ask_for_ever(void *data, int channel_fd)
