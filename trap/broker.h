@@ -143,6 +143,10 @@ struct brig_broker_attachment {
     uint32_t reserved;
 };
 
+// The errno that says that what a request names is not there: ERESTART, which no system call returns. Before WAIT_KILLABLE_RECV
+// (5.19) a signal ends the call while the broker works, and takes the descriptors with it; they are sent once more.
+#define BRIG_BROKER_SEND_AGAIN 85
+
 // --- requests as messages ---------------------------------------------------------------------------------------------
 // The front end's socket (SOCK_SEQPACKET): a request's header and its used bytes, with SCM_RIGHTS; then a reply's header and its
 // used bytes, with SCM_RIGHTS where the answer is a descriptor.

@@ -103,9 +103,7 @@ const char *box_attachments_take(struct box_attachments *attachments, int socket
     pthread_mutex_lock(&attachments->lock);
     const char *wrong = read_all(attachments, socket_fd);
     struct box_attachment *slot = &attachments->slots[wanted->slot];
-    if (!wrong && (slot->generation != wanted->generation || slot->attached != wanted->attached))
-        wrong = "a request without the descriptors that it names";
-    if (!wrong) {
+    if (!wrong && slot->generation == wanted->generation && slot->attached == wanted->attached) {
         memcpy(fds, slot->fds, sizeof slot->fds);
         *slot = (struct box_attachment){.fds = {-1, -1, -1}};
     }

@@ -167,13 +167,24 @@ static void find_parts(struct box_work *work)
     work->job.data = at;
 }
 
+static bool lacks_descriptors(const struct box_work *work)
+{
+    bool lacks = false;
+    for (unsigned i = 0; i < BOX_ATTACHED; i++)
+        lacks |= (work->request.attached >> i & 1) && work->job.attached[i] < 0;
+    return lacks;
+}
+
 static const char *serve(struct box_work *work)
 {
     const char *wrong = box_request_check(&work->request, work->request_bytes);
     if (wrong)
         return wrong;
     find_parts(work);
-    box_serve(&work->job);
+    if (lacks_descriptors(work))
+        work->reply.result = -BRIG_BROKER_SEND_AGAIN;
+    else
+        box_serve(&work->job);
     note_refusal(work); // before the answer: who sees the client's end finds it counted
     if (box_session_enter(work->session)) {
         work->session->port->answer(work);

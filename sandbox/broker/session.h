@@ -54,7 +54,8 @@ struct box_attachments {
 void box_attachments_init(struct box_attachments *attachments);
 void box_attachments_free(struct box_attachments *attachments);
 // Takes what came for `slot` and `generation`; reads all that waits in the socket, never waits itself.
-// Returns: NULL, and fds[i] is set for the bits of `attached`; or a static string that says what is malformed.
+// Returns: NULL, and fds[i] is set for the bits of `attached`, or for none if they have not come; or a static string that says what
+// is malformed.
 const char *box_attachments_take(struct box_attachments *attachments, int socket_fd, const struct brig_broker_attachment *wanted,
                                  int fds[BOX_ATTACHED]);
 // Reads one message's descriptors into fds, in the order of the bits of `attached`. Returns: false if there are not exactly these;

@@ -113,24 +113,9 @@ static uint64_t data_too_long(void)
     return 0;
 }
 
-static uint64_t descriptors_that_did_not_come(void)
-{
-    filled()->attached = 1;
-    return 0;
-}
-
 static uint64_t descriptors_that_do_not_exist(void)
 {
     filled()->attached = 0xfffffff8;
-    return 0;
-}
-
-static uint64_t descriptors_of_another_generation(void)
-{
-    const struct brig_broker_attachment tag = {.slot = 0, .generation = 7, .attached = 1};
-    const int fds[] = {room_socket};
-    filled()->attached = 1;
-    send_attachment(&tag, fds, 1);
     return 0;
 }
 
@@ -195,9 +180,7 @@ static const struct {
     {"a path with two ends", a_path_with_two_ends, ""},
     {"a path too many", a_path_too_many, ""},
     {"data too long", data_too_long, "size"},
-    {"descriptors that did not come", descriptors_that_did_not_come, "descriptors"},
     {"descriptors that do not exist", descriptors_that_do_not_exist, ""},
-    {"descriptors of another generation", descriptors_of_another_generation, "descriptors"},
     {"more descriptors than it says", more_descriptors_than_it_says, "descriptors"},
     {"fewer descriptors than it says", fewer_descriptors_than_it_says, "descriptors"},
     {"descriptors for no slot", descriptors_for_no_slot, "descriptors"},
@@ -420,6 +403,41 @@ SANDBOX_TEST(broker, endless_and_flooding_clients_stall_nobody_else, .timeout_ms
         CHECK_EQ(kill(brig_broker_pid(room.broker), 0), 0);
     }
     test_message("%s", "");
+    room_close(&room);
+}
+
+// --- descriptors that are not there -----------------------------------------------------------------------------------
+
+// A signal may have ended the call for which they came (before 5.19), so their lack is no crime.
+static int ask_without_descriptors(void *data, int channel_fd)
+{
+    const struct brig_broker_attachment earlier = {.slot = 0, .generation = 7, .attached = 1};
+    const struct brig_broker_attachment tag = {.slot = 0, .generation = 9, .attached = 1};
+    const int folder_fd = open(room_path("ro"), O_RDONLY | O_CLOEXEC);
+    (void)data;
+    (void)channel_fd;
+    room_fill(0, "hello");
+    room_slots->slots[0].request.attached = 1;
+    CHECK_EQ(ask(0, 7), -1);
+    CHECK_EQ(errno, BRIG_BROKER_SEND_AGAIN);
+    send_attachment(&earlier, &folder_fd, 1);
+    CHECK_EQ(ask(0, 8), -1);
+    CHECK_EQ(errno, BRIG_BROKER_SEND_AGAIN);
+    send_attachment(&tag, &folder_fd, 1);
+    const long fd = ask(0, 9);
+    CHECK_GE(fd, 0);
+    close((int)fd);
+    CHECK_EQ(ask(0, 9), -1); // they came for one request
+    CHECK_EQ(errno, BRIG_BROKER_SEND_AGAIN);
+    return 0;
+}
+
+SANDBOX_TEST(broker, descriptors_that_are_not_there_are_asked_for_again, .expect_exit = 0)
+{
+    struct room room;
+    REQUIRE(room_open(&room));
+    REQUIRE(room_run(&room, ask_without_descriptors, NULL));
+    CHECK_EQ(fixture_count(&room.fixture, BRIG_EVENT_BROKER), 0u);
     room_close(&room);
 }
 

@@ -33,6 +33,7 @@
 
 #define WAITS 10000                 // of a millisecond: for a slot
 #define RETRIES 1000                // a forged SIGSYS interrupts the reserved call as long as the broker has not seen it
+#define SENDINGS 100                // of the descriptors of a request: more than one only before 5.19
 #define PAGE_BYTES ((uint64_t)4096) // the smallest page of any kernel
 #define STAT_BYTES 144              // the longest struct stat of our arches
 #define UTIMENSAT_TIME64 412        // include/uapi/asm-generic/unistd.h, the same on all 32-bit arches
@@ -211,6 +212,23 @@ int64_t trap_broker_exchange(const struct brig_trap_call *call, struct brig_brok
     return result;
 }
 
+// An exchange with what belongs to it. Returns: as trap_broker_exchange, or why the descriptors could not be sent; it is the
+// reply's result, too.
+static int64_t exchange_with_descriptors(const struct brig_trap_call *call, struct brig_broker_slot *slot, uint32_t attached,
+                                         const int32_t descriptors[3])
+{
+    int64_t result = -BRIG_BROKER_SEND_AGAIN;
+    slot->reply.verdict = BRIG_BROKER_DONE;
+    for (int i = 0; result == -BRIG_BROKER_SEND_AGAIN && i < SENDINGS; i++) {
+        slot->generation++;
+        const int64_t sent = send_descriptors(call, slot, attached, descriptors);
+        result = sent < 0 ? sent : trap_broker_exchange(call, slot);
+    }
+    result = result == -BRIG_BROKER_SEND_AGAIN ? -EINTR : result;
+    slot->reply.result = result;
+    return result;
+}
+
 // --- descriptors themselves -------------------------------------------------------------------------------------------
 
 static int64_t look_at_descriptor(const struct brig_trap_call *call, const struct brig_broker_call *row, int32_t fd,
@@ -321,11 +339,11 @@ static struct brig_trap_outcome ask_broker(const struct brig_trap_call *call, co
     const uint32_t attached = slot->request.attached;
     const uint64_t hash = attached ? 0 : hash_of(&slot->request);
     const int settled = attached ? 0 : settled_errno(hash);
-    const int64_t sent = attached ? send_descriptors(call, slot, attached, descriptors) : -settled;
-    if (sent != 0) {
-        return brig_trap_answer(sent);
+    if (settled) {
+        return brig_trap_answer(-settled);
     }
-    const int64_t result = trap_broker_exchange(call, slot);
+    const int64_t result =
+        attached ? exchange_with_descriptors(call, slot, attached, descriptors) : trap_broker_exchange(call, slot);
     if (slot->reply.verdict == BRIG_BROKER_SETTLED && !attached) {
         settle(hash, result);
     }
