@@ -68,3 +68,5 @@ const struct brig_dsl_policy policy_broker_network_debug = {.name = "broker+netw
                                                             .rows = debug_rows,
                                                             FALLBACK(CRASH),
                                                             .kernel = BRIG_DSL_KERNEL(6, 18)};
+const struct brig_dsl_policy policy_notify_debug = {
+    .name = "notify+debug", .base = &brig_policy_notify, .rows = debug_rows, FALLBACK(CRASH), .kernel = BRIG_DSL_KERNEL(6, 18)};

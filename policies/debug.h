@@ -9,5 +9,6 @@ extern const struct brig_dsl_policy policy_renderer_debug;
 extern const struct brig_dsl_policy policy_network_debug;
 extern const struct brig_dsl_policy policy_broker_debug;
 extern const struct brig_dsl_policy policy_broker_network_debug;
+extern const struct brig_dsl_policy policy_notify_debug;
 
 #endif

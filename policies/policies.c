@@ -22,6 +22,7 @@ const struct brig_dsl_policy *const brig_policy_all[] = {
     &policy_network_debug,
     &policy_broker_debug,
     &policy_broker_network_debug,
+    &policy_notify_debug,
 #endif
     NULL,
 };

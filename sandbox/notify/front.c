@@ -303,7 +303,7 @@ static enum brig_code let_go(const struct front_state *state, struct brig_error 
     struct pollfd polled = {.fd = state->listener_fd, .events = POLLIN};
     if (poll(&polled, 1, 10000) != 1 || !receive(state->listener_fd, &notice) || !is_own_execve(state->front, &notice)) {
         errno = 0;
-        return failed(reterr, BRIG_BAD_ARGUMENT, "a policy under which execve is not asked about: no program can start under it");
+        return failed(reterr, BRIG_WORKER_DIED, "the program before its execve");
     }
     enum brig_code code = read_back(state->front, reterr);
     if (code != BRIG_OK)

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bpf_dsl/program.h"
 #include "sandbox/child/handshake.h"
 #include "sandbox/notify/notify.h"
 
@@ -67,6 +68,16 @@ static enum brig_code close_rest(const struct box_front *front, int front_pid, s
     return syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, 0) == 0 ? BRIG_OK : refused(reterr, "close descriptors", "close_range");
 }
 
+// Whether the filter tells about our own execve. One that lets it pass would start a program that nobody answers for.
+static bool tells_of_execve(const struct box_front *front, const struct brig_dsl_program *compiled)
+{
+    const struct brig_dsl_data data = {
+        .nr = (uint32_t)brig_dsl_call_nr(BRIG_SYS_execve, compiled->arch),
+        .audit_arch = brig_dsl_arch_audit(compiled->arch),
+        .args = {(uintptr_t)front->file, (uintptr_t)front->spec->argv, (uintptr_t)front->spec->envp}};
+    return brig_dsl_interpret(compiled->insns, compiled->insn_count, &data, NULL).ret == SECCOMP_RET_USER_NOTIF;
+}
+
 static enum brig_code lock(const struct box_front *front, int front_pid, struct brig_error *reterr)
 {
     const struct brig_dsl_options options = box_program_options(getpid());
@@ -77,6 +88,10 @@ static enum brig_code lock(const struct box_front *front, int front_pid, struct 
     enum brig_code code = brig_dsl_compile(front->spec->policy, &options, &arena, &compiled, reterr);
     if (code != BRIG_OK)
         return code;
+    if (!tells_of_execve(front, &compiled))
+        return brig_error_set(reterr, (struct brig_error){.code = BRIG_BAD_ARGUMENT,
+                                                          .step = "start program",
+                                                          .subject = "policy: its execve is not asked about, say REPORT or CRASH"});
     // The kernel's struct has a pointer to non-const; it only reads.
     struct sock_fprog program = {.len = (unsigned short)compiled.insn_count,
                                  .filter = (struct sock_filter *)(uintptr_t)compiled.insns};
