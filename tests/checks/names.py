@@ -22,7 +22,7 @@ PREFIXES = {
     "sandbox": ("brig_", "box_"),
 }
 # The one folder that defines names of libc: what its list says, under libc's own names or the linker's.
-WRAPPED = re.compile(r"^(?:WRAP|REPLACE|WAIT)\([^,]+, (\w+),", re.MULTILINE)
+WRAPPED = re.compile(r"^(?:(?:WRAP|REPLACE|WAIT)\([^,]+, |OPEN\()(\w+),", re.MULTILINE)
 KERNEL_DEFINE = re.compile(r"^\s*#\s*define\s+((?:bpf_|BPF_|SECCOMP_|SYS_|__NR_)\w+)", re.MULTILINE)
 # Also names that start so and are not object macros.
 KERNEL_TYPE = re.compile(r"^\s*(?:struct|enum|union)\s+((?:bpf_|seccomp_)\w+)\s*\{", re.MULTILINE)

@@ -9,23 +9,18 @@
 
 #include "tests/trap/broker_fixture.h"
 
-#ifdef SYS_newfstatat
-#define HAS_KERNELS_STAT true
-#else
-#define HAS_KERNELS_STAT false // libc has a struct of its own: these trap
-#define SYS_newfstatat SYS_fstatat64
-#endif
+#define HAS_KERNELS_STAT (sizeof(long) == 8) // else libc has a struct of its own: these trap
 
 // musl prefers the older calls.
 static const struct trap_rule rules[] = {BROKER_ASKED(SYS_openat),
 #ifdef SYS_open
-                                         BROKER_ASKED(SYS_open),       BROKER_ASKED(SYS_access),
-                                         BROKER_ASKED(SYS_stat),       BROKER_ASKED(SYS_lstat),
+                                         BROKER_ASKED(SYS_open),   BROKER_ASKED(SYS_access),
+                                         BROKER_ASKED(SYS_stat),   BROKER_ASKED(SYS_lstat),
 #endif
 #ifdef SYS_stat64
-                                         BROKER_ASKED(SYS_stat64),     BROKER_ASKED(SYS_lstat64),
+                                         BROKER_ASKED(SYS_stat64), BROKER_ASKED(SYS_lstat64),
 #endif
-                                         BROKER_ASKED(SYS_newfstatat), BROKER_ASKED(SYS_faccessat)};
+                                         BROKER_ASKED(NR_FSTATAT), BROKER_ASKED(SYS_faccessat)};
 
 // As the compiler says it of calls that have one unconditional row.
 static void say_always(struct broker_fixture *fixture)
