@@ -137,8 +137,6 @@ static const struct brig_dsl_row program_rows[] = {
     ELSE(fcntl64, DENY(EINVAL)),
     ELSE(prctl, DENY(EINVAL)),
     ELSE(fallocate, DENY(EOPNOTSUPP)),
-    ELSE(close_range, DENY(EINVAL)),
-    ELSE(pipe2, DENY(EINVAL)),
     ELSE(timerfd_create, DENY(EINVAL)),
     ELSE(timer_create, DENY(EINVAL)),
     ELSE(setrlimit, DENY(EPERM)),

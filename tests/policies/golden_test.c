@@ -58,9 +58,9 @@ static void compare_or_bless(const char *path, const char *list)
 
 TEST(policies, unconditional_allows_are_as_reviewed)
 {
-    static const struct brig_dsl_policy *const policies[] = {&brig_policy_baseline, &brig_policy_renderer,
-                                                             &brig_policy_network,  &brig_policy_files,
-                                                             &brig_policy_broker,   &brig_policy_broker_network};
+    static const struct brig_dsl_policy *const policies[] = {
+        &brig_policy_baseline, &brig_policy_renderer,       &brig_policy_network, &brig_policy_files,
+        &brig_policy_broker,   &brig_policy_broker_network, &brig_policy_program, &brig_policy_notify};
     for (size_t p = 0; p < COUNT_OF(policies); p++) {
         for (int arch = 0; arch < BRIG_DSL_ARCH_COUNT; arch++) {
             struct decided_policy policy;
