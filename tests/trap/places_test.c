@@ -83,7 +83,7 @@ SANDBOX_TEST(trap, children_by_vfork_are_answered, .expect_exit = 0)
 {
     struct trap_fixture fixture;
     REQUIRE(lock(&fixture));
-    const pid_t pid = vfork();
+    const pid_t pid = vfork(); // NOLINT(clang-analyzer-security.insecureAPI.vfork): it is what is tried
     if (pid == 0) {
         _exit(is_answered() ? 7 : 1); // NOLINT(clang-analyzer-unix.Vfork): the child's calls are the point
     }

@@ -74,9 +74,9 @@ bool trap_wrap_has_mode(int flags);
 
 #pragma GCC visibility pop
 
-extern __typeof__(brig_broker_try) brig_broker_try __attribute__((weak));
-extern __typeof__(brig_trap_is_armed) brig_trap_is_armed __attribute__((weak));
-extern __typeof__(brig_trap_thread_enter) brig_trap_thread_enter __attribute__((weak));
-extern __typeof__(brig_trap_thread_leave) brig_trap_thread_leave __attribute__((weak));
+#pragma weak brig_broker_try
+#pragma weak brig_trap_is_armed
+#pragma weak brig_trap_thread_enter
+#pragma weak brig_trap_thread_leave
 
 #endif
