@@ -1,0 +1,165 @@
+// brig run as people meet it: programs of the machine, as they stand, in a room with a list, and what they cannot reach from there.
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/tools/commands.h"
+
+// ROOM has ro/hello, ro/out (a link to /etc/passwd), ro/inside (a link to hello), secret/key, and rw.
+static const char make_room[] =
+    "cd \"$ROOM\" && mkdir ro rw secret && echo hello there > ro/hello && echo key > secret/key && ln -s /etc/passwd ro/out && "
+    "ln -s hello ro/inside && ln -s ../secret ro/up";
+
+static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *level)
+{
+    (void)status, (void)kind, (void)level;
+    return remove(path);
+}
+
+static void check_in_room(const struct command *rows, size_t row_count)
+{
+    static struct command_outcome outcome;
+    char room[] = "/tmp/brig-run-XXXXXX";
+    REQUIRE(mkdtemp(room) != NULL);
+    setenv("ROOM", room, 1);
+    setenv("PY", "/usr/bin/python3", 1);
+    CHECK(command_run(make_room, &outcome));
+    CHECK_EQ(outcome.exit_status, 0);
+    check_commands(rows, row_count);
+    nftw(room, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+TEST(run, cat_reads_what_the_list_has_and_nothing_else)
+{
+    static const struct command rows[] = {
+        {"brig run --broker-ro \"$ROOM/ro\" -- cat \"$ROOM/ro/hello\" \"$ROOM/ro/inside\"", 0, {"hello there\nhello there\n"}},
+        {"cd \"$ROOM\" && brig run --broker-ro . -- cat ro/hello ./ro/../secret/key", 0, {"hello there\nkey\n"}},
+        {"cd \"$ROOM/ro\" && brig run --broker-ro . -- cat < ../secret/key", 0, {"key\n"}},
+        {"brig run -- cat \"$ROOM/ro/hello\"",
+         1,
+         {"Permission denied", "brig: denied openat(\"/tmp/brig-run-", "try: --broker-ro /tmp/"}},
+        {"cd \"$ROOM\" && brig run --broker-ro ro -- cat ro/../../../../../../etc/shadow ro/out ro/up/key ro/../secret/key "
+         "/proc/self/root/etc/passwd /proc/1/environ /proc/self/environ /proc/self/cwd/ro/hello 2>&1 | grep -c 'Permission denied'",
+         0,
+         {"8\n"}},
+        {"cd \"$ROOM\" && brig run --unveil .:r --unveil secret: -- cat ro/hello secret/key",
+         1,
+         {"hello there", "secret/key: Permission"}},
+    };
+    check_in_room(rows, COUNT_OF(rows));
+}
+
+TEST(run, other_programs_of_the_machine_work)
+{
+    static const struct command rows[] = {
+        {"brig run -- /sbin/ldconfig -p", 0, {"libc.so.6"}}, // static
+        {"brig run --broker-ro \"$ROOM/ro\" -- ls \"$ROOM/ro\"", 0, {"hello\ninside\nout\nup\n"}},
+        {"brig run --broker-ro \"$ROOM/ro\" -- grep -r here \"$ROOM/ro/hello\"", 0, {"hello there"}},
+        {"brig run --broker-ro \"$ROOM/ro\" --broker-rw \"$ROOM/rw\" -- cp \"$ROOM/ro/hello\" \"$ROOM/rw/copy\" && cat \"$ROOM/rw/copy\"",
+         0,
+         {"hello there\n"}},
+        {"brig run --broker-ro \"$ROOM/ro\" -- rm -f \"$ROOM/ro/hello\"", 1, {"Permission denied", "try: --broker-rw"}},
+        {"echo one | brig run -- sort", 0, {"one\n"}},
+    };
+    check_in_room(rows, COUNT_OF(rows));
+}
+
+TEST(run, python_reads_writes_lists_and_forks)
+{
+    static const struct command rows[] = {
+        {"cd \"$ROOM\" && brig run --broker-ro ro --broker-rw rw -- $PY -c '\n"
+         "import os, threading\n"
+         "open(\"rw/a\", \"w\").write(open(\"ro/hello\").read() * 2)\n"
+         "os.rename(\"rw/a\", \"rw/b\"); os.mkdir(\"rw/d\")\n"
+         "print(sorted(os.listdir(\"rw\")), os.stat(\"rw/b\").st_size, os.path.realpath(\"ro/inside\")[-8:])\n"
+         "os.chdir(\"rw\"); print(os.path.exists(\"b\"), os.getcwd()[-3:])\n"
+         "t = [threading.Thread(target=lambda: [open(\"b\").read() for i in range(50)]) for j in range(8)]\n"
+         "[x.start() for x in t]; [x.join() for x in t]\n"
+         "p = os.fork()\n"
+         "if p == 0: open(\"child\", \"w\").write(\"c\"); os._exit(7)\n"
+         "print(os.waitpid(p, 0)[1] >> 8, open(\"child\").read())'",
+         0,
+         {"['b', 'd'] 24 ro/hello\nTrue /rw\n7 c\n"}},
+        {"cd \"$ROOM\" && brig run --broker-ro ro -- $PY -c '\n"
+         "import os\n"
+         "for f in (\"secret/key\", \"/etc/shadow\", \"ro/../../../etc/passwd\", \"ro/out\"):\n"
+         "    try: open(f); print(\"OPENED\", f)\n"
+         "    except PermissionError: print(\"refused\")\n"
+         "for call in (lambda: open(\"ro/new\", \"w\"), lambda: os.unlink(\"ro/hello\"), lambda: os.listdir(\"secret\"),\n"
+         "             lambda: os.execv(\"/bin/true\", [\"true\"]), lambda: os.chmod(\"ro/hello\", 0o777)):\n"
+         "    try: call(); print(\"DONE\")\n"
+         "    except PermissionError: print(\"refused\")' 2>/dev/null | sort | uniq -c",
+         0,
+         {" 9 refused\n"}},
+    };
+    check_in_room(rows, COUNT_OF(rows));
+}
+
+TEST(run, sqlite_has_a_database)
+{
+    static const struct command rows[] = {
+        {"cd \"$ROOM\" && brig run --broker-rw rw -- sqlite3 rw/app.db 'create table t(a); insert into t values (40), (2); select sum(a) from t;'",
+         0,
+         {"42\n"}},
+        {"cd \"$ROOM\" && brig run --broker-ro rw -- sqlite3 rw/app.db 'select max(a) from t;'", 0, {"40\n"}},
+        {"cd \"$ROOM\" && brig run --broker-ro rw -- sqlite3 rw/app.db 'insert into t values (1);'", 8, {"readonly"}},
+        {"cd \"$ROOM\" && brig run -- sqlite3 rw/app.db 'select 1 from t;'", 1, {"unable to open database"}},
+    };
+    check_in_room(rows, COUNT_OF(rows));
+}
+
+TEST(run, curl_reaches_the_address_of_the_list)
+{
+    static const struct command rows[] = {
+        {"cd \"$ROOM/ro\" && { $PY -c 'import http.server as h, os\n"
+         "s = h.HTTPServer((\"127.0.0.1\", 0), h.SimpleHTTPRequestHandler); s.timeout = 20\n"
+         "open(\"../new\", \"w\").write(str(s.server_port)); os.rename(\"../new\", \"../port\"); s.handle_request()' >/dev/null 2>&1 & } &&"
+         " for i in $(seq 100); do [ -e ../port ] && break; sleep 0.1; done && "
+         "brig run --connect 127.0.0.1:$(cat ../port) -- curl -sS http://127.0.0.1:$(cat ../port)/hello && wait",
+         0,
+         {"hello there\n"}},
+        {"brig run --connect 127.0.0.1:81 -- curl -sS http://127.0.0.1:80/",
+         7,
+         {"denied connect(\"127.0.0.1:80\")", "try: --connect 127.0.0.1:80\n"}},
+        {"brig run -- $PY -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM)'", 1, {"not supported"}},
+    };
+    check_in_room(rows, COUNT_OF(rows));
+}
+
+TEST(run, exit_statuses_are_those_of_shells)
+{
+    static const struct command rows[] = {
+        {"brig run -- sh -c 'exit 3'", 3, {NULL}},
+        {"brig run -- sh -c 'kill -9 $$'", 137, {NULL}},
+        {"timeout --preserve-status -s TERM 1 brig run -- sleep 30", 143, {NULL}},
+        {"brig run -- no-such-program", 127, {"no program 'no-such-program'"}},
+        {"brig run -- /etc/passwd", 126, {"Permission denied"}},
+        {"brig run cat", 125, {"behind --"}},
+        {"brig run --broker-ro /nowhere -- true", 125, {"/nowhere"}},
+        {"brig run --connect nonsense -- true", 125, {"nonsense"}},
+        {"brig run --unveil \"$ROOM\" -- true", 125, {"PATH:PERMISSIONS"}},
+        {"brig run --unveil \"$ROOM:rz\" -- true", 125, {NULL}},
+        {"brig run --policy rendere -- true", 125, {"renderer"}},
+    };
+    check_in_room(rows, COUNT_OF(rows));
+}
+
+TEST(run, a_violation_is_reported_and_what_was_denied_is_json)
+{
+    static const struct command rows[] = {
+        {"cd \"$ROOM\" && brig run --report-dir reports -- $PY -c 'import ctypes; ctypes.CDLL(None).ptrace(0, 0, 0, 0)'",
+         159,
+         {"ptrace", "report "}},
+        {"cd \"$ROOM\" && brig report reports/*.json.gz", 0, {"ptrace", "program"}},
+        {"cd \"$ROOM\" && cat reports/run-*.json", 0, {"\"schema\": \"brig-run-1\"", "\"exit_status\": 159", "\"violations\": 1"}},
+        {"cd \"$ROOM\" && brig run --json --report-dir twice -- cat secret/key && false",
+         1,
+         {"\"path\": \"secret/key\"", "\"errno\": \"EACCES\"", "\"option\": \"--broker-ro DIR\"", "\"call\": \"openat\""}},
+        {"cd \"$ROOM\" && $PY -c 'import json, glob; print(json.load(open(glob.glob(\"twice/*.json\")[0]))[\"schema\"])'",
+         0,
+         {"brig-run-1"}},
+    };
+    check_in_room(rows, COUNT_OF(rows));
+}
