@@ -182,7 +182,7 @@ static void *answer_calls(void *argument)
     return NULL;
 }
 
-static enum brig_code start_threads(struct front_state *state, struct brig_error *reterr)
+static bool start_threads(struct front_state *state)
 {
     for (int i = 0; i < BOX_FRONT_THREADS; i++) {
         struct front_thread *thread = calloc(1, sizeof *thread);
@@ -194,9 +194,9 @@ static enum brig_code start_threads(struct front_state *state, struct brig_error
                 continue;
         }
         free(thread);
-        return brig_error_set(reterr, (struct brig_error){.code = BRIG_OUT_OF_MEMORY, .step = step_start, .subject = "threads"});
+        return i > 0; // fewer do as well
     }
-    return BRIG_OK;
+    return true;
 }
 
 // --- starting ---------------------------------------------------------------------------------------------------------
@@ -322,9 +322,7 @@ static enum brig_code start(struct front_state *state, struct brig_error *reterr
     enum brig_code code = brig_dsl_resolve(front->spec->policy, &options, &arena, &state->rules, reterr);
     if (code == BRIG_OK)
         code = fetch_listener(state, reterr);
-    if (code == BRIG_OK)
-        code = let_go(state, reterr);
-    return code == BRIG_OK ? start_threads(state, reterr) : code;
+    return code == BRIG_OK ? let_go(state, reterr) : code;
 }
 
 // --- the end ----------------------------------------------------------------------------------------------------------
@@ -371,12 +369,20 @@ static void wait_for_end(const struct front_state *state)
     send_all(state->teller.channel_fd, &message, NULL, -1);
 }
 
-static void abandon(const struct box_front *front)
+static void kill_program(const struct box_front *front)
 {
     const int pid_fd = (int)syscall(SYS_pidfd_open, front->program_pid, 0);
     if (pid_fd >= 0)
         syscall(SYS_pidfd_send_signal, pid_fd, SIGKILL, NULL, 0);
-    end_leftovers();
+    close(pid_fd);
+}
+
+static void send_start(const struct front_state *state)
+{
+    const int pid_fd = (int)syscall(SYS_pidfd_open, state->front->program_pid, 0);
+    const struct box_front_message message = {.kind = BOX_FRONT_STARTED, .pid = (uint32_t)state->front->program_pid};
+    send_all(state->teller.channel_fd, &message, NULL, pid_fd);
+    close(pid_fd);
 }
 
 int box_front_enter(void *data, int channel_fd)
@@ -386,13 +392,13 @@ int box_front_enter(void *data, int channel_fd)
     state = (struct front_state){.front = data, .teller = {.channel_fd = channel_fd}, .listener_fd = -1};
     if (start(&state, &error) != BRIG_OK) {
         send_failure(channel_fd, &error);
-        abandon(data);
+        kill_program(data);
+        end_leftovers();
         return 1;
     }
-    const int pid_fd = (int)syscall(SYS_pidfd_open, state.front->program_pid, 0);
-    const struct box_front_message message = {.kind = BOX_FRONT_STARTED, .pid = (uint32_t)state.front->program_pid};
-    send_all(channel_fd, &message, NULL, pid_fd);
-    close(pid_fd);
+    send_start(&state); // before there is a thread that could have a violation to tell
+    if (!start_threads(&state))
+        kill_program(data);
     wait_for_end(&state);
     return 0;
 }
