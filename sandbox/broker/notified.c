@@ -133,7 +133,10 @@ static void answer(struct box_work *work)
 
 static void free_slots(struct box_session *session)
 {
+    if (!session->slots)
+        return;
     munmap(session->slots, sizeof *session->slots);
+    session->slots = NULL;
     box_attachments_free(&session->attachments);
     close(session->socket_fd);
 }

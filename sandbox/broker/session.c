@@ -215,12 +215,18 @@ static void handle(struct box_work *work)
         box_session_end(work->session, wrong, work->pid);
 }
 
-// The last that a thread does with its session: after it, the main thread may free it.
+// The last that a thread does with its session: after it, the main thread may free it. Closing what a stranger sent may wait
+// (SO_LINGER), so the last thread does it, which the main thread's signals wake, and not the main thread.
 static void leave(struct box_work *work)
 {
     struct box_session *session = work->session;
     struct box_process *process = session->process;
     pthread_mutex_lock(&process->lock);
+    if (session->thread_count == 1) {
+        pthread_mutex_unlock(&process->lock);
+        session->port->free(session);
+        pthread_mutex_lock(&process->lock);
+    }
     session->tids[work->thread] = 0;
     session->works[work->thread] = NULL;
     session->thread_count--;

@@ -94,7 +94,7 @@ struct box_port {
     const char *(*collect)(struct box_work *work);
     // Context: inside box_session_enter.
     void (*answer)(struct box_work *work);
-    void (*free)(struct box_session *session);
+    void (*free)(struct box_session *session); // once by the last thread, and once more by the main thread
 };
 
 #define BOX_SESSION_OVER 0x80000000u

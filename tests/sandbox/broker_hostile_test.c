@@ -1,6 +1,7 @@
 // Workers that do to their broker what they can: each row ends its own session, and nobody else's.
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -438,6 +439,79 @@ SANDBOX_TEST(broker, descriptors_that_are_not_there_are_asked_for_again, .expect
     REQUIRE(room_open(&room));
     REQUIRE(room_run(&room, ask_without_descriptors, NULL));
     CHECK_EQ(fixture_count(&room.fixture, BRIG_EVENT_BROKER), 0u);
+    room_close(&room);
+}
+
+// --- descriptors that are slow to close -------------------------------------------------------------------------------
+
+// A connection whose last close(2) waits for a peer that does not read. Returns: -1 after a failed check.
+static int make_lingering(int *ret_peer_fd)
+{
+    static const char bytes[65536];
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct linger linger = {.l_onoff = 1, .l_linger = 20};
+    const int small = 4096;
+    socklen_t address_bytes = sizeof address;
+    const int peer_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    *ret_peer_fd = peer_fd;
+    if (!CHECK_EQ(setsockopt(peer_fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0) ||
+        !CHECK_EQ(bind(peer_fd, (struct sockaddr *)&address, sizeof address), 0) || !CHECK_EQ(listen(peer_fd, 1), 0) ||
+        !CHECK_EQ(getsockname(peer_fd, (struct sockaddr *)&address, &address_bytes), 0) ||
+        !CHECK_EQ(connect(fd, (struct sockaddr *)&address, sizeof address), 0) ||
+        !CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger), 0))
+        return -1;
+    while (send(fd, bytes, sizeof bytes, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+        continue;
+    return fd;
+}
+
+// Sends it for a slot of which it never asks anything, and leaves.
+static int leave_it_behind(void *data, int channel_fd)
+{
+    const struct brig_broker_attachment other = {.slot = 5, .attached = 4}, tag = {.slot = 1, .attached = 1};
+    const int folder_fd = open(room_path("ro"), O_RDONLY | O_CLOEXEC);
+    (void)channel_fd;
+    room_fill(1, "hello");
+    room_slots->slots[1].request.attached = 1;
+    send_attachment(&other, data, 1);
+    send_attachment(&tag, &folder_fd, 1);
+    CHECK_GE(ask(1, 0), 0);
+    return 0;
+}
+
+static int ask_once(void *data, int channel_fd)
+{
+    (void)data;
+    (void)channel_fd;
+    CHECK(room_has("ro/hello", "hello\n"));
+    return 0;
+}
+
+SANDBOX_TEST(broker, descriptors_that_are_slow_to_close_stall_nobody, .timeout_ms = 60000)
+{
+    struct room room;
+    int peer_fd;
+    REQUIRE(room_open(&room));
+    for (size_t i = 0; i < 3; i++) {
+        int fd = make_lingering(&peer_fd);
+        const struct brig_keep keep[] = {{fd, BRIG_KEEP_SOCKET}};
+        REQUIRE(fd >= 0);
+        REQUIRE(fixture_launch(&room.fixture, &(struct brig_worker_spec){.name = "client",
+                                                                         .policy = &room_policy,
+                                                                         .warm_up = room_find_slots,
+                                                                         .entry = leave_it_behind,
+                                                                         .data = &fd,
+                                                                         .keep = keep,
+                                                                         .keep_count = 1,
+                                                                         .dumpable = true,
+                                                                         .broker = room.broker}) != NULL);
+        close(fd);
+        REQUIRE(fixture_wait(&room.fixture, BRIG_EVENT_EXIT, 2 * i + 1));
+        const double start = seconds();
+        CHECK(room_run(&room, ask_once, NULL));
+        CHECK(seconds() - start < 4.0);
+        close(peer_fd);
+    }
     room_close(&room);
 }
 
