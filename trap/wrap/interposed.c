@@ -1,7 +1,6 @@
 // interposed: the wrappers under libc's own names, for dynamic programs. Takes part in the search for symbols before libc does,
 // because it is linked (or preloaded) before it; libc's own functions are the next ones.
 #include <dlfcn.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "trap/wrap/wrap.h"
@@ -49,15 +48,5 @@ const struct trap_wrap_real *trap_wrap_real(void)
 #define WAIT WRAP
 #define OPEN(name, parameters, arguments) \
     __attribute__((visibility("default"))) int name parameters; \
-    int name parameters \
-    { \
-        unsigned mode = 0; \
-        if (trap_wrap_has_mode(flags)) { \
-            va_list list; \
-            va_start(list, flags); \
-            mode = va_arg(list, unsigned); \
-            va_end(list); \
-        } \
-        return trap_wrap_##name arguments; \
-    }
+    int name parameters TRAP_WRAP_OPEN_BODY(name, arguments)
 #include "trap/wrap/wrap.def"

@@ -1,7 +1,5 @@
 // linked: the wrappers under the names that ld's --wrap looks for, for static programs and for those that do not want libc's names
 // in themselves. A name that stands in wrap.def and not in wrap.flags, or the other way round, does not link.
-#include <stdarg.h>
-
 #include "trap/wrap/wrap.h"
 
 #define WRAP(type, name, parameters, arguments) \
@@ -21,17 +19,7 @@
 #define OPEN(name, parameters, arguments) \
     int __real_##name parameters; \
     int __wrap_##name parameters; \
-    int __wrap_##name parameters \
-    { \
-        unsigned mode = 0; \
-        if (trap_wrap_has_mode(flags)) { \
-            va_list list; \
-            va_start(list, flags); \
-            mode = va_arg(list, unsigned); \
-            va_end(list); \
-        } \
-        return trap_wrap_##name arguments; \
-    }
+    int __wrap_##name parameters TRAP_WRAP_OPEN_BODY(name, arguments)
 #include "trap/wrap/wrap.def"
 #undef WRAP
 #undef REPLACE

@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <threads.h>
@@ -71,6 +72,17 @@ int trap_wrap_openat64(int dir_fd, const char *path, int flags, unsigned mode);
 
 // Whether a call with these flags has a mode behind them.
 bool trap_wrap_has_mode(int flags);
+#define TRAP_WRAP_OPEN_BODY(name, arguments) \
+    { \
+        unsigned mode = 0; \
+        if (trap_wrap_has_mode(flags)) { \
+            va_list list; \
+            va_start(list, flags); \
+            mode = va_arg(list, unsigned); \
+            va_end(list); \
+        } \
+        return trap_wrap_##name arguments; \
+    }
 
 #pragma GCC visibility pop
 
