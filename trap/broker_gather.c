@@ -427,8 +427,12 @@ static int gather_address(struct gathering *gathering)
         return EINVAL;
     }
     gathering->request->data_bytes = (uint32_t)bytes;
-    return read_exactly(gathering, gathering->request->bytes + gathering->used, pointer_argument(gathering, gathering->row->in),
-                        (size_t)bytes);
+    const int error = read_exactly(gathering, gathering->request->bytes + gathering->used,
+                                   pointer_argument(gathering, gathering->row->in), (size_t)bytes);
+    if (error == 0 && bytes < (int32_t)sizeof(uint16_t)) {
+        return EINVAL; // no room for a family, of whatever kind the socket is: net/ipv4/af_inet.c, net/unix/af_unix.c
+    }
+    return error;
 }
 
 static int gather_data(struct gathering *gathering)
