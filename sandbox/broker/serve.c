@@ -45,9 +45,10 @@ static const struct shape {
     [BRIG_BROKER_OP_CHMOD] = {.names = 1, .may_attach = NAME_0},
     [BRIG_BROKER_OP_UTIMENS] =
         {.names = 1, .may_attach = NAME_0, .data_min = TIMES_BYTES, .data_max = TIMES_BYTES, .may_lack_data = true},
-    [BRIG_BROKER_OP_TRUNCATE] = {.names = 1},
-    [BRIG_BROKER_OP_STATFS] = {.names = 1},
-    [BRIG_BROKER_OP_WATCH] = {.names = 1, .may_attach = OBJECT, .must_attach = OBJECT},
+    // These calls have no directory of their own; a front end sends the program's working directory.
+    [BRIG_BROKER_OP_TRUNCATE] = {.names = 1, .may_attach = NAME_0},
+    [BRIG_BROKER_OP_STATFS] = {.names = 1, .may_attach = NAME_0},
+    [BRIG_BROKER_OP_WATCH] = {.names = 1, .may_attach = NAME_0 | OBJECT, .must_attach = OBJECT},
     [BRIG_BROKER_OP_CONNECT] = {.may_attach = OBJECT,
                                 .must_attach = OBJECT,
                                 .data_min = SOCKET_ADDRESS_BYTES_MIN,

@@ -156,6 +156,20 @@ SANDBOX_TEST(program, a_descriptor_and_a_socket_give_no_more_than_the_list, .exp
     check_visit("refused", "ro/hello", "socket");
 }
 
+// Each was a request that the broker took for nonsense, and for the end of the session.
+SANDBOX_TEST(program, calls_without_a_directory_start_at_the_working_directory, .expect_exit = 0)
+{
+    struct visit visit = {.worker = NULL};
+    REQUIRE(room_open(&visit.room));
+    CHECK(room_write("rw/file", "four"));
+    REQUIRE(visit_run(&visit, "relative", "rw/file", NULL));
+    test_message("%s", visit.output);
+    CHECK_EQ(status_of(&visit), 0);
+    test_message("%s", "");
+    CHECK_STR_EQ(visit.output, "fou");
+    room_close(&visit.room);
+}
+
 // The path is copied once, checked, and used: what another thread writes over it meanwhile opens nothing.
 SANDBOX_TEST(program, a_path_that_changes_while_it_is_looked_at_opens_only_what_was_checked, .expect_exit = 0)
 {
