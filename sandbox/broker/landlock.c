@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sandbox/broker/session.h"
@@ -90,6 +91,23 @@ static enum brig_code add_directory(int ruleset, char *path, uint64_t access, st
     return result == 0 ? BRIG_OK : failed(reterr, "landlock_add_rule");
 }
 
+// A device that is named: what its descriptor may be told (ioctl) is for the policy of the worker to say. The rule is the device's
+// alone.
+static enum brig_code add_device(int ruleset, const char *path, uint64_t access, struct brig_error *reterr)
+{
+    struct stat status;
+    if (!access || stat(path, &status) != 0 || !(S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode)))
+        return BRIG_OK;
+    const int fd = open(path, O_PATH | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT || errno == EACCES ? BRIG_OK : failed(reterr, "a device of the list");
+    const int result = box_landlock_allow(ruleset, fd, access);
+    const int reason = errno;
+    close(fd);
+    errno = reason;
+    return result == 0 ? BRIG_OK : failed(reterr, "landlock_add_rule");
+}
+
 static enum brig_code add_entry(int ruleset, const struct brig_broker_entry *entry, uint64_t handled, struct brig_error *reterr)
 {
     char path[BRIG_BROKER_PATH_BYTES];
@@ -97,9 +115,12 @@ static enum brig_code add_entry(int ruleset, const struct brig_broker_entry *ent
     if (bytes >= sizeof path) // box_list_new has refused it
         return BRIG_OK;
     memcpy(path, entry->path, bytes + 1);
-    if (!(entry->rights & BRIG_BROKER_RECURSIVE))
-        to_parent(path);
-    return add_directory(ruleset, path, access_of(entry->rights) & handled, reterr);
+    const uint64_t access = access_of(entry->rights) & handled;
+    if (entry->rights & BRIG_BROKER_RECURSIVE)
+        return add_directory(ruleset, path, access, reterr);
+    const enum brig_code code = add_device(ruleset, path, access ? handled & BOX_LANDLOCK_FS_IOCTL_DEV : 0, reterr);
+    to_parent(path);
+    return code == BRIG_OK ? add_directory(ruleset, path, access, reterr) : code;
 }
 
 static enum brig_code add_entries(int ruleset, const struct brig_broker_list *list, uint64_t handled, struct brig_error *reterr)

@@ -2,12 +2,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/random.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -215,5 +217,37 @@ SANDBOX_TEST(broker, unmodified_libc_calls_work_in_a_locked_worker, .expect_exit
     CHECK_EQ(stat(room_path("rw/new"), &status), 0);
     CHECK_EQ(status.st_mode & 0777, 0640u); // the worker's umask
     CHECK_EQ(room_settled_descriptors(room.broker, before), before);
+    room_close(&room);
+}
+
+// --- devices ----------------------------------------------------------------------------------------------------------
+
+// What a device is told is for the worker's policy to say, once the list names it.
+static int tell_devices(void *data, int channel_fd)
+{
+    int bits = -1;
+    (void)data;
+    (void)channel_fd;
+    const int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC), random_fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+    CHECK(null_fd >= 0 && random_fd >= 0);
+    CHECK_EQ(isatty(null_fd), 0);
+    CHECK_EQ(errno, ENOTTY);
+    CHECK_EQ(ioctl(random_fd, RNDGETENTCNT, &bits), 0);
+    CHECK_GE(bits, 0);
+    return 0;
+}
+
+SANDBOX_TEST(broker, listed_devices_can_be_told_things, .expect_exit = 0)
+{
+    static const struct brig_broker_entry entries[] = {{.path = "/dev/null", .rights = BRIG_BROKER_READ | BRIG_BROKER_WRITE},
+                                                       {.path = "/dev/urandom", .rights = BRIG_BROKER_READ}};
+    const struct brig_broker_spec spec = {.name = "devices",
+                                          .policy = brig_policy_for_this_build("broker"),
+                                          .list = {.entries = entries, .entry_count = COUNT_OF(entries)}};
+    struct room room;
+    struct brig_error error;
+    REQUIRE(room_open(&room));
+    REQUIRE_OK(brig_broker_start(room.fixture.supervisor, &spec, &room.broker, &error), &error);
+    CHECK(room_run(&room, tell_devices, NULL));
     room_close(&room);
 }
