@@ -50,13 +50,15 @@ static bool may_write(int fd)
 
 static void change_times(int fd, struct box_workspace *work)
 {
-    int64_t times[4]; // of 64 bits on every arch
+    struct {
+        int64_t seconds, nanoseconds;
+    } times[2]; // of 64 bits on every arch
     const uint8_t *data = work->request.bytes + work->request.path_bytes[0] + work->request.path_bytes[1];
     struct timespec spec[2];
     const bool has_times = work->request.data_bytes == sizeof times;
-    memcpy(times, data, has_times ? sizeof times : 0);
+    memcpy(&times, data, has_times ? sizeof times : 0);
     for (int i = 0; i < 2 && has_times; i++)
-        spec[i] = (struct timespec){.tv_sec = (time_t)times[2 * i], .tv_nsec = (long)times[2 * i + 1]};
+        spec[i] = (struct timespec){.tv_sec = (time_t)times[i].seconds, .tv_nsec = (long)times[i].nanoseconds};
     const int64_t result = !may_write(fd) ? -EPERM : futimens(fd, has_times ? spec : NULL) == 0 ? 0 : -errno;
     fill_reply(&work->reply, result, NULL, 0);
 }
