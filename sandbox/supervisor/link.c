@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -52,6 +53,8 @@ static enum brig_code map_slots(struct box_link *link, struct brig_error *reterr
     link->slots->version = BRIG_BROKER_VERSION;
     link->slots->slot_count = BRIG_BROKER_SLOT_COUNT;
     link->slots->umask = own_umask();
+    if (getrandom(&link->slots->settled_seed, sizeof link->slots->settled_seed, 0) != sizeof link->slots->settled_seed)
+        return failed(reterr, "getrandom");
     return BRIG_OK;
 }
 

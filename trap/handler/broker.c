@@ -290,7 +290,7 @@ static uint64_t hash_of(const struct brig_broker_request *request)
     // The call as well: the broker tells the supervisor which calls were refused.
     const uint64_t numbers[] = {request->op | (uint64_t)request->call << 16 | (uint64_t)request->flags << 32,
                                 request->mode | (uint64_t)request->path_bytes[0] << 32, request->number, bytes};
-    uint64_t hash = 0;
+    uint64_t hash = trap_root_page.root.broker_slots->settled_seed;
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         hash = (hash ^ numbers[i]) * HASH_FACTOR;
         hash ^= hash >> 32;
