@@ -70,7 +70,7 @@ struct brig_pointee; // sandbox/report.h
 // what stands here, once; there is no "go on", because the kernel would read the registers and the memory once more, and what was
 // decided about is not what it would do.
 struct brig_question {
-    struct brig_worker *worker; // NULL: an executed program
+    struct brig_worker *worker; // of an executed program what brig_supervisor_run gave
     enum brig_dsl_call call;
     enum brig_dsl_arch arch;
     uint32_t nr;
@@ -94,8 +94,8 @@ enum brig_answer_kind {
 struct brig_answer {
     enum brig_answer_kind kind;
     int64_t value;
-    // With RESULT: what is handed over; the call returns its number there. Closed by the supervisor after the callback, whatever
-    // becomes of it. -1: none. Only for executed programs: a linked worker gets what it needs by its broker.
+    // With RESULT: what is handed over, close-on-exec; the call returns its number there. Closed by the supervisor after the
+    // callback, whatever becomes of it. -1: none. Only for executed programs: a linked worker gets what it needs by its broker.
     int descriptor;
 };
 

@@ -163,7 +163,7 @@ void box_answer(const struct box_decision *decision, const struct box_notice *no
         answer_result(ret_answer, -(int64_t)decision->data);
         ret_answer->is_reported = true;
         break;
-    case BRIG_DSL_NOTIFY: // nobody to ask: as of a worker whose host answers no questions
+    case BRIG_DSL_NOTIFY: // until the host has said something else (front.c)
         answer_result(ret_answer, -ENOSYS);
         break;
     default: // CRASH; foreign arches and x32 are told as such

@@ -125,12 +125,31 @@ static void kill_asker(struct front_state *state, const struct box_asker *asker)
     send_result(state, asker->id, -EPERM); // where it could not be killed, it is still refused
 }
 
+// The host's answer is to the copies that it was shown.
+static void ask_host(const struct front_state *state, const struct box_asker *asker, const struct box_notice *notice,
+                     const struct box_decision *decision, struct box_answer *answer)
+{
+    struct box_verdict verdict;
+    if (!box_tell_question(&state->teller, asker, notice, decision, &verdict))
+        return; // as answered: nobody is there
+    answer->descriptor = verdict.descriptor;
+    answer->is_cloexec = true;
+    if (verdict.message.kind == BRIG_ANSWER_KILL)
+        answer->kind = BOX_ANSWER_DEATH;
+    else if (verdict.message.kind == BRIG_ANSWER_RESULT && verdict.descriptor >= 0)
+        answer->kind = BOX_ANSWER_DESCRIPTOR;
+    else
+        answer->result = verdict.message.kind == BRIG_ANSWER_RESULT ? verdict.message.value : -verdict.message.value;
+}
+
 static void answer_one(struct front_thread *thread, struct box_asker *asker, const struct box_notice *notice)
 {
     struct front_state *state = thread->state;
     const struct box_decision decision = box_decide(&state->rules, &notice->data);
     struct box_answer answer;
     box_answer(&decision, notice, &asker->outside, &thread->work, &answer);
+    if (decision.verb == BRIG_DSL_NOTIFY)
+        ask_host(state, asker, notice, &decision, &answer);
     if (answer.kind == BOX_ANSWER_DEATH || answer.is_reported)
         box_tell_violation(&state->teller, asker, notice, &decision);
     if (answer.kind == BOX_ANSWER_DEATH)

@@ -115,6 +115,12 @@ struct box_teller {
 bool box_tell_violation(struct box_teller *teller, const struct box_asker *asker, const struct box_notice *notice,
                         const struct box_decision *decision);
 
+struct box_verdict; // below
+// Asks the supervisor about a call that the policy has questions for, and waits for what it says, one question at a time. Returns:
+// false where nobody answers. Owns: the caller closes ret_verdict->descriptor. Context: any thread.
+bool box_tell_question(const struct box_teller *teller, const struct box_asker *asker, const struct box_notice *notice,
+                       const struct box_decision *decision, struct box_verdict *ret_verdict);
+
 // Messages over the worker's channel (SOCK_SEQPACKET), front end to supervisor.
 
 enum box_front_kind {
@@ -122,6 +128,7 @@ enum box_front_kind {
     BOX_FRONT_FAILED,      // before that: error
     BOX_FRONT_VIOLATION,
     BOX_FRONT_ENDED,
+    BOX_FRONT_QUESTION, // answered by a struct box_verdict_message, with a descriptor where there is one
 };
 
 #define BOX_FRONT_MAPS_BYTES ((uint32_t)96 << 10)
@@ -145,10 +152,23 @@ struct box_front_message {
     uint32_t maps_bytes;
     struct box_front_pointee pointees[6];
 };
-// behind it: FAILED a struct box_wire_error; VIOLATION a struct brig_trap_record, the pointees' bytes, the maps
+// behind it: FAILED a struct box_wire_error; VIOLATION a struct brig_trap_record, the pointees' bytes, the maps; QUESTION the same
+// without maps
+
+// Supervisor to front end: the answer to the one question that waits.
+struct box_verdict_message {
+    uint32_t kind; // enum brig_answer_kind
+    uint32_t reserved;
+    int64_t value;
+};
+
+struct box_verdict {
+    struct box_verdict_message message;
+    int descriptor; // -1, or the caller's
+};
 
 #define BOX_FRONT_MESSAGE_MAX \
-    (sizeof(struct box_front_message) + sizeof(struct brig_trap_record) + 6 * BOX_FRONT_STRING_BYTES + BOX_FRONT_MAPS_BYTES)
+    (sizeof(struct box_front_message) + sizeof(struct brig_trap_record) + (size_t)6 * BOX_FRONT_STRING_BYTES + BOX_FRONT_MAPS_BYTES)
 
 // --- the front end (front.c, start.c) ---------------------------------------------------------------------------------
 
@@ -176,9 +196,9 @@ struct box_front {
 };
 
 // The preparation of the front end: forks the program, which waits. Returns: OK; KERNEL_REFUSED; KERNEL_LACKS. Context: after fork.
-enum brig_code box_front_prepare(void *front, struct brig_error *reterr);
+enum brig_code box_front_prepare(void *data, struct brig_error *reterr);
 // The entry of the front end. Context: locked.
-int box_front_enter(void *front, int channel_fd);
+int box_front_enter(void *data, int channel_fd);
 
 // From fork to execve, in the process that becomes the program (start.c). Context: after fork.
 __attribute__((noreturn)) void box_program_become(const struct box_front *front, int front_pid);

@@ -33,7 +33,7 @@ static bool take_token(struct box_teller *teller)
     teller->filled_ms = now_ms;
     if (teller->used_milli < 0)
         teller->used_milli = 0;
-    if (teller->used_milli > (BURST - 1) * 1000)
+    if (teller->used_milli > INT64_C(1000) * (BURST - 1))
         return false;
     teller->used_milli += 1000;
     return true;
@@ -162,6 +162,19 @@ static uint32_t read_maps(uint32_t process, unsigned char *to)
     return used;
 }
 
+// Returns: how many bytes the message has.
+static size_t fill_message(struct box_front_message *message, const struct box_asker *asker, const struct box_notice *notice,
+                           const struct box_decision *decision)
+{
+    struct brig_trap_record *record = (struct brig_trap_record *)(void *)(message + 1);
+    unsigned char *rest = (unsigned char *)(record + 1);
+    message->pid = box_proc_field(asker->tid, "Tgid");
+    fill_record(record, message->pid, asker, notice, decision);
+    rest += add_pointees(message, rest, asker, decision);
+    message->maps_bytes = message->kind == BOX_FRONT_VIOLATION ? read_maps(message->pid, rest) : 0;
+    return (size_t)(rest - (unsigned char *)message) + message->maps_bytes;
+}
+
 bool box_tell_violation(struct box_teller *teller, const struct box_asker *asker, const struct box_notice *notice,
                         const struct box_decision *decision)
 {
@@ -173,17 +186,49 @@ bool box_tell_violation(struct box_teller *teller, const struct box_asker *asker
     struct box_front_message *message = is_wanted ? calloc(1, BOX_FRONT_MESSAGE_MAX) : NULL;
     if (!message)
         return false;
-    const uint32_t process = box_proc_field(asker->tid, "Tgid");
-    struct brig_trap_record *record = (struct brig_trap_record *)(void *)(message + 1);
-    unsigned char *rest = (unsigned char *)(record + 1);
-    *message = (struct box_front_message){.kind = BOX_FRONT_VIOLATION, .pid = process, .lost = lost};
-    fill_record(record, process, asker, notice, decision);
-    rest += add_pointees(message, rest, asker, decision);
-    message->maps_bytes = read_maps(process, rest);
-    rest += message->maps_bytes;
+    *message = (struct box_front_message){.kind = BOX_FRONT_VIOLATION, .lost = lost};
+    const size_t bytes = fill_message(message, asker, notice, decision);
     // Not waited for: a supervisor that is busy must not hold up the program.
-    const bool is_sent =
-        send(teller->channel_fd, message, (size_t)(rest - (unsigned char *)message), MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
+    const bool is_sent = send(teller->channel_fd, message, bytes, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
     free(message);
     return is_sent;
+}
+
+// --- questions --------------------------------------------------------------------------------------------------------
+
+static bool hear_verdict(int channel_fd, struct box_verdict *ret_verdict)
+{
+    struct iovec part = {&ret_verdict->message, sizeof ret_verdict->message};
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    ssize_t got;
+    do
+        got = recvmsg(channel_fd, &message, MSG_CMSG_CLOEXEC);
+    while (got < 0 && errno == EINTR);
+    const struct cmsghdr *header = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+    ret_verdict->descriptor = -1;
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int)))
+        memcpy(&ret_verdict->descriptor, CMSG_DATA(header), sizeof(int));
+    return got == (ssize_t)sizeof ret_verdict->message;
+}
+
+bool box_tell_question(const struct box_teller *teller, const struct box_asker *asker, const struct box_notice *notice,
+                       const struct box_decision *decision, struct box_verdict *ret_verdict)
+{
+    // The supervisor is one thread, so nobody waits longer for that; and the next message on the channel is the answer.
+    static pthread_mutex_t one_question = PTHREAD_MUTEX_INITIALIZER;
+    struct box_front_message *message = calloc(1, BOX_FRONT_MESSAGE_MAX);
+    if (!message)
+        return false;
+    message->kind = BOX_FRONT_QUESTION;
+    const size_t bytes = fill_message(message, asker, notice, decision);
+    pthread_mutex_lock(&one_question);
+    const bool is_heard =
+        send(teller->channel_fd, message, bytes, MSG_NOSIGNAL) > 0 && hear_verdict(teller->channel_fd, ret_verdict);
+    pthread_mutex_unlock(&one_question);
+    free(message);
+    return is_heard;
 }

@@ -191,7 +191,7 @@ struct brig_supervisor {
     const void *program_of;             // its struct brig_worker or struct box_program, or NULL
     void *program_memory;               // under it
     struct brig_dsl_rules rules;        // the same for the worker that asked last
-    const struct brig_worker *rules_of;
+    const void *rules_of;
     void *rules_memory; // NULL: nobody has asked yet
 };
 
@@ -294,6 +294,9 @@ void box_program_free(struct box_program *program);
 // question.c
 // Answers the question in the supervisor's `record`, a copy of `slot`. Calls on_question.
 void box_question_handle(struct brig_worker *worker, size_t slot);
+// Answers the question of a program: the supervisor's `record`, with what its arguments point to. Calls on_question. Owns: the
+// caller closes the answer's descriptor.
+struct brig_answer box_question_of_program(struct brig_worker *front, const struct box_evidence *evidence);
 
 // events.c
 void box_event_send(struct brig_worker *worker, struct brig_event event);

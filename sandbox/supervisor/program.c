@@ -213,6 +213,43 @@ static void hear_violation(struct brig_worker *front, const struct heard *heard,
     box_evidence_free(&evidence);
 }
 
+static void send_verdict(struct brig_worker *front, const struct brig_answer *answer)
+{
+    struct box_verdict_message verdict = {.kind = (uint32_t)answer->kind, .value = answer->value};
+    struct iovec part = {&verdict, sizeof verdict};
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {.bytes = {0}};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (answer->descriptor >= 0) {
+        control.header.cmsg_level = SOL_SOCKET;
+        control.header.cmsg_type = SCM_RIGHTS;
+        control.header.cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(&control.header), &answer->descriptor, sizeof(int));
+        message.msg_control = &control;
+        message.msg_controllen = sizeof control;
+    }
+    // Not waited for: the front end reads what it has asked for, and one that does not is no front end any more.
+    if (sendmsg(front->channel_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+        brig_worker_kill(front);
+}
+
+static void hear_question(struct brig_worker *front, const struct heard *heard, size_t bytes)
+{
+    struct brig_answer answer = {.kind = BRIG_ANSWER_ERRNO, .value = ENOSYS, .descriptor = -1};
+    struct box_evidence evidence = {.program = front->program, .pid = (int)heard->message.pid};
+    const struct brig_error error = {.code = BRIG_WORKER_LIED, .step = "hear a question", .subject = "a message that is none"};
+    if (take_violation(heard, bytes, &front->supervisor->record, &evidence))
+        answer = box_question_of_program(front, &evidence);
+    else
+        box_event_lost(front, &error, 1);
+    box_evidence_free(&evidence);
+    send_verdict(front, &answer);
+    if (answer.descriptor >= 0)
+        close(answer.descriptor);
+}
+
 static void hear_end(struct box_program *program, const struct box_front_message *message)
 {
     program->has_ended = true;
@@ -235,6 +272,8 @@ void box_program_hear(struct brig_worker *front)
             hear_start(front, &heard->message, &fd);
         else if (heard->message.kind == BOX_FRONT_VIOLATION)
             hear_violation(front, heard, (size_t)bytes);
+        else if (heard->message.kind == BOX_FRONT_QUESTION)
+            hear_question(front, heard, (size_t)bytes);
         else if (heard->message.kind == BOX_FRONT_ENDED)
             hear_end(front->program, &heard->message);
         if (fd >= 0)

@@ -174,9 +174,9 @@ void box_worker_free(struct brig_worker *worker)
     box_worker_drop_memory(worker);
     if (worker->supervisor->program_of == worker || worker->supervisor->program_of == worker->program)
         worker->supervisor->program_of = NULL;
-    box_program_free(worker->program);
-    if (worker->supervisor->rules_of == worker)
+    if (worker->supervisor->rules_of == worker || worker->supervisor->rules_of == worker->program)
         worker->supervisor->rules_of = NULL;
+    box_program_free(worker->program);
     free(worker);
 }
 
