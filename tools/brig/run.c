@@ -26,6 +26,7 @@ const struct tool_option brig_run_options[] = {
     [RUN_UNVEIL] = {"unveil", 0, "PATH:PERMISSIONS", "the same in OpenBSD's letters, rwxc; none hides the path; repeatable"},
     [RUN_CONNECT] = {"connect", 0, "ADDRESS",
                      "where it may connect: 127.0.0.1:80, [::1]:443, *:443, unix:/run/app.sock; repeatable"},
+    [RUN_MODE] = {"mode", 0, "MODE", "what a violation does: kill (the default), errno (EPERM) or log (nothing: no sandbox)"},
     [RUN_REPORT_DIR] = {"report-dir", 0, "DIRECTORY", "where reports of violations and of the run go; made if it is not there"},
     [RUN_JSON] = {"json", 0, NULL, "say what was denied as JSON (brig-run-1), on standard error"},
     {NULL, 0, NULL, NULL},
@@ -36,6 +37,7 @@ enum { EXIT_OWN_FAILURE = 125, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127, 
 struct run {
     struct tool_arguments arguments;
     struct tool_subject subject;
+    struct run_policy policy; // the subject's, in its mode
     struct run_list list;
     char *file; // of the program
     char **command;
@@ -116,13 +118,14 @@ static int load_policy(struct run *run)
     request.refuses_raw = "a raw program has no rows, and the front end answers by rows";
     request.options.target = BRIG_DSL_NOTIFIED;
     if (tool_load("run", name == NULL ? "program" : name, &request, &run->subject) >= 0) {
+        run->subject.policy = NULL;
         return EXIT_OWN_FAILURE;
     }
     if (run->subject.policy->import != NULL) {
         tool_complain("run", "'%s' was written for another tool, whose calls no broker answers; give a policy of Brig's own", name);
         return EXIT_OWN_FAILURE;
     }
-    return -1;
+    return run_change_policy(run->arguments.values[RUN_MODE], run->subject.policy, &run->policy) ? -1 : EXIT_OWN_FAILURE;
 }
 
 // --- the run ----------------------------------------------------------------------------------------------------------
@@ -152,8 +155,9 @@ static void on_event(void *context, const struct brig_event *event)
 
 static bool start(struct run *run)
 {
+    const bool connects = run->list.address_count > 0;
     const struct brig_broker_spec broker = {.name = "broker",
-                                            .policy = brig_policy_for_this_build("broker+network"),
+                                            .policy = brig_policy_for_this_build(connects ? "broker+network" : "broker"),
                                             .list = {.entries = run->list.entries,
                                                      .entry_count = run->list.entry_count,
                                                      .addresses = run->list.addresses,
@@ -165,7 +169,7 @@ static bool start(struct run *run)
                                         .file = run->file,
                                         .argv = run->command,
                                         .envp = environ,
-                                        .policy = run->subject.policy,
+                                        .policy = run->policy.policy,
                                         .front_policy = brig_policy_for_this_build("notify")};
     struct brig_error error;
     enum brig_code code = brig_supervisor_new(&options, &run->supervisor, &error);
@@ -274,6 +278,9 @@ int brig_run_main(int argc, char **argv)
         status = run_program(&run);
         brig_supervisor_free(run.supervisor);
         run_free_list(&run.list);
+    }
+    if (run.subject.policy != NULL) {
+        run_free_policy(&run.policy);
         tool_free_subject(&run.subject);
     }
     if (run.signal_fd >= 0) {
