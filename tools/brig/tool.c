@@ -14,7 +14,7 @@
 // --- errors -----------------------------------------------------------------------------------------------------------
 
 // How much of a long complaint is shown: it quotes what was typed, and the end says what to do about it.
-enum { HEAD_BYTES = 400, TAIL_BYTES = 200 };
+enum { HEAD_BYTES = 400, TAIL_BYTES = 400 };
 
 // Writes text that quotes the command line or a file: no control character of theirs reaches the terminal.
 static void put_quoting(const char *text, size_t text_bytes)
