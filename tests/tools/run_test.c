@@ -163,3 +163,24 @@ TEST(run, a_violation_is_reported_and_what_was_denied_is_json)
     };
     check_in_room(rows, COUNT_OF(rows));
 }
+
+TEST(run, a_mode_says_what_a_violation_does)
+{
+    static const struct command rows[] = {
+        {"brig run --mode kill -- $PY -c 'import ctypes; ctypes.CDLL(None).ptrace(0, 0, 0, 0)'",
+         159,
+         {"-> killed  by baseline.c:"}},
+        {"brig run --mode errno -- $PY -c 'import ctypes; print(ctypes.CDLL(None).ptrace(0, 0, 0, 0))'",
+         0,
+         {"-1", "-> answered EPERM  by baseline.c:"}},
+        {"brig run --mode log -- $PY -c 'import ctypes; print(ctypes.CDLL(None).ptrace(0, 0, 0, 0))'", 0, {"this is no sandbox"}},
+        {"brig run --mode log -- cat \"$ROOM/secret/key\"", 1, {"Permission denied"}}, // the list holds
+        {"brig run --mode log -- sh -c /bin/true", 126, {"Permission denied"}},
+        {"brig run --mode errno --policy renderer -- cat", 127, {"-> answered EACCES  by restrict_paths.c:"}},
+        {"brig run --policy 'pledge:stdio rpath exec prot_exec' -- cat \"$ROOM/ro/hello\"", 125, {"execve is not asked about"}},
+        {"brig run --mode log --policy 'pledge:stdio rpath exec prot_exec' -- cat \"$ROOM/ro/hello\"", 0, {"hello there"}},
+        {"brig run --mode logs -- true", 125, {"did you mean 'log'?"}},
+        {"brig run --mode something -- true", 125, {"known are kill, errno and log"}},
+    };
+    check_in_room(rows, COUNT_OF(rows));
+}

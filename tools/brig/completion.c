@@ -32,6 +32,7 @@ static const struct choices choices[] = {
     {"FORMAT", NULL, "from", LIST_WORDS, "oci minijail bpf pledge", false},
     {"FORMAT", "asm", "format", LIST_WORDS, "raw c", false},
     {"FORMAT", NULL, "format", LIST_WORDS, "raw c text json", false},
+    {"MODE", NULL, NULL, LIST_WORDS, "kill errno log", false},
     {"POLICY", NULL, NULL, LIST_POLICIES, NULL, true},
     {"A", NULL, NULL, LIST_POLICIES, NULL, true},
     {"B", NULL, NULL, LIST_POLICIES, NULL, true},

@@ -8,7 +8,7 @@
 enum { RUN_ENTRY_MAX = 2 * TOOL_GIVEN_MAX + 32 };
 
 // Indices in brig_run_options.
-enum run_option { RUN_POLICY, RUN_BROKER_RO, RUN_BROKER_RW, RUN_UNVEIL, RUN_CONNECT, RUN_REPORT_DIR, RUN_JSON };
+enum run_option { RUN_POLICY, RUN_BROKER_RO, RUN_BROKER_RW, RUN_UNVEIL, RUN_CONNECT, RUN_MODE, RUN_REPORT_DIR, RUN_JSON };
 
 // What the broker of a program may do for it. Paths are ours.
 struct run_list {
@@ -22,6 +22,20 @@ struct run_list {
 // false after having complained. Freed by run_free_list, also after a failure.
 bool run_make_list(const struct tool_arguments *arguments, const char *file, struct run_list *ret_list);
 void run_free_list(struct run_list *list);
+
+// What --mode says of refusals (run_mode.c).
+enum run_mode { RUN_MODE_KILL, RUN_MODE_ERRNO, RUN_MODE_LOG };
+enum { RUN_BLOCK_MAX = 512 };
+struct run_policy {
+    const struct brig_dsl_policy *policy;
+    void *blocks[RUN_BLOCK_MAX]; // that it is made of; none: the policy as it was
+    size_t block_count;
+};
+
+// Makes the policy of a mode; NULL is kill. Returns: false after having complained. Freed by run_free_policy, also after a failure;
+// lives as long as `policy`.
+bool run_change_policy(const char *mode, const struct brig_dsl_policy *policy, struct run_policy *ret_policy);
+void run_free_policy(struct run_policy *policy);
 
 // What became of a run, for its summary.
 struct run_outcome {
