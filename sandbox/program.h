@@ -15,6 +15,7 @@
 //   The one call that is let go on is the execve by which our own code, single-threaded, becomes the program.
 // - What the front end does is done to its own copies, after it has asked the kernel that the call still waits.
 // - The program keeps descriptors 0, 1 and 2 of the host, and no other.
+// - What the policy says NOTIFY of is asked of the host (on_question, whose `worker` is what brig_supervisor_run gave).
 // - A violation kills the process that made it; its wait status is told as that of a SIGSYS.
 // - Whoever kills the front end (brig_worker_kill) kills the program.
 #ifndef BRIG_SANDBOX_PROGRAM_H
