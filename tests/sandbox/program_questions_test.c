@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -67,7 +68,7 @@ static bool run_visitor(struct fixture *fixture, const char *name, int output_fd
                                            .front_policy = brig_policy_for_this_build("notify")};
     struct brig_error error;
     const int before = dup(STDOUT_FILENO);
-    strncat(argument, name, sizeof argument - 1);
+    snprintf(argument, sizeof argument, "%s", name);
     dup2(output_fd, STDOUT_FILENO);
     const bool is_found = run_program_path("program_visitor", path, sizeof path);
     const enum brig_code code = is_found ? brig_supervisor_run(fixture->supervisor, &spec, NULL, &error) : BRIG_IO;

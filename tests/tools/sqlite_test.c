@@ -148,12 +148,11 @@ TEST(sqlite, a_worker_takes_back_what_a_dead_one_left_half_done)
     }
     snprintf(attach, sizeof attach, "ATTACH '%s/private' AS z", room.folder);
     snprintf(path, sizeof path, "%s-journal", room.database);
+    static const char fill[] = "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) "
+                               "INSERT INTO t SELECT i, 'lost' FROM n";
     struct run_result result =
         run_jobs(&room, (const char *const[]){"CREATE TABLE t(a INTEGER, b TEXT); INSERT INTO t VALUES(1, 'kept')",
-                                              "PRAGMA cache_size=1; BEGIN",
-                                              "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) "
-                                              "INSERT INTO t SELECT i, 'lost' FROM n",
-                                              attach, NULL});
+                                              "PRAGMA cache_size=1; BEGIN", fill, attach, NULL});
     CHECK_CONTAINS(result.output, " -> killed  by broker_paths.c:");
     free(result.output);
     CHECK_EQ(stat(path, &journal), 0);
