@@ -131,7 +131,8 @@ SANDBOX_TEST(program, a_file_of_the_list_is_read_and_another_is_not, .expect_exi
     room_close(&visit.room);
 }
 
-SANDBOX_TEST(program, eight_threads_get_what_they_asked_for, .expect_exit = 0)
+// Not for ThreadSanitizer, whose own thread is in the program before its execve: there the front end finds two and refuses.
+SANDBOX_TEST(program, eight_at_a_time_get_what_they_asked_for, .expect_exit = 0)
 {
     check_visit("threads", "ro/hello", NULL);
 }
