@@ -129,7 +129,7 @@ struct brig_broker_slots {
     uint32_t magic;
     uint32_t version;
     uint32_t slot_count;
-    uint32_t umask; // the worker's, as it was launched; taken off the modes of new files
+    uint32_t umask;        // the worker's, as it was launched; taken off the modes of new files
     uint64_t settled_seed; // of the hashes: who only chooses names for a worker cannot make two of them meet
     uint64_t settled[BRIG_BROKER_SETTLED_COUNT];
     struct brig_broker_slot slots[BRIG_BROKER_SLOT_COUNT];
