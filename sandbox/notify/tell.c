@@ -212,7 +212,11 @@ static bool hear_verdict(int channel_fd, struct box_verdict *ret_verdict)
     ret_verdict->descriptor = -1;
     if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int)))
         memcpy(&ret_verdict->descriptor, CMSG_DATA(header), sizeof(int));
-    return got == (ssize_t)sizeof ret_verdict->message;
+    if (got == (ssize_t)sizeof ret_verdict->message)
+        return true;
+    if (ret_verdict->descriptor >= 0)
+        close(ret_verdict->descriptor);
+    return false;
 }
 
 bool box_tell_question(const struct box_teller *teller, const struct box_asker *asker, const struct box_notice *notice,
