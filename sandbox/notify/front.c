@@ -185,13 +185,24 @@ static bool receive(int listener_fd, struct box_notice *ret_notice)
     return true;
 }
 
+// One thread at a time waits for a call: the kernel wakes all that wait on a listener (kernel/seccomp.c:recv_wait_event), and of
+// twelve that run to one call eleven go to sleep again.
+static bool receive_alone(int listener_fd, struct box_notice *ret_notice)
+{
+    static pthread_mutex_t seat = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&seat);
+    const bool is_there = receive(listener_fd, ret_notice);
+    pthread_mutex_unlock(&seat);
+    return is_there;
+}
+
 static void *answer_calls(void *argument)
 {
     struct front_thread *thread = argument;
     struct box_asker asker;
     struct box_notice notice;
     box_asker_init(&asker, thread->state->listener_fd, thread->broker_fd);
-    while (receive(asker.listener_fd, &notice)) {
+    while (receive_alone(asker.listener_fd, &notice)) {
         asker.id = notice.id;
         asker.tid = notice.tid;
         memcpy(asker.args, notice.data.args, sizeof asker.args);
