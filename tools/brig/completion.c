@@ -40,6 +40,8 @@ static const struct choices choices[] = {
     {"FILE", NULL, NULL, LIST_NONE, NULL, true},
     {"FILE.bpf", NULL, NULL, LIST_NONE, NULL, true},
     {"DIRECTORY", NULL, NULL, LIST_NONE, NULL, true},
+    {"DIR", NULL, NULL, LIST_NONE, NULL, true},
+    {"PATH:PERMISSIONS", NULL, NULL, LIST_NONE, NULL, true},
     {"bash", NULL, NULL, LIST_WORDS, "bash zsh fish", false},
 };
 
