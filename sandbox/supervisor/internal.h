@@ -287,6 +287,13 @@ void box_violation_tell(struct brig_worker *worker, const struct brig_trap_recor
 // program.c
 // Reads what the front end of a program has to say.
 void box_program_hear(struct brig_worker *front);
+
+// front_message.c
+struct box_front_message;
+// Takes a VIOLATION or a QUESTION of a front end apart; `rest` is what came behind its header. Returns: false if it does not fit
+// together. Owns: evidence is freed by box_evidence_free, also then.
+bool box_front_take(const struct box_front_message *message, const unsigned char *rest, size_t bytes,
+                    struct brig_trap_record *ret_record, struct box_evidence *evidence);
 // The EXIT event of a program, whose front end is gone.
 void box_program_exit(struct brig_worker *front);
 void box_program_free(struct box_program *program);

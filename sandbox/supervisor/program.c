@@ -140,7 +140,8 @@ static ssize_t hear(const struct brig_worker *front, struct heard *ret_heard, in
         struct cmsghdr header;
         char bytes[CMSG_SPACE(sizeof(int))];
     } control;
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    // No room for a second descriptor, which the alignment would have.
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_LEN(sizeof(int))};
     *ret_fd = -1;
     errno = EPROTO;
     const ssize_t got = recvmsg(front->channel_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
@@ -163,42 +164,6 @@ static void hear_start(struct brig_worker *front, const struct box_front_message
         program->status = (struct brig_status){.pid = program->pid, .min_filters = -1};
 }
 
-static bool take_pointees(const struct box_front_message *message, const unsigned char **at, const unsigned char *end,
-                          struct box_evidence *evidence)
-{
-    if (message->pointee_count > sizeof evidence->pointees / sizeof evidence->pointees[0])
-        return false;
-    for (uint32_t i = 0; i < message->pointee_count; i++) {
-        const struct box_front_pointee *told = &message->pointees[i];
-        if (told->bytes > sizeof evidence->bytes[i] || told->bytes > (size_t)(end - *at) || told->argument > 5)
-            return false;
-        memcpy(evidence->bytes[i], *at, told->bytes);
-        evidence->pointees[i] = (struct brig_pointee){
-            .argument = (int)told->argument, .is_cut = told->is_cut != 0, .size_bytes = told->bytes, .bytes = evidence->bytes[i]};
-        *at += told->bytes;
-    }
-    evidence->pointee_count = message->pointee_count;
-    return true;
-}
-
-// Takes a violation apart. Returns: false if it does not fit together.
-static bool take_violation(const struct heard *heard, size_t bytes, struct brig_trap_record *record, struct box_evidence *evidence)
-{
-    const unsigned char *at = heard->rest, *end = heard->rest + bytes;
-    if (bytes < sizeof *record)
-        return false;
-    memcpy(record, at, sizeof *record);
-    at += sizeof *record;
-    if (!take_pointees(&heard->message, &at, end, evidence) || (size_t)(end - at) != heard->message.maps_bytes)
-        return false;
-    evidence->maps.text = malloc(heard->message.maps_bytes + 1u);
-    if (evidence->maps.text) {
-        memcpy(evidence->maps.text, at, heard->message.maps_bytes);
-        evidence->maps.bytes = heard->message.maps_bytes;
-    }
-    return true;
-}
-
 static void hear_violation(struct brig_worker *front, const struct heard *heard, size_t bytes)
 {
     struct brig_trap_record *record = &front->supervisor->record;
@@ -206,7 +171,7 @@ static void hear_violation(struct brig_worker *front, const struct heard *heard,
     struct brig_error error = {.code = BRIG_WORKER_LIED, .step = "hear of a violation", .subject = "a message that is none"};
     front->violation_count += 1u + heard->message.lost;
     front->unreported_count += heard->message.lost;
-    if (take_violation(heard, bytes, record, &evidence) && brig_record_check(record, &error) == BRIG_OK)
+    if (box_front_take(&heard->message, heard->rest, bytes, record, &evidence) && brig_record_check(record, &error) == BRIG_OK)
         box_violation_tell(front, record, &evidence);
     else
         box_event_lost(front, &error, 1);
@@ -240,7 +205,7 @@ static void hear_question(struct brig_worker *front, const struct heard *heard, 
     struct brig_answer answer = {.kind = BRIG_ANSWER_ERRNO, .value = ENOSYS, .descriptor = -1};
     struct box_evidence evidence = {.program = front->program, .pid = (int)heard->message.pid};
     const struct brig_error error = {.code = BRIG_WORKER_LIED, .step = "hear a question", .subject = "a message that is none"};
-    if (take_violation(heard, bytes, &front->supervisor->record, &evidence))
+    if (box_front_take(&heard->message, heard->rest, bytes, &front->supervisor->record, &evidence))
         answer = box_question_of_program(front, &evidence);
     else
         box_event_lost(front, &error, 1);
