@@ -109,7 +109,4 @@ void box_serve(struct box_job *job);
 #include "trap/broker_ops.def"
 #undef OP
 
-// --- sessions (session.c) ---------------------------------------------------------------------------------------------
-// Owned by the helper who builds the broker process; declared there.
-
 #endif
