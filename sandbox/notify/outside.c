@@ -156,7 +156,8 @@ static bool receive_reply(int socket_fd, struct brig_broker_reply *reply, int *r
         struct cmsghdr header;
         char bytes[CMSG_SPACE(sizeof(int))];
     } control;
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    // No room for a second descriptor, which the alignment would have and which would stay open here.
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_LEN(sizeof(int))};
     const ssize_t got = recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC);
     const struct cmsghdr *header = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
     *ret_descriptor = -1;

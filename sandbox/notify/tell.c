@@ -203,7 +203,7 @@ static bool hear_verdict(int channel_fd, struct box_verdict *ret_verdict)
         struct cmsghdr header;
         char bytes[CMSG_SPACE(sizeof(int))];
     } control;
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_LEN(sizeof(int))};
     ssize_t got;
     do
         got = recvmsg(channel_fd, &message, MSG_CMSG_CLOEXEC);
