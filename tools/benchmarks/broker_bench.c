@@ -125,7 +125,8 @@ static void race(struct bench_table *table, const struct race_client clients[CLI
 
 static void measure_on(struct bench_table *table, const int processors[2], const char *where)
 {
-    static const char *const tasks[RACE_TASK_COUNT] = {[RACE_OPEN] = "open", [RACE_REFUSED] = "refused open"};
+    static const char *const tasks[RACE_TASK_COUNT] = {
+        [RACE_OPEN] = "open", [RACE_REFUSED] = "refused open", [RACE_REFUSED_NEW] = "refused open of a new name"};
     struct race_client clients[CLIENTS] = {{.fd = -1}, {.fd = -1}, {.fd = -1}, {.fd = -1}};
     struct host host = {.supervisor = NULL};
     struct brig_error error;

@@ -254,10 +254,24 @@ static int open_it(const char *path, bool is_trapped)
     return is_trapped ? (int)syscall(SYS_openat, AT_FDCWD, path, flags, 0) : open(path, flags);
 }
 
+// Another name each time, and as quick to make as can be.
+static const char *new_name(void)
+{
+    static char name[] = "/etc/hosts.00000000";
+    static uint32_t count;
+    uint32_t rest = ++count;
+    for (size_t at = sizeof name - 2; name[at] != '.'; at--) {
+        name[at] = (char)('0' + rest % 10);
+        rest /= 10;
+    }
+    return name;
+}
+
 static int64_t do_once(enum race_task task, bool is_trapped)
 {
-    const int descriptor = open_it(task == RACE_OPEN ? RACE_FILE : RACE_SECRET, is_trapped);
-    if (task == RACE_REFUSED) {
+    const char *path = task == RACE_OPEN ? RACE_FILE : task == RACE_REFUSED ? RACE_SECRET : new_name();
+    const int descriptor = open_it(path, is_trapped);
+    if (task != RACE_OPEN) {
         return descriptor < 0 && errno == EACCES ? 0 : descriptor < 0 ? errno : EBADF;
     }
     if (descriptor < 0) {

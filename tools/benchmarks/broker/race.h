@@ -12,7 +12,8 @@
 #define RACE_FILE "/etc/hostname" // every broker here gives it
 #define RACE_SECRET "/etc/hosts"  // ... and refuses this
 
-enum race_task { RACE_OPEN, RACE_REFUSED, RACE_TASK_COUNT };
+// Refused are one name again and again, and names that were never asked for before.
+enum race_task { RACE_OPEN, RACE_REFUSED, RACE_REFUSED_NEW, RACE_TASK_COUNT };
 
 struct race_order {
     uint32_t task;       // enum race_task
