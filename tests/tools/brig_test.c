@@ -156,7 +156,7 @@ static const struct command rows[] = {
      {""}},
     {"brig compile x.bpf --plain", 2, {"a raw program has no plain form"}},
     {"brig disasm x.bpf --plain", 2, {"a raw program has no plain form"}},
-    {"brig prove - -", 2, {"only one of the two can be standard input"}},
+    {"brig prove - -", 2, {"only one of them can be standard input"}},
     {"brig prove x.bpf", 2, {"a raw program has no plain form"}},
     {"brig prove renderer rendrer", 2, {"did you mean 'renderer'?"}},
     {"brig prove renderer --timeout=never", 2, {"--timeout is a number of seconds from 1"}},

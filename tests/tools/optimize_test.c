@@ -23,7 +23,14 @@ static const struct command rows[] = {
     {"brig optimize renderer --timeout=0", 2, {"--timeout is a number of seconds"}},
     {"brig optimize renderer --format=text --json", 2, {"--json and --format=text contradict each other"}},
     {"printf '\\6\\0\\0\\0\\0\\0\\377\\177' | brig merge - -", 2, {"only one program can be standard input"}},
-    {"brig merge renderer network", 2, {"2 of these policies number their own traps"}},
+    {"brig merge renderer first.bpf network", 2, {"cannot read 'first.bpf'"}},
+    {"brig merge pledge:stdio 'pledge:stdio rpath'",
+     2,
+     {"'pledge:stdio' and 'pledge:stdio rpath' both answer by traps", "merge at most one, or give --target=executed"}},
+    {"brig merge --target=executed pledge:stdio 'pledge:stdio rpath' --format=raw | "
+     "brig prove --target=executed - pledge:stdio 'pledge:stdio rpath'",
+     0,
+     {"proven equal", "equal: proven"}},
     // What is best stays as it is, byte by byte.
     {"test \"$(brig optimize renderer --format=raw | sha256sum)\" = \"$(brig compile renderer --format=raw | sha256sum)\"",
      0,
@@ -43,9 +50,28 @@ static const struct command rows[] = {
     {"printf 'ld nr\\n jeq SYS_read, a\\n ret ALLOW\\na: ret ERRNO(EPERM)\\n' | brig asm -a x86_64 - > $TMPDIR/first.bpf && "
      "printf 'ld nr\\n jeq SYS_read, a\\n jeq SYS_write, b\\n ret ALLOW\\na: ret ERRNO(EACCES)\\nb: ret KILL_PROCESS\\n' | "
      "brig asm -a x86_64 - > $TMPDIR/last.bpf && brig merge $TMPDIR/first.bpf $TMPDIR/last.bpf -a x86_64 -o $TMPDIR/both.bpf && "
-     "brig emu $TMPDIR/both.bpf -a x86_64 read; brig emu $TMPDIR/both.bpf -a x86_64 write; rm $TMPDIR/*.bpf",
+     "brig emu $TMPDIR/both.bpf -a x86_64 read; brig emu $TMPDIR/both.bpf -a x86_64 write",
      0,
      {"instructions, proven equal", "ERRNO(13)", "KILL_PROCESS"}},
+    // It is a side of a comparison, on either side or both, and its order counts.
+    {"cd $TMPDIR && brig prove both.bpf first.bpf last.bpf", 0, {"equal: proven", "  A both.bpf\n  B first.bpf + last.bpf\n"}},
+    {"cd $TMPDIR && brig prove both.bpf last.bpf first.bpf",
+     1,
+     {"not equal, for example x86_64 read(", "A both.bpf: ERRNO(13)\n", "B last.bpf + first.bpf: ERRNO(1)  of first.bpf\n"}},
+    {"cd $TMPDIR && brig prove both.bpf last.bpf first.bpf --json | python3 -c 'import json, sys; answer = json.load(sys.stdin); "
+     "print(answer[\"b_programs\"], answer[\"witness\"][\"b\"][\"decided_by\"])'",
+     0,
+     {"['last.bpf', 'first.bpf'] first.bpf\n"}},
+    {"cd $TMPDIR && brig prove first.bpf last.bpf --subset-of=both.bpf --subset-of=first.bpf", 0, {"a subset: proven"}},
+    {"cd $TMPDIR && brig prove first.bpf --subset-of=first.bpf --subset-of=last.bpf",
+     1,
+     {"not a subset, for example x86_64 write(", "B first.bpf + last.bpf: KILL_PROCESS  of last.bpf\n"}},
+    {"cd $TMPDIR && brig diff both.bpf first.bpf last.bpf", 0, {"no call differs"}},
+    {"cd $TMPDIR && brig diff first.bpf first.bpf last.bpf", 1, {"A first.bpf -> B first.bpf + last.bpf", "- write  "}},
+    {"cd $TMPDIR && brig prove - first.bpf - < both.bpf", 2, {"only one of them can be standard input"}},
+    {"cd $TMPDIR && brig prove $(yes first.bpf | head -n 66)", 2, {"more than 64 programs of one process"}},
+    {"brig prove network renderer network", 1, {"B renderer + network: CRASH  of renderer  by policies/"}},
+    {"rm $TMPDIR/*.bpf", 0, {NULL}},
 };
 
 TEST(optimize_verbs, command_lines_do_what_they_say)
@@ -95,7 +121,7 @@ TEST(optimize_verbs, stacks_are_proven)
         test_message("seed %llu", (unsigned long long)seed);
         brig_dsl_arena_init(&arena, memory, BRIG_DSL_OPTIMIZE_ARENA_BYTES);
         CHECK_EQ(brig_dsl_merge(filters, count, &options, &arena, &merged, NULL), BRIG_OK);
-        struct prove_question question = {.relation = PROVE_EQUAL, .timeout_ms = TIMEOUT_MS, .stack = {programs, count}};
+        struct prove_question question = {.relation = PROVE_EQUAL, .timeout_ms = TIMEOUT_MS, .stacks[1] = {programs, count}};
         question.programs[0] = (struct prove_program){merged.insns, merged.insn_count};
         struct prove_result result;
         enum prove_answer answer = prove_run(&question, &result);

@@ -178,11 +178,20 @@ static void print_difference(const struct pair *pair, const struct prove_differe
     fputc('\n', stdout);
 }
 
+// Returns: whether both are about the same numbers of arches that have no names, with the same verdicts.
+static bool is_same_elsewhere(const struct prove_difference *a, const struct prove_difference *b)
+{
+    return a->is_constant && b->is_constant && a->domain.arch_lo != a->domain.arch_hi && b->domain.arch_lo != b->domain.arch_hi &&
+           a->domain.nr_lo == b->domain.nr_lo && a->domain.nr_hi == b->domain.nr_hi &&
+           memcmp(a->witness.rets, b->witness.rets, sizeof a->witness.rets) == 0;
+}
+
 // Returns: whether an earlier line stands for this one.
 static bool is_told(const struct diff *diff, size_t index)
 {
-    for (size_t i = 0; i < index && is_every_number(&diff->differences[index]); i++) {
-        if (is_same_everywhere(&diff->differences[i], &diff->differences[index])) {
+    const struct prove_difference *difference = &diff->differences[index];
+    for (size_t i = 0; i < index; i++) {
+        if (is_same_everywhere(&diff->differences[i], difference) || is_same_elsewhere(&diff->differences[i], difference)) {
             return true;
         }
     }
@@ -193,8 +202,8 @@ static void print_text(const struct diff *diff, const struct prove_result *resul
 {
     size_t last = diff->count;
     if (diff->count > 0) {
-        printf("A %s -> B %s   + B allows more, - B allows less, ~ another verdict\n", diff->pair->subjects[0].name,
-               diff->pair->subjects[1].name);
+        printf("A %s -> B %s   + B allows more, - B allows less, ~ another verdict\n", diff->pair->sides[0].name,
+               diff->pair->sides[1].name);
     }
     for (size_t i = 0; i < diff->count; i++) {
         if (is_told(diff, i)) {
@@ -228,13 +237,15 @@ static json_t *difference_json(const struct pair *pair, const struct prove_diffe
 
 static void print_json(const struct diff *diff, const struct prove_result *result, enum prove_answer answer)
 {
+    const struct pair_side *sides = diff->pair->sides;
     bool is_decided = result->why == NULL;
     json_t *differences = json_array();
     for (size_t i = 0; i < diff->count; i++) {
         json_array_append_new(differences, difference_json(diff->pair, &diff->differences[i]));
     }
-    tool_print_json(stdout, json_pack("{s:s, s:s, s:s, s:s, s:s?, s:o}", "schema", "brig-diff-1", "a", diff->pair->subjects[0].name,
-                                      "b", diff->pair->subjects[1].name, "answer",
+    tool_print_json(stdout, json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s?, s:o}", "schema", "brig-diff-1", "a", sides[0].name, "b",
+                                      sides[1].name, "a_programs", pair_names_json(&sides[0]), "b_programs",
+                                      pair_names_json(&sides[1]), "answer",
                                       !is_decided             ? "undecided"
                                       : answer == PROVE_HOLDS ? "equal"
                                                               : "different",
@@ -274,7 +285,7 @@ int brig_diff_main(int argc, char **argv)
     if (status >= 0) {
         return status;
     }
-    if (arguments.operand_count != 2) {
+    if (arguments.operand_count < 2) {
         return tool_complain("diff", "give two policies; see brig diff --help");
     }
     long timeout_seconds = pair_read_timeout("diff", arguments.values[TIMEOUT]);
@@ -282,8 +293,13 @@ int brig_diff_main(int argc, char **argv)
         !tool_make_request("diff", &arguments, &request)) {
         return TOOL_USAGE;
     }
-    struct pair_side sides[2] = {{.name = arguments.operands[0]}, {.name = arguments.operands[1]}};
-    status = pair_load("diff", sides, &request, false, &pair);
+    struct pair_names names[2] = {{.count = 0}, {.count = 0}};
+    for (int i = 0; i < arguments.operand_count; i++) {
+        if (!pair_add_name("diff", &names[i > 0], arguments.operands[i])) {
+            return TOOL_USAGE;
+        }
+    }
+    status = pair_load("diff", names, &request, false, &pair);
     if (status >= 0) {
         return status;
     }

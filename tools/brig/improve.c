@@ -5,6 +5,8 @@
 #include "tools/brig/improve.h"
 
 #include <inttypes.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -31,10 +33,22 @@ struct improvement {
 
 // --- programs in ------------------------------------------------------------------------------------------------------
 
+// Returns: whether calls come to the handler of a process with numbers that only this policy's rows give a meaning.
+static bool has_traps(const struct brig_dsl_program *program)
+{
+    for (uint32_t i = 0; i < program->insn_count && program->trap_count > 1; i++) {
+        const struct sock_filter *insn = &program->insns[i];
+        if (insn->code == (BPF_RET | BPF_K) && (insn->k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRAP) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int load(struct improvement *improvement)
 {
     const char *verb = improvement->kind->verb;
-    size_t with_traps = 0;
+    const char *trapping = NULL;
     size_t from_input = 0;
     for (int i = 0; i < improvement->arguments->operand_count; i++) {
         from_input += strcmp(improvement->arguments->operands[i], "-") == 0;
@@ -46,11 +60,17 @@ static int load(struct improvement *improvement)
             return status;
         }
         improvement->count++;
-        with_traps += improvement->subjects[i].program.trap_count > 1;
-    }
-    if (with_traps > 1) {
-        return tool_complain(
-            verb, "%zu of these policies number their own traps, and one program has one numbering; merge at most one", with_traps);
+        const struct tool_subject *subject = &improvement->subjects[i];
+        if (!has_traps(&subject->program)) {
+            continue;
+        }
+        if (trapping != NULL) {
+            return tool_complain(verb,
+                                 "'%s' and '%s' both answer by traps, which each of them numbers for a handler of its own, and a "
+                                 "process has one; merge at most one, or give --target=executed for programs without traps",
+                                 trapping, subject->name);
+        }
+        trapping = subject->name;
     }
     return -1;
 }
@@ -104,7 +124,7 @@ static void prove(struct improvement *improvement, long timeout_seconds)
     question.programs[0].insns = improvement->optimized.insns;
     question.programs[0].insn_count = improvement->optimized.insn_count;
     question.programs[1] = stack[0];
-    question.stack = (struct prove_stack){stack, improvement->count > 1 ? improvement->count : 0};
+    question.stacks[1] = (struct prove_stack){stack, improvement->count > 1 ? improvement->count : 0};
     pair_progress_start(&progress, improvement->kind->verb);
     improvement->answer = prove_run(&question, &improvement->proof);
     improvement->proof_ms = pair_progress_end(&progress);

@@ -30,11 +30,11 @@ static uint32_t find_trap(struct pair *pair, const struct brig_dsl_action *actio
     return (uint32_t)id;
 }
 
-static void rename_traps(struct pair *pair, int side)
+static void rename_traps(struct pair *pair, struct pair_member *member)
 {
-    const struct brig_dsl_program *program = &pair->subjects[side].program;
+    const struct brig_dsl_program *program = &member->subject.program;
     for (uint32_t i = 0; i < program->insn_count; i++) {
-        struct sock_filter *insn = &pair->insns[side][i];
+        struct sock_filter *insn = &member->insns[i];
         uint32_t id = insn->k & SECCOMP_RET_DATA;
         bool is_trap = insn->code == (BPF_RET | BPF_K) && (insn->k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRAP;
         if (is_trap && id > 0 && id < program->trap_count) {
@@ -43,69 +43,172 @@ static void rename_traps(struct pair *pair, int side)
     }
 }
 
-// --- both sides -------------------------------------------------------------------------------------------------------
-
-static bool copy_programs(struct pair *pair, bool keeps_ids)
+// Returns: false if memory ran out.
+static bool rename_all_traps(struct pair *pair)
 {
+    size_t most = 1;
     for (int side = 0; side < 2; side++) {
-        const struct brig_dsl_program *program = &pair->subjects[side].program;
-        pair->insns[side] = malloc(program->insn_count * sizeof *program->insns);
-        if (pair->insns[side] == NULL) {
-            return false;
+        for (size_t i = 0; i < pair->sides[side].count; i++) {
+            if (pair->sides[side].members[i].subject.policy == NULL) {
+                return true; // what a raw program's ids mean nobody knows
+            }
+            most += pair->sides[side].members[i].subject.program.trap_count;
         }
-        memcpy(pair->insns[side], program->insns, program->insn_count * sizeof *program->insns);
     }
-    if (keeps_ids || pair->subjects[0].policy == NULL || pair->subjects[1].policy == NULL) {
-        return true;
-    }
-    size_t most = (size_t)pair->subjects[0].program.trap_count + pair->subjects[1].program.trap_count + 1;
     pair->traps = calloc(most, sizeof *pair->traps);
     if (pair->traps == NULL) {
         return false;
     }
     pair->trap_count = 1;
-    rename_traps(pair, 0);
-    rename_traps(pair, 1);
+    for (int side = 0; side < 2; side++) {
+        for (size_t i = 0; i < pair->sides[side].count; i++) {
+            rename_traps(pair, &pair->sides[side].members[i]);
+        }
+    }
     return true;
 }
 
-int pair_load(const char *verb, const struct pair_side *sides, const struct tool_request *request, bool keeps_ids,
-              struct pair *ret_pair)
+// --- one side ---------------------------------------------------------------------------------------------------------
+
+bool pair_add_name(const char *verb, struct pair_names *names, const char *name)
 {
-    *ret_pair = (struct pair){.trap_count = 0};
-    if (strcmp(sides[0].name, "-") == 0 && strcmp(sides[1].name, "-") == 0) {
-        return tool_complain(verb, sides[1].is_plain
-                                       ? "a policy alone is read twice, and standard input can be read once; give a file"
-                                       : "only one of the two can be standard input");
+    if (names->count == PAIR_MOST_PROGRAMS) {
+        tool_complain(verb, "more than %d programs of one process", PAIR_MOST_PROGRAMS);
+        return false;
     }
+    names->names[names->count++] = name;
+    return true;
+}
+
+static bool make_side(const struct pair_names *names, struct pair_side *side)
+{
+    size_t bytes = 1;
+    for (size_t i = 0; i < names->count; i++) {
+        bytes += strlen(names->names[i]) + strlen(" + ");
+    }
+    side->name = malloc(bytes);
+    side->members = calloc(names->count, sizeof *side->members);
+    side->programs = calloc(names->count, sizeof *side->programs);
+    if (side->name == NULL || side->members == NULL || side->programs == NULL) {
+        return false;
+    }
+    size_t used = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        used += (size_t)snprintf(side->name + used, bytes - used, "%s%s", i == 0 ? "" : " + ", names->names[i]);
+    }
+    return true;
+}
+
+// Adds the program of a subject that was loaded, and owns it. Returns: false if memory ran out.
+static bool copy_program(struct pair_side *side)
+{
+    struct pair_member *member = &side->members[side->count];
+    const struct brig_dsl_program *program = &member->subject.program;
+    member->insns = malloc(program->insn_count * sizeof *program->insns);
+    side->programs[side->count] = (struct prove_program){member->insns, program->insn_count};
+    side->count++;
+    if (member->insns == NULL) {
+        return false;
+    }
+    memcpy(member->insns, program->insns, program->insn_count * sizeof *program->insns);
+    return true;
+}
+
+static int load_side(const char *verb, const struct pair_names *names, const struct tool_request *request, struct pair_side *side)
+{
+    if (!make_side(names, side)) {
+        return tool_complain(verb, "out of memory");
+    }
+    for (size_t i = 0; i < names->count; i++) {
+        int status = tool_load(verb, names->names[i], request, &side->members[i].subject);
+        if (status >= 0) {
+            return status;
+        }
+        if (!copy_program(side)) {
+            return tool_complain(verb, "out of memory");
+        }
+    }
+    return -1;
+}
+
+// --- both sides -------------------------------------------------------------------------------------------------------
+
+// Returns: -1 to go on, else the exit status.
+static int check_stdin(const char *verb, const struct pair_names *names)
+{
+    int count = 0;
+    for (int side = 0; side < 2; side++) {
+        for (size_t i = 0; i < names[side].count; i++) {
+            count += strcmp(names[side].names[i], "-") == 0;
+        }
+    }
+    return count < 2 ? -1
+                     : tool_complain(verb, names[1].is_plain
+                                               ? "a policy alone is read twice, and standard input can be read once; give a file"
+                                               : "only one of them can be standard input");
+}
+
+static int load_sides(const char *verb, const struct pair_names *names, const struct tool_request *request, struct pair *pair)
+{
     for (int side = 0; side < 2; side++) {
         struct tool_request own = *request;
-        own.options.plain = sides[side].is_plain;
-        own.is_quiet = side == 1 && strcmp(sides[0].name, sides[1].name) == 0;
-        if (sides[1].is_plain) { // the other side is the same policy
+        own.options.plain = names[side].is_plain;
+        own.is_quiet = side == 1 && names[1].is_plain; // told for the other side
+        if (names[1].is_plain) {                       // the other side is the same policy
             own.refuses_raw = "a raw program has no plain form to be compared with; give two programs";
         }
-        int status = tool_load(verb, sides[side].name, &own, &ret_pair->subjects[side]);
+        int status = load_side(verb, &names[side], &own, &pair->sides[side]);
         if (status >= 0) {
-            pair_free(ret_pair);
             return status;
         }
     }
-    if (!copy_programs(ret_pair, keeps_ids)) {
-        pair_free(ret_pair);
-        return tool_complain(verb, "out of memory");
-    }
     return -1;
+}
+
+int pair_load(const char *verb, const struct pair_names *names, const struct tool_request *request, bool keeps_ids,
+              struct pair *ret_pair)
+{
+    int status = check_stdin(verb, names);
+    *ret_pair = (struct pair){.trap_count = 0};
+    status = status >= 0 ? status : load_sides(verb, names, request, ret_pair);
+    if (status < 0 && !keeps_ids && !rename_all_traps(ret_pair)) {
+        status = tool_complain(verb, "out of memory");
+    }
+    if (status >= 0) {
+        pair_free(ret_pair);
+    }
+    return status;
 }
 
 void pair_free(struct pair *pair)
 {
     for (int side = 0; side < 2; side++) {
-        tool_free_subject(&pair->subjects[side]);
-        free(pair->insns[side]);
+        for (size_t i = 0; i < pair->sides[side].count; i++) {
+            tool_free_subject(&pair->sides[side].members[i].subject);
+            free(pair->sides[side].members[i].insns);
+        }
+        free(pair->sides[side].members);
+        free(pair->sides[side].programs);
+        free(pair->sides[side].name);
     }
     free(pair->traps);
     *pair = (struct pair){.trap_count = 0};
+}
+
+const struct pair_member *pair_decider(const struct pair_side *side, const struct brig_dsl_data *data)
+{
+    const struct pair_member *decider = NULL;
+    int32_t lowest = INT32_MAX;
+    for (size_t i = side->count; i > 0; i--) {
+        const struct prove_program *program = &side->programs[i - 1];
+        uint32_t ret = brig_dsl_interpret(program->insns, program->insn_count, data, NULL).ret;
+        int32_t precedence = (int32_t)(ret & SECCOMP_RET_ACTION_FULL);
+        if (decider == NULL || precedence < lowest) {
+            decider = &side->members[i - 1];
+            lowest = precedence;
+        }
+    }
+    return decider;
 }
 
 long pair_read_timeout(const char *verb, const char *text)
@@ -125,12 +228,13 @@ long pair_read_timeout(const char *verb, const char *text)
 
 struct prove_question pair_question(const struct pair *pair, enum prove_relation relation, long timeout_seconds)
 {
-    return (struct prove_question){
-        .programs = {{pair->insns[0], pair->subjects[0].program.insn_count},
-                     {pair->insns[1], pair->subjects[1].program.insn_count}},
-        .relation = relation,
-        .timeout_ms = (int64_t)timeout_seconds * 1000,
-    };
+    struct prove_question question = {.relation = relation, .timeout_ms = (int64_t)timeout_seconds * 1000};
+    for (int i = 0; i < 2; i++) {
+        const struct pair_side *side = &pair->sides[i];
+        question.programs[i] = side->programs[0];
+        question.stacks[i] = (struct prove_stack){side->programs, side->count > 1 ? side->count : 0};
+    }
+    return question;
 }
 
 // --- progress ---------------------------------------------------------------------------------------------------------

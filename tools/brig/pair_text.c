@@ -94,11 +94,12 @@ void pair_verdict(const struct pair *pair, uint32_t ret, char *text, size_t text
 void pair_row(const struct pair *pair, int side, const struct brig_dsl_data *data, char *text, size_t text_bytes)
 {
     const struct brig_dsl_rule *rule = NULL;
+    const struct tool_subject *subject = &pair_decider(&pair->sides[side], data)->subject;
     text[0] = '\0';
-    if (pair->subjects[side].policy == NULL) {
+    if (subject->policy == NULL) {
         return;
     }
-    brig_dsl_evaluate(tool_rules(&pair->subjects[side], data->audit_arch), data, &rule);
+    brig_dsl_evaluate(tool_rules(subject, data->audit_arch), data, &rule);
     if (rule != NULL && rule->row != NULL) {
         snprintf(text, text_bytes, "%s:%d", rule->row->file, rule->row->line);
     }
@@ -117,11 +118,22 @@ static json_t *side_json(const struct pair *pair, int side, const struct prove_w
 {
     char verdict[64];
     char row[512];
-    const struct brig_dsl_program *program = &pair->subjects[side].program;
+    const struct pair_member *decider = pair_decider(&pair->sides[side], &witness->data);
+    const struct brig_dsl_program *program = &decider->subject.program;
     uint32_t ret = brig_dsl_interpret(program->insns, program->insn_count, &witness->data, NULL).ret; // with the id of its own
     pair_verdict(pair, witness->rets[side], verdict, sizeof verdict);
     pair_row(pair, side, &witness->data, row, sizeof row);
-    return json_pack("{s:s, s:I, s:s?}", "verdict", verdict, "ret", (json_int_t)ret, "row", row[0] == '\0' ? NULL : row);
+    return json_pack("{s:s, s:I, s:s?, s:s}", "verdict", verdict, "ret", (json_int_t)ret, "row", row[0] == '\0' ? NULL : row,
+                     "decided_by", decider->subject.name);
+}
+
+json_t *pair_names_json(const struct pair_side *side)
+{
+    json_t *names = json_array();
+    for (size_t i = 0; i < side->count; i++) {
+        json_array_append_new(names, json_string(side->members[i].subject.name));
+    }
+    return names;
 }
 
 json_t *pair_witness_json(const struct pair *pair, const struct prove_witness *witness)

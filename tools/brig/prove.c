@@ -1,5 +1,6 @@
 // brig prove: an exact answer about two programs, with a witness where the answer is no. `prove A B`: both return the same for
 // every call; `prove A --subset-of B`: what A allows, B allows; `prove A`: the optimised program of policy A is its plain one.
+// Several where one is expected are those of one process: `prove MERGED FIRST LAST`, `prove FIRST LAST --subset-of B`.
 #include <inttypes.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@ const struct tool_option brig_prove_options[] = {
     TOOL_OPTION_TARGET,
     TOOL_OPTION_FROM,
     TOOL_OPTION_CAP,
-    {"subset-of", 0, "POLICY", "prove that every call that A allows, POLICY allows too"},
+    {"subset-of", 0, "POLICY", "prove that every call that A allows, POLICY allows too; repeatable, then all of them"},
     {"actions-only", 0, NULL, "compare only what the kernel does, not data that it does not look at"},
     {"whole", 0, NULL, "leave everything to Z3, as one formula; slower, and a check of the shortcuts"},
     {"timeout", 0, "SECONDS", "give up after SECONDS (120)"},
@@ -53,7 +54,10 @@ static void print_side(const struct pair *pair, int side, const struct prove_wit
     char row[512];
     pair_verdict(pair, witness->rets[side], verdict, sizeof verdict);
     pair_row(pair, side, &witness->data, row, sizeof row);
-    printf("  %c %s: %s%s%s\n", side == 0 ? 'A' : 'B', pair->subjects[side].name, verdict, row[0] == '\0' ? "" : "  by ", row);
+    const struct pair_side *programs = &pair->sides[side];
+    const bool is_stack = programs->count > 1;
+    printf("  %c %s: %s%s%s%s%s\n", side == 0 ? 'A' : 'B', programs->name, verdict, is_stack ? "  of " : "",
+           is_stack ? pair_decider(programs, &witness->data)->subject.name : "", row[0] == '\0' ? "" : "  by ", row);
 }
 
 static void print_answer(const struct pair *pair, const struct answer *answer)
@@ -63,6 +67,9 @@ static void print_answer(const struct pair *pair, const struct answer *answer)
     case PROVE_HOLDS:
         printf("%s: proven for every call in %.1f s (%zu parts, %zu queries)\n", answer->claim->holds,
                (double)answer->elapsed_ms / 1000.0, answer->result.parts, answer->result.queries);
+        if (pair->sides[0].count > 1 || pair->sides[1].count > 1) { // who takes a list of operands for something else sees it
+            printf("  A %s\n  B %s\n", pair->sides[0].name, pair->sides[1].name);
+        }
         break;
     case PROVE_FAILS:
         printf("%s, for example ", answer->claim->fails);
@@ -88,10 +95,11 @@ static void print_json(const struct pair *pair, const struct answer *answer)
         [PROVE_UNDECIDED] = "undecided",
         [PROVE_BROKEN] = "internal-error",
     };
-    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:I}", "schema", "brig-prove-1", "a", pair->subjects[0].name,
-                             "b", pair->subjects[1].name, "answer", words[answer->answer], "why", answer->result.why, "ms",
-                             (json_int_t)answer->elapsed_ms, "parts", (json_int_t)answer->result.parts, "queries",
-                             (json_int_t)answer->result.queries);
+    json_t *json = json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s?, s:I, s:I, s:I}", "schema", "brig-prove-1", "a",
+                             pair->sides[0].name, "b", pair->sides[1].name, "a_programs", pair_names_json(&pair->sides[0]),
+                             "b_programs", pair_names_json(&pair->sides[1]), "answer", words[answer->answer], "why",
+                             answer->result.why, "ms", (json_int_t)answer->elapsed_ms, "parts", (json_int_t)answer->result.parts,
+                             "queries", (json_int_t)answer->result.queries);
     if (answer->answer == PROVE_FAILS) {
         json_object_set_new(json, "witness", pair_witness_json(pair, &answer->result.witness));
     }
@@ -134,24 +142,32 @@ static int prove(const struct pair *pair, const struct tool_arguments *arguments
     return exit_status(answer.answer);
 }
 
-// Finds out what the two sides are. Returns: false after having complained.
-static bool read_sides(const struct tool_arguments *arguments, struct pair_side *ret_sides)
+// Finds out what the two sides are: with --subset-of its values are B, else all operands but the first are, and of one operand
+// alone B is the plain form. Returns: false after having complained.
+static bool read_sides(const struct tool_arguments *arguments, struct pair_names *ret_names)
 {
-    const char *superset = arguments->values[SUBSET_OF];
-    if (arguments->operand_count < 1 || arguments->operand_count > (superset != NULL ? 1 : 2)) {
+    const bool is_subset = arguments->values[SUBSET_OF] != NULL;
+    bool is_read = true;
+    if (arguments->operand_count < 1) {
         tool_complain("prove",
                       "give two policies, or one and --subset-of=POLICY, or one alone to compare its optimised and its plain "
                       "program; see brig prove --help");
         return false;
     }
-    if (superset != NULL && arguments->values[ACTIONS_ONLY] != NULL) {
+    if (is_subset && arguments->values[ACTIONS_ONLY] != NULL) {
         tool_complain("prove", "--subset-of asks what is allowed; --actions-only does not go with it");
         return false;
     }
-    const char *other = superset != NULL ? superset : arguments->operands[arguments->operand_count - 1];
-    ret_sides[0] = (struct pair_side){.name = arguments->operands[0]};
-    ret_sides[1] = (struct pair_side){.name = other, .is_plain = superset == NULL && arguments->operand_count == 1};
-    return true;
+    for (int i = 0; i < arguments->operand_count && is_read; i++) {
+        is_read = pair_add_name("prove", &ret_names[i > 0 && !is_subset], arguments->operands[i]);
+    }
+    for (int i = 0; i < arguments->given_count && is_read; i++) {
+        is_read = arguments->given[i].option != SUBSET_OF || pair_add_name("prove", &ret_names[1], arguments->given[i].value);
+    }
+    if (ret_names[1].count == 0) {
+        ret_names[1] = (struct pair_names){.names = {arguments->operands[0]}, .count = 1, .is_plain = true};
+    }
+    return is_read;
 }
 
 int brig_prove_main(int argc, char **argv);
@@ -159,13 +175,13 @@ int brig_prove_main(int argc, char **argv)
 {
     struct tool_arguments arguments;
     struct tool_request request;
-    struct pair_side sides[2];
+    struct pair_names names[2] = {{.count = 0}, {.count = 0}};
     struct pair pair;
     int status = tool_parse("prove", brig_prove_options, argc, argv, &arguments);
     if (status >= 0) {
         return status;
     }
-    if (!read_sides(&arguments, sides)) {
+    if (!read_sides(&arguments, names)) {
         return TOOL_USAGE;
     }
     long timeout_seconds = pair_read_timeout("prove", arguments.values[TIMEOUT]);
@@ -173,7 +189,7 @@ int brig_prove_main(int argc, char **argv)
         return TOOL_USAGE;
     }
     // A policy's two forms have the same ids; different policies number their rows each on their own.
-    status = pair_load("prove", sides, &request, sides[1].is_plain, &pair);
+    status = pair_load("prove", names, &request, names[1].is_plain, &pair);
     if (status >= 0) {
         return status;
     }

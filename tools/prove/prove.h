@@ -64,8 +64,8 @@ struct prove_difference {
 };
 
 struct prove_question {
-    struct prove_program programs[2];
-    struct prove_stack stack; // where it has programs, it is B, and programs[1] is not looked at
+    struct prove_program programs[2]; // A and B
+    struct prove_stack stacks[2];     // where one has programs, it is A or B, and the program is not looked at
     enum prove_relation relation;
     int64_t timeout_ms; // 0: none
     bool is_whole;      // one formula for everything, nothing decided without Z3: slow, for tests of the shortcuts

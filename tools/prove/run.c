@@ -13,7 +13,7 @@ struct run {
     struct prove_solver solver;
     struct prove_encoder encoder;
     struct prove_outcome own[2];             // of the programs
-    struct prove_stack_room *room;           // where B is a stack
+    struct prove_stack_room *rooms[2];       // of the stacks; NULL: a program
     const struct prove_outcome *outcomes[2]; // that are compared
     enum prove_answer answer;                // so far
     size_t done;
@@ -31,20 +31,27 @@ static void give_up(struct run *run, enum prove_answer answer, const char *why)
     }
 }
 
-static void encode(struct run *run, const struct prove_domain *domain)
+// Returns: false where a stack is too much.
+static bool encode_side(struct run *run, int side, const struct prove_domain *domain)
 {
     const struct prove_question *question = run->question;
-    for (int i = 0; i < (run->room != NULL ? 1 : 2); i++) {
-        prove_encode(&run->encoder, &question->programs[i], domain, question->is_whole, &run->own[i]);
-        run->outcomes[i] = &run->own[i];
+    struct prove_stack_room *room = run->rooms[side];
+    if (room == NULL) {
+        prove_encode(&run->encoder, &question->programs[side], domain, question->is_whole, &run->own[side]);
+        run->outcomes[side] = &run->own[side];
+        return true;
     }
-    if (run->room != NULL) {
-        if (!prove_stack_encode(&run->encoder, &question->stack, domain, question->is_whole, run->room)) {
-            give_up(run, PROVE_UNDECIDED, "the stack returns too many different values");
-            run->outcomes[1] = run->outcomes[0]; // nothing is found in this part
-            return;
-        }
-        run->outcomes[1] = &run->room->outcomes[run->room->current];
+    bool is_encoded = prove_stack_encode(&run->encoder, &question->stacks[side], domain, question->is_whole, room);
+    run->outcomes[side] = &room->outcomes[room->current];
+    return is_encoded;
+}
+
+static void encode(struct run *run, const struct prove_domain *domain)
+{
+    bool is_encoded = encode_side(run, 0, domain);
+    if (!encode_side(run, 1, domain) || !is_encoded) {
+        give_up(run, PROVE_UNDECIDED, "a stack returns too many different values");
+        run->outcomes[1] = run->outcomes[0]; // nothing is found in this part
     }
 }
 
@@ -179,17 +186,48 @@ static void check_arch(struct run *run, struct prove_domain domain, const struct
 
 static bool collect(const struct prove_question *question, uint32_t word, struct prove_cuts *cuts)
 {
-    prove_cuts_collect(cuts, &question->programs[0], word);
-    for (size_t i = 0; i < question->stack.count; i++) {
-        prove_cuts_collect(cuts, &question->stack.programs[i], word);
-    }
-    if (question->stack.count == 0) {
-        prove_cuts_collect(cuts, &question->programs[1], word);
+    for (int side = 0; side < 2; side++) {
+        for (size_t i = 0; i < question->stacks[side].count; i++) {
+            prove_cuts_collect(cuts, &question->stacks[side].programs[i], word);
+        }
+        if (question->stacks[side].count == 0) {
+            prove_cuts_collect(cuts, &question->programs[side], word);
+        }
     }
     for (int arch = 0; word == 1 && arch < BRIG_DSL_ARCH_COUNT; arch++) {
         prove_cuts_add_point(cuts, brig_dsl_arch_audit((enum brig_dsl_arch)arch));
     }
     return prove_cuts_finish(cuts);
+}
+
+// Goes through the numbers of interval `index` of the arches. Returns: false if memory ran out.
+static bool check_interval(struct run *run, const struct prove_cuts *arches, size_t index, const struct prove_cuts *numbers)
+{
+    struct prove_domain domain = {0, UINT32_MAX, arches->starts[index], prove_cuts_end(arches, index)};
+    struct prove_cuts own = {.starts = NULL};
+    if (run->question->report != NULL && domain.arch_lo == domain.arch_hi) {
+        for (size_t i = 0; i < numbers->count; i++) {
+            prove_cuts_add(&own, numbers->starts[i]);
+        }
+        add_calls(&own, domain.arch_lo);
+        if (!prove_cuts_finish(&own)) {
+            prove_cuts_free(&own);
+            return false;
+        }
+        run->total += own.count - numbers->count;
+    }
+    check_arch(run, domain, own.count > 0 ? &own : numbers);
+    prove_cuts_free(&own);
+    return true;
+}
+
+// Returns: the place of an interval in the order of the search: arches that people know, then the rest. A call that shows a
+// difference is one of the former where there is one.
+static size_t rank(const struct prove_cuts *arches, size_t index)
+{
+    enum brig_dsl_arch arch;
+    bool is_known = arches->starts[index] == prove_cuts_end(arches, index) && brig_dsl_arch_by_audit(arches->starts[index], &arch);
+    return is_known ? (size_t)arch : BRIG_DSL_ARCH_COUNT;
 }
 
 // Goes through the arches with their numbers. Returns: false if memory ran out.
@@ -199,22 +237,12 @@ static bool check_all(struct run *run, struct prove_cuts *arches, struct prove_c
         return false;
     }
     run->total = arches->count * numbers->count;
-    for (size_t i = 0; i < arches->count && goes_on(run); i++) {
-        struct prove_domain domain = {0, UINT32_MAX, arches->starts[i], prove_cuts_end(arches, i)};
-        struct prove_cuts own = {.starts = NULL};
-        if (run->question->report != NULL && domain.arch_lo == domain.arch_hi) {
-            for (size_t j = 0; j < numbers->count; j++) {
-                prove_cuts_add(&own, numbers->starts[j]);
-            }
-            add_calls(&own, domain.arch_lo);
-            if (!prove_cuts_finish(&own)) {
-                prove_cuts_free(&own);
+    for (size_t wanted = 0; wanted <= BRIG_DSL_ARCH_COUNT; wanted++) {
+        for (size_t i = 0; i < arches->count && goes_on(run); i++) {
+            if (rank(arches, i) == wanted && !check_interval(run, arches, i, numbers)) {
                 return false;
             }
-            run->total += own.count - numbers->count;
         }
-        check_arch(run, domain, own.count > 0 ? &own : numbers);
-        prove_cuts_free(&own);
     }
     return true;
 }
@@ -235,6 +263,18 @@ static bool search(struct run *run)
     return is_complete;
 }
 
+// Returns: false if memory ran out.
+static bool make_rooms(struct run *run)
+{
+    bool is_made = true;
+    for (int side = 0; side < 2; side++) {
+        bool is_stack = run->question->stacks[side].count > 0;
+        run->rooms[side] = is_stack ? calloc(1, sizeof *run->rooms[side]) : NULL;
+        is_made = is_made && (!is_stack || run->rooms[side] != NULL);
+    }
+    return is_made;
+}
+
 enum prove_answer prove_run(const struct prove_question *question, struct prove_result *ret_result)
 {
     *ret_result = (struct prove_result){.parts = 0};
@@ -246,15 +286,14 @@ enum prove_answer prove_run(const struct prove_question *question, struct prove_
     run->question = question;
     run->result = ret_result;
     run->encoder.solver = &run->solver;
-    run->room = question->stack.count > 0 ? calloc(1, sizeof *run->room) : NULL;
-    if ((question->stack.count > 0 && run->room == NULL) || !prove_solver_open(&run->solver, question->timeout_ms) ||
-        !search(run)) {
+    if (!make_rooms(run) || !prove_solver_open(&run->solver, question->timeout_ms) || !search(run)) {
         give_up(run, PROVE_BROKEN, "out of memory");
     }
     ret_result->queries = run->solver.queries;
     enum prove_answer answer = run->answer;
     prove_solver_close(&run->solver);
-    free(run->room);
+    free(run->rooms[0]);
+    free(run->rooms[1]);
     free(run);
     return answer;
 }

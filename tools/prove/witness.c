@@ -10,9 +10,9 @@ static bool violates(const struct prove_question *question, enum prove_relation 
 {
     for (int i = 0; i < 2; i++) {
         const struct prove_program *program = &question->programs[i];
-        bool is_stack = i == 1 && question->stack.count > 0;
-        ret_rets[i] = is_stack ? prove_stack_run(&question->stack, data)
-                               : brig_dsl_interpret(program->insns, program->insn_count, data, NULL).ret;
+        const struct prove_stack *stack = &question->stacks[i];
+        ret_rets[i] = stack->count > 0 ? prove_stack_run(stack, data)
+                                       : brig_dsl_interpret(program->insns, program->insn_count, data, NULL).ret;
     }
     return !prove_relation_holds(relation, ret_rets[0], ret_rets[1]);
 }
