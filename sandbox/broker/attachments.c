@@ -21,28 +21,14 @@ void box_attached_close(int fds[BOX_ATTACHED])
     }
 }
 
-static unsigned count_bits(uint32_t attached)
+bool box_attached_from(struct box_packet_fds *came, uint32_t attached, int fds[BOX_ATTACHED])
 {
-    return (unsigned)__builtin_popcount(attached & ALL_BITS_OF_ATTACHED);
-}
-
-bool box_attached_from(struct msghdr *message, uint32_t attached, int fds[BOX_ATTACHED])
-{
-    int all[BOX_ATTACHED + 1] = {0}; // the padding of a control message has room for one more
-    unsigned count = 0;
-    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
-        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
-            continue;
-        const size_t bytes = header->cmsg_len - CMSG_LEN(0);
-        for (size_t at = 0; at + sizeof(int) <= bytes && count < sizeof all / sizeof all[0]; at += sizeof(int))
-            memcpy(&all[count++], CMSG_DATA(header) + at, sizeof(int));
-    }
-    const bool fits = !(message->msg_flags & (MSG_CTRUNC | MSG_TRUNC)) && !(attached & ~(uint32_t)ALL_BITS_OF_ATTACHED) &&
-                      count == count_bits(attached);
+    const size_t wanted = (size_t)__builtin_popcount(attached);
+    const bool fits = !(attached & ~(uint32_t)ALL_BITS_OF_ATTACHED) && came->count == wanted;
+    if (!fits)
+        box_packet_close(came);
     for (unsigned i = 0, next = 0; i < BOX_ATTACHED; i++)
-        fds[i] = fits && (attached >> i & 1) ? all[next++] : -1;
-    for (unsigned i = 0; !fits && i < count; i++)
-        close(all[i]);
+        fds[i] = fits && (attached >> i & 1) ? came->fds[next++] : -1;
     return fits;
 }
 
@@ -64,18 +50,14 @@ void box_attachments_free(struct box_attachments *attachments)
 static int read_message(struct box_attachments *attachments, int socket_fd)
 {
     struct brig_broker_attachment tag;
-    struct iovec part = {&tag, sizeof tag};
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int) * BOX_ATTACHED)]; // what is beyond, the kernel closes (MSG_CTRUNC)
-    } control;
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct box_packet_fds came;
     int fds[BOX_ATTACHED];
-    const ssize_t got = recvmsg(socket_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    const bool is_end = got == 0 && !CMSG_FIRSTHDR(&message); // an empty message may have descriptors
-    if (got < 0 || is_end) // also when it is closed: then what is wanted does not come, and that is malformed
+    const ssize_t got = box_packet_receive(socket_fd, (struct iovec){&tag, sizeof tag}, BOX_ATTACHED, MSG_DONTWAIT, &came);
+    if (got < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -1;
+    if (got == 0) // it is closed: what is wanted does not come, and that is malformed
         return 0;
-    if (!box_attached_from(&message, got == sizeof tag ? tag.attached : 0, fds))
+    if (!box_attached_from(&came, got == sizeof tag ? tag.attached : 0, fds))
         return -1;
     if (got != sizeof tag || tag.slot >= BRIG_BROKER_SLOT_COUNT) {
         box_attached_close(fds);

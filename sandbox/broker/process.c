@@ -160,17 +160,13 @@ static uint32_t descriptors_of(uint32_t kind)
 static bool obey(struct box_process *process, struct box_denials *denials)
 {
     struct box_control control;
-    struct iovec part = {&control, sizeof control};
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int) * BOX_CONTROL_FDS)];
-    } rights;
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &rights, .msg_controllen = sizeof rights};
+    struct box_packet_fds came;
     int fds[BOX_ATTACHED];
-    const ssize_t got = recvmsg(process->channel_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    const struct iovec part = {&control, sizeof control};
+    const ssize_t got = box_packet_receive(process->channel_fd, part, BOX_ATTACHED, MSG_DONTWAIT, &came);
     if (got < 0)
         return errno == EAGAIN || errno == EINTR;
-    if (got != sizeof control || !box_attached_from(&message, descriptors_of(control.kind), fds))
+    if (got != sizeof control || !box_attached_from(&came, descriptors_of(control.kind), fds))
         return false;
     if (control.kind == BOX_CONTROL_CLOSE)
         box_session_end_number(process, control.session);

@@ -12,6 +12,7 @@
 
 #include "sandbox/broker/broker.h"
 #include "sandbox/broker/control.h"
+#include "sandbox/worker/packet.h"
 
 // --- the process ------------------------------------------------------------------------------------------------------
 
@@ -38,7 +39,7 @@ void box_denial_of(const struct brig_broker_request *request, int64_t result, st
 
 // --- descriptors that clients send (attachments.c) --------------------------------------------------------------------
 
-#define BOX_ATTACHED 3
+#define BOX_ATTACHED BOX_PACKET_FDS
 
 struct box_attachment {
     uint32_t generation;
@@ -58,9 +59,9 @@ void box_attachments_free(struct box_attachments *attachments);
 // is malformed.
 const char *box_attachments_take(struct box_attachments *attachments, int socket_fd, const struct brig_broker_attachment *wanted,
                                  int fds[BOX_ATTACHED]);
-// Reads one message's descriptors into fds, in the order of the bits of `attached`. Returns: false if there are not exactly these;
-// then all are closed.
-bool box_attached_from(struct msghdr *message, uint32_t attached, int fds[BOX_ATTACHED]);
+// Puts a packet's descriptors into fds, in the order of the bits of `attached`. Returns: false if there are not exactly these; then
+// all are closed.
+bool box_attached_from(struct box_packet_fds *came, uint32_t attached, int fds[BOX_ATTACHED]);
 void box_attached_close(int fds[BOX_ATTACHED]);
 
 // --- one request ------------------------------------------------------------------------------------------------------

@@ -15,13 +15,12 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "sandbox/child/child.h"
+#include "sandbox/worker/packet.h"
 
 static const char step_listener[] = "make the broker's listener";
 
@@ -59,19 +58,8 @@ static int install_killable(void)
 // supervisor.
 static bool hand_over(int socket_fd, int listener_fd)
 {
-    char byte = 0;
-    struct iovec part = {&byte, 1};
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof listener_fd)];
-    } control;
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    memset(&control, 0, sizeof control);
-    control.header.cmsg_level = SOL_SOCKET;
-    control.header.cmsg_type = SCM_RIGHTS;
-    control.header.cmsg_len = CMSG_LEN(sizeof listener_fd);
-    memcpy(CMSG_DATA(&control.header), &listener_fd, sizeof listener_fd);
-    return sendmsg(socket_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
+    const struct box_packet_fds fds = box_packet_fd(listener_fd);
+    return box_packet_send(socket_fd, "", 1, &fds, MSG_DONTWAIT) == 1;
 }
 
 enum brig_code box_stage_listener(const struct box_child *child, struct brig_error *reterr)

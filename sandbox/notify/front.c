@@ -27,6 +27,7 @@
 
 #include "sandbox/child/handshake.h"
 #include "sandbox/notify/notify.h"
+#include "sandbox/worker/packet.h"
 #include "sandbox/worker/proc.h"
 
 enum { START_ROUNDS = 100000, START_PAUSE_NS = 100000 }; // ten seconds
@@ -51,24 +52,10 @@ struct front_thread {
 
 // --- messages ---------------------------------------------------------------------------------------------------------
 
-static void send_all(int channel_fd, const struct box_front_message *message, const struct box_wire_error *error, int fd)
+static void send_all(int channel_fd, const void *message, size_t bytes, int fd)
 {
-    struct iovec parts[2] = {{(void *)(uintptr_t)message, sizeof *message}, {(void *)(uintptr_t)error, sizeof *error}};
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof fd)];
-    } control;
-    struct msghdr header = {.msg_iov = parts, .msg_iovlen = error ? 2 : 1};
-    if (fd >= 0) {
-        memset(&control, 0, sizeof control);
-        control.header.cmsg_level = SOL_SOCKET;
-        control.header.cmsg_type = SCM_RIGHTS;
-        control.header.cmsg_len = CMSG_LEN(sizeof fd);
-        memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
-        header.msg_control = &control;
-        header.msg_controllen = sizeof control;
-    }
-    while (sendmsg(channel_fd, &header, MSG_NOSIGNAL) < 0 && errno == EINTR)
+    const struct box_packet_fds fds = box_packet_fd(fd);
+    while (box_packet_send(channel_fd, message, bytes, &fds, 0) < 0 && errno == EINTR)
         continue;
 }
 
@@ -79,12 +66,16 @@ static void copy_text(char *to, size_t bytes, const char *from)
 
 static void send_failure(int channel_fd, const struct brig_error *error)
 {
-    const struct box_front_message message = {.kind = BOX_FRONT_FAILED};
-    struct box_wire_error wire = {.code = error->code, .sys_errno = error->sys_errno, .line = error->line, .detail = error->detail};
-    copy_text(wire.step, sizeof wire.step, error->step);
-    copy_text(wire.subject, sizeof wire.subject, error->subject);
-    copy_text(wire.file, sizeof wire.file, error->file);
-    send_all(channel_fd, &message, &wire, -1);
+    struct {
+        struct box_front_message message;
+        struct box_wire_error wire;
+    } failure = {{.kind = BOX_FRONT_FAILED},
+                 {.code = error->code, .sys_errno = error->sys_errno, .line = error->line, .detail = error->detail}};
+    _Static_assert(sizeof failure == sizeof failure.message + sizeof failure.wire, "one behind the other");
+    copy_text(failure.wire.step, sizeof failure.wire.step, error->step);
+    copy_text(failure.wire.subject, sizeof failure.wire.subject, error->subject);
+    copy_text(failure.wire.file, sizeof failure.wire.file, error->file);
+    send_all(channel_fd, &failure, sizeof failure, -1);
 }
 
 // --- answering --------------------------------------------------------------------------------------------------------
@@ -397,7 +388,7 @@ static void wait_for_end(const struct front_state *state)
                                               .is_violation = is_violation,
                                               .exec_errno = __atomic_load_n(&front->page->exec_errno, __ATOMIC_ACQUIRE)};
     end_leftovers();
-    send_all(state->teller.channel_fd, &message, NULL, -1);
+    send_all(state->teller.channel_fd, &message, sizeof message, -1);
 }
 
 static void kill_program(const struct box_front *front)
@@ -412,7 +403,7 @@ static void send_start(const struct front_state *state)
 {
     const int pid_fd = (int)syscall(SYS_pidfd_open, state->front->program_pid, 0);
     const struct box_front_message message = {.kind = BOX_FRONT_STARTED, .pid = (uint32_t)state->front->program_pid};
-    send_all(state->teller.channel_fd, &message, NULL, pid_fd);
+    send_all(state->teller.channel_fd, &message, sizeof message, pid_fd);
     close(pid_fd);
 }
 

@@ -16,15 +16,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "sandbox/notify/notify.h"
+#include "sandbox/worker/packet.h"
 #include "sandbox/worker/proc.h"
 
-enum { PAGE_BYTES = 4096, DESCRIPTORS = 3 };
+enum { PAGE_BYTES = 4096, DESCRIPTORS = BOX_PACKET_FDS };
 // Newer than the oldest headers that this builds with. Source: include/uapi/linux/pidfd.h.
 enum { BOX_PIDFD_THREAD = O_EXCL };
 
@@ -124,54 +124,27 @@ static bool is_waiting(const struct box_outside *outside)
 static bool send_request(int socket_fd, const struct brig_broker_request *request, const int attached[DESCRIPTORS])
 {
     const size_t used = request->path_bytes[0] + request->path_bytes[1] + request->data_bytes;
-    struct iovec part = {(void *)(uintptr_t)request, BRIG_BROKER_HEADER_BYTES + used};
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(DESCRIPTORS * sizeof(int))];
-    } control;
-    int fds[DESCRIPTORS];
-    size_t count = 0;
+    const size_t bytes = BRIG_BROKER_HEADER_BYTES + used;
+    struct box_packet_fds fds = {.count = 0};
     for (int i = 0; i < DESCRIPTORS; i++) {
         if (request->attached >> i & 1)
-            fds[count++] = attached[i];
+            fds.fds[fds.count++] = attached[i];
     }
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    if (count) {
-        memset(&control, 0, sizeof control);
-        control.header.cmsg_level = SOL_SOCKET;
-        control.header.cmsg_type = SCM_RIGHTS;
-        control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
-        memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
-        message.msg_control = &control;
-        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
-    }
-    return sendmsg(socket_fd, &message, MSG_NOSIGNAL) == (ssize_t)part.iov_len;
+    return box_packet_send(socket_fd, request, bytes, &fds, 0) == (ssize_t)bytes;
 }
 
 // A broker is no friend either: what it sends is measured before it is used.
 static bool receive_reply(int socket_fd, struct brig_broker_reply *reply, int *ret_descriptor)
 {
-    struct iovec part = {reply, sizeof *reply};
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    // No room for a second descriptor, which the alignment would have and which would stay open here.
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_LEN(sizeof(int))};
-    const ssize_t got = recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC);
-    const struct cmsghdr *header = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-    *ret_descriptor = -1;
-    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(ret_descriptor, CMSG_DATA(header), sizeof *ret_descriptor);
+    struct box_packet_fds fds;
+    const ssize_t got = box_packet_receive(socket_fd, (struct iovec){reply, sizeof *reply}, 1, 0, &fds);
     const size_t header_bytes = BRIG_BROKER_REPLY_HEADER_BYTES;
     const bool is_whole = got >= (ssize_t)header_bytes && reply->answer_bytes <= BRIG_BROKER_ANSWER_BYTES &&
                           (size_t)got >= header_bytes + reply->answer_bytes && reply->verdict <= BRIG_BROKER_TOUCHED;
-    if (is_whole && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
-        return true;
-    if (*ret_descriptor >= 0)
-        close(*ret_descriptor);
-    *ret_descriptor = -1;
-    return false;
+    if (!is_whole)
+        box_packet_close(&fds);
+    *ret_descriptor = fds.fds[0];
+    return is_whole;
 }
 
 static bool ask(const struct box_outside *outside, const struct brig_broker_request *request, const int attached[DESCRIPTORS],

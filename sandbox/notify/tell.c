@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "sandbox/notify/notify.h"
+#include "sandbox/worker/packet.h"
 #include "sandbox/worker/proc.h"
 
 enum { BURST = 20, PER_SECOND = 10, RED_ZONE_BYTES = 128, POINTEES = 6 };
@@ -198,25 +199,16 @@ bool box_tell_violation(struct box_teller *teller, const struct box_asker *asker
 
 static bool hear_verdict(int channel_fd, struct box_verdict *ret_verdict)
 {
-    struct iovec part = {&ret_verdict->message, sizeof ret_verdict->message};
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_LEN(sizeof(int))};
+    const struct iovec part = {&ret_verdict->message, sizeof ret_verdict->message};
+    struct box_packet_fds fds;
     ssize_t got;
     do
-        got = recvmsg(channel_fd, &message, MSG_CMSG_CLOEXEC);
+        got = box_packet_receive(channel_fd, part, 1, 0, &fds);
     while (got < 0 && errno == EINTR);
-    const struct cmsghdr *header = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-    ret_verdict->descriptor = -1;
-    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(&ret_verdict->descriptor, CMSG_DATA(header), sizeof(int));
-    if (got == (ssize_t)sizeof ret_verdict->message)
-        return true;
-    if (ret_verdict->descriptor >= 0)
-        close(ret_verdict->descriptor);
-    return false;
+    if (got != (ssize_t)sizeof ret_verdict->message)
+        box_packet_close(&fds);
+    ret_verdict->descriptor = fds.fds[0];
+    return got == (ssize_t)sizeof ret_verdict->message;
 }
 
 bool box_tell_question(const struct box_teller *teller, const struct box_asker *asker, const struct box_notice *notice,

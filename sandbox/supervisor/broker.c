@@ -50,34 +50,14 @@ enum brig_code box_broker_is_gone(const struct brig_broker *broker, struct brig_
 
 // --- messages ---------------------------------------------------------------------------------------------------------
 
-static void attach(struct msghdr *message, struct cmsghdr *header, const struct box_rights *rights)
+enum brig_code box_broker_tell(const struct brig_broker *broker, const struct box_control *control,
+                               const struct box_packet_fds *fds, struct brig_error *reterr)
 {
-    const size_t bytes = sizeof(int) * rights->count;
-    if (!rights->count)
-        return;
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(bytes);
-    memcpy(CMSG_DATA(header), rights->fds, bytes);
-    message->msg_control = header;
-    message->msg_controllen = CMSG_SPACE(bytes);
-}
-
-enum brig_code box_broker_tell(const struct brig_broker *broker, const struct box_control *control, const struct box_rights *rights,
-                               struct brig_error *reterr)
-{
-    struct iovec part = {(void *)(uintptr_t)control, sizeof *control};
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int) * BOX_CONTROL_FDS)];
-    } control_bytes = {.bytes = {0}};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     if (!broker->process || broker->process->is_gone)
         return box_broker_is_gone(broker, reterr);
-    attach(&message, &control_bytes.header, rights);
     const int channel_fd = broker->process->channel_fd;
     const int64_t deadline = box_clock_ms(CLOCK_MONOTONIC) + TELL_MS;
-    while (sendmsg(channel_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+    while (box_packet_send(channel_fd, control, sizeof *control, fds, MSG_DONTWAIT) < 0) {
         struct pollfd polled = {.fd = channel_fd, .events = POLLOUT};
         if (errno == EPIPE || errno == ECONNRESET)
             return box_broker_is_gone(broker, reterr);
@@ -94,7 +74,7 @@ enum brig_code box_broker_socket(struct brig_broker *broker, int *ret_fd, struct
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         return failed(reterr, BRIG_KERNEL_REFUSED, "socketpair");
     const struct box_control control = {.kind = BOX_CONTROL_MESSAGES, .session = ++broker->last_session};
-    enum brig_code code = box_broker_tell(broker, &control, &(struct box_rights){1, {pair[0]}}, reterr);
+    enum brig_code code = box_broker_tell(broker, &control, &(struct box_packet_fds){1, {pair[0]}}, reterr);
     close(pair[0]);
     if (code == BRIG_OK)
         *ret_fd = pair[1];

@@ -4,6 +4,7 @@
 
 #include "sandbox/broker/control.h"
 #include "sandbox/supervisor/internal.h"
+#include "sandbox/worker/packet.h"
 
 struct brig_broker {
     struct brig_supervisor *supervisor;
@@ -19,14 +20,9 @@ struct brig_broker {
 
 // Says that there is no process behind `broker` any more. Returns: WORKER_DIED.
 enum brig_code box_broker_is_gone(const struct brig_broker *broker, struct brig_error *reterr);
-// Descriptors that go with a message.
-struct box_rights {
-    size_t count;
-    int fds[BOX_CONTROL_FDS];
-};
 // Sends a message; waits at most a second for room. Returns: OK; WORKER_DIED; KERNEL_REFUSED.
-enum brig_code box_broker_tell(const struct brig_broker *broker, const struct box_control *control, const struct box_rights *rights,
-                               struct brig_error *reterr);
+enum brig_code box_broker_tell(const struct brig_broker *broker, const struct box_control *control,
+                               const struct box_packet_fds *fds, struct brig_error *reterr);
 // Asks it to end by itself; its EXIT event follows.
 void box_broker_dismiss(struct brig_broker *broker);
 

@@ -120,35 +120,26 @@ static bool is_listener(int fd)
 static enum brig_code take_listener(const struct box_link *link, int *ret_fd, struct brig_error *reterr)
 {
     char byte;
-    struct iovec part = {&byte, 1};
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof *ret_fd)];
-    } control;
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    if (recvmsg(link->socket_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
-        return lied("no listener", reterr);
-    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (!header || header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(sizeof *ret_fd))
-        return lied("a message without a listener", reterr);
-    int fd;
-    memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    if (!is_listener(fd)) {
-        close(fd);
+    struct box_packet_fds fds;
+    const ssize_t got = box_packet_receive(link->socket_fd, (struct iovec){&byte, 1}, 1, MSG_DONTWAIT, &fds);
+    if (got < 0 || !fds.count)
+        return lied(got < 0 && errno == EAGAIN ? "no listener" : "a message without a listener", reterr);
+    if (!is_listener(fds.fds[0])) {
+        box_packet_close(&fds);
         return lied("a descriptor that is no listener", reterr);
     }
-    *ret_fd = fd;
+    *ret_fd = fds.fds[0];
     return BRIG_OK;
 }
 
 static enum brig_code hand_over(struct brig_worker *worker, int listener_fd, struct brig_error *reterr)
 {
     struct box_link *link = &worker->link;
-    const struct box_rights rights = {
+    const struct box_packet_fds fds = {
         BOX_CONTROL_FDS,
         {[BOX_CONTROL_LISTENER] = listener_fd, [BOX_CONTROL_SLOTS] = link->slots_fd, [BOX_CONTROL_SOCKET] = link->socket_fd}};
     const struct box_control control = {.kind = BOX_CONTROL_OPEN, .session = ++link->broker->last_session};
-    enum brig_code code = box_broker_tell(link->broker, &control, &rights, reterr);
+    enum brig_code code = box_broker_tell(link->broker, &control, &fds, reterr);
     if (code != BRIG_OK)
         return code;
     link->session = control.session;
@@ -182,7 +173,7 @@ void box_link_close(struct brig_worker *worker)
         return;
     const struct box_control control = {.kind = BOX_CONTROL_CLOSE, .session = link->session};
     // A broker that cannot be told sees its listener end by itself (6.11), or is dead.
-    box_broker_tell(broker, &control, &(struct box_rights){.count = 0}, &(struct brig_error){.code = BRIG_OK});
+    box_broker_tell(broker, &control, &(struct box_packet_fds){.count = 0}, &(struct brig_error){.code = BRIG_OK});
     link->session = 0;
     broker->session_count--;
     if (broker->session_count == 0 && broker->ends_with_last_worker)

@@ -25,6 +25,7 @@
 #include "sandbox/child/child.h"
 #include "sandbox/notify/notify.h"
 #include "sandbox/supervisor/internal.h"
+#include "sandbox/worker/packet.h"
 
 enum { STREAMS = 3, START_MS = 20000, NEWS_AT_ONCE = 16 };
 
@@ -135,19 +136,13 @@ struct heard {
 // Reads one message. Returns: the bytes behind its header; -1 with errno where there is none that makes sense.
 static ssize_t hear(const struct brig_worker *front, struct heard *ret_heard, int *ret_fd)
 {
-    struct iovec part = {ret_heard, sizeof *ret_heard};
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    // No room for a second descriptor, which the alignment would have.
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_LEN(sizeof(int))};
-    *ret_fd = -1;
+    struct box_packet_fds fds;
+    const struct iovec part = {ret_heard, sizeof *ret_heard};
     errno = EPROTO;
-    const ssize_t got = recvmsg(front->channel_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    const struct cmsghdr *header = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(ret_fd, CMSG_DATA(header), sizeof *ret_fd);
+    const ssize_t got = box_packet_receive(front->channel_fd, part, 1, MSG_DONTWAIT, &fds);
+    if (got < (ssize_t)sizeof ret_heard->message)
+        box_packet_close(&fds);
+    *ret_fd = fds.fds[0];
     return got >= (ssize_t)sizeof ret_heard->message ? got - (ssize_t)sizeof ret_heard->message : -1;
 }
 
@@ -180,23 +175,10 @@ static void hear_violation(struct brig_worker *front, const struct heard *heard,
 
 static void send_verdict(struct brig_worker *front, const struct brig_answer *answer)
 {
-    struct box_verdict_message verdict = {.kind = (uint32_t)answer->kind, .value = answer->value};
-    struct iovec part = {&verdict, sizeof verdict};
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {.bytes = {0}};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    if (answer->descriptor >= 0) {
-        control.header.cmsg_level = SOL_SOCKET;
-        control.header.cmsg_type = SCM_RIGHTS;
-        control.header.cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(&control.header), &answer->descriptor, sizeof(int));
-        message.msg_control = &control;
-        message.msg_controllen = sizeof control;
-    }
+    const struct box_verdict_message verdict = {.kind = (uint32_t)answer->kind, .value = answer->value};
+    const struct box_packet_fds fds = box_packet_fd(answer->descriptor);
     // Not waited for: the front end reads what it has asked for, and one that does not is no front end any more.
-    if (sendmsg(front->channel_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+    if (box_packet_send(front->channel_fd, &verdict, sizeof verdict, &fds, MSG_DONTWAIT) < 0)
         brig_worker_kill(front);
 }
 

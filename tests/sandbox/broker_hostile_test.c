@@ -22,22 +22,8 @@ static long ask(uint64_t slot, uint64_t generation)
 // Without a tag: an empty message.
 static void send_attachment(const struct brig_broker_attachment *tag, const int *fds, size_t count)
 {
-    struct iovec part = {(void *)(uintptr_t)tag, tag ? sizeof *tag : 0};
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int) * 64)];
-    } control = {.bytes = {0}};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    if (count) {
-        control.header.cmsg_level = SOL_SOCKET;
-        control.header.cmsg_type = SCM_RIGHTS;
-        control.header.cmsg_len = CMSG_LEN(sizeof(int) * count);
-        memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * count);
-        message.msg_control = &control;
-        message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
-    }
-    if (sendmsg(room_socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-        return;
+    if (fixture_send(room_socket, tag, tag ? sizeof *tag : 0, fds, count) < 0)
+        return; // its session is over already
 }
 
 // --- requests that are none -------------------------------------------------------------------------------------------

@@ -7,23 +7,18 @@
 
 #include "policies/policies.h"
 #include "sandbox/supervisor/internal.h"
+#include "sandbox/worker/packet.h"
 #include "tests/sandbox/broker_room.h"
 
 static int64_t ask_by_message(int socket_fd, const struct brig_broker_request *request, size_t bytes, int *ret_descriptor)
 {
     struct brig_broker_reply reply = {.result = 0};
-    struct iovec part = {&reply, sizeof reply};
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct box_packet_fds fds;
     *ret_descriptor = -1;
-    if (send(socket_fd, request, bytes, MSG_NOSIGNAL) != (ssize_t)bytes || recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC) <= 0)
+    if (send(socket_fd, request, bytes, MSG_NOSIGNAL) != (ssize_t)bytes ||
+        box_packet_receive(socket_fd, (struct iovec){&reply, sizeof reply}, 1, 0, &fds) <= 0)
         return INT64_MIN;
-    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header && header->cmsg_type == SCM_RIGHTS)
-        memcpy(ret_descriptor, CMSG_DATA(header), sizeof *ret_descriptor);
+    *ret_descriptor = fds.fds[0];
     return reply.result;
 }
 

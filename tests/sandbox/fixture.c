@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -286,6 +287,25 @@ int fixture_eventfd(void)
             return fd;
     }
     return -1;
+}
+
+long fixture_send(int socket_fd, const void *bytes, size_t byte_count, const int *fds, size_t fd_count)
+{
+    struct iovec part = {(void *)(uintptr_t)bytes, byte_count};
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int) * FIXTURE_FDS)];
+    } control = {.bytes = {0}};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (fd_count) {
+        control.header.cmsg_level = SOL_SOCKET;
+        control.header.cmsg_type = SCM_RIGHTS;
+        control.header.cmsg_len = CMSG_LEN(sizeof(int) * fd_count);
+        memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * fd_count);
+        message.msg_control = &control;
+        message.msg_controllen = CMSG_SPACE(sizeof(int) * fd_count);
+    }
+    return sendmsg(socket_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 int fixture_notify_fd;

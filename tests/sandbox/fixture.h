@@ -89,6 +89,10 @@ int fixture_entry_return(void *data, int channel_fd); // int: the exit status; N
 int fixture_entry_crash(void *data, int channel_fd);  // calls uname
 int fixture_entry_hang(void *data, int channel_fd);   // for ever
 
+// Sends a packet without waiting, with up to FIXTURE_FDS descriptors: more than anybody expects. Returns: as sendmsg(2).
+#define FIXTURE_FDS 64
+long fixture_send(int socket_fd, const void *bytes, size_t byte_count, const int *fds, size_t fd_count);
+
 // What a hijacked worker can find out about its supervisor's descriptors: the first eventfd of this process, or -1.
 int fixture_eventfd(void);
 // A warm-up that keeps it in fixture_notify_fd, before the process is closed to itself.
