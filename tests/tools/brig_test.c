@@ -133,6 +133,18 @@ static const struct command rows[] = {
     {"brig emu --batch --json renderer", 2, {"--batch has no JSON form"}},
     {"brig emu --batch -", 2, {"standard input cannot be the program and the calls"}},
     {"brig compile renderer --format=raw | brig emu - read 0 0 0", 0, {"ALLOW  "}},
+    // A raw program is for the arch that it compares with.
+    {"brig compile renderer -a arm --format=raw | brig emu - _llseek 0 0 0", 0, {"note: '<stdin>' is for arm", "ALLOW  "}},
+    {"brig compile renderer -a arm --format=raw | brig emu - -q -a riscv64 read", 0, {"TRAP(1)\n"}},
+    {"brig compile renderer -a arm --format=raw | brig optimize - --stats", 0, {"note: '<stdin>' is for arm", ", of arm\n"}},
+    {"brig compile renderer -a arm --format=raw | brig disasm - 2>/dev/null | brig asm - | brig prove renderer -a arm -",
+     0,
+     {"equal: proven"}},
+    {"brig compile renderer -a arm --format=raw | brig diff - network 2>&1 | head -n 1", 0, {"A - -> B network"}},
+    {"printf 'syscall\tcount\nread\t3\n' > p.tmp; brig compile renderer -a arm --format=raw | brig optimize - --profile=p.tmp; "
+     "status=$?; rm p.tmp; exit $status",
+     2,
+     {"the profile was read for ", "and this program is for arm; give --arch=arm"}},
     // asm.
     {"test \"$(brig disasm renderer | brig asm - | sha256sum)\" = \"$(brig compile renderer --format=raw | sha256sum)\"", 0, {""}},
     {"echo 'ret ERRNO(EPERM)' | brig asm - --format=c", 0, {"{0x06,   0,   0, 0x00050001}"}},

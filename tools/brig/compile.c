@@ -121,14 +121,9 @@ static int compile(const struct tool_request *request, int format, const struct 
 {
     struct tool_subject subject;
     int status = tool_load("compile", request->arguments->operands[0], request, &subject);
-    if (status < 0 && request->options.profile != NULL && subject.program.arch != request->options.arch) {
-        // Numbers of calls mean something else there.
-        status = tool_complain("compile", "the profile was read for %s, and this program is for %s; give --arch=%s",
-                               brig_dsl_arch_name(request->options.arch), brig_dsl_arch_name(subject.program.arch),
-                               brig_dsl_arch_name(subject.program.arch));
-        tool_free_subject(&subject);
-    } else if (status < 0) {
-        status = write_output(request->arguments, format, &subject, profile);
+    if (status < 0) {
+        status = tool_check_profile_arch("compile", request, &subject) ? write_output(request->arguments, format, &subject, profile)
+                                                                       : TOOL_USAGE;
         tool_free_subject(&subject);
     }
     return status;

@@ -105,9 +105,9 @@ static bool check_count(enum brig_dsl_call call, enum brig_dsl_arch arch, int gi
     return false;
 }
 
-static bool read_data(const struct tool_arguments *arguments, struct brig_dsl_data *ret_data)
+static bool read_data(const struct tool_arguments *arguments, const struct tool_subject *subject, struct brig_dsl_data *ret_data)
 {
-    enum brig_dsl_arch arch = arguments->arches[0];
+    enum brig_dsl_arch arch = arguments->has_arch ? arguments->arches[0] : subject->program.arch;
     enum brig_dsl_call call;
     *ret_data = (struct brig_dsl_data){.audit_arch = brig_dsl_arch_audit(arch)};
     if (!read_call(arguments->operands[1], arch, &call, &ret_data->nr) || !check_count(call, arch, arguments->operand_count - 2)) {
@@ -321,9 +321,10 @@ int brig_emu_main(int argc, char **argv)
     if (arguments.operand_count > 8) {
         return tool_complain("emu", "a call has at most six arguments");
     }
-    if (!tool_make_request("emu", &arguments, &request) || (!is_batch && !read_data(&arguments, &data))) {
+    if (!tool_make_request("emu", &arguments, &request)) {
         return TOOL_USAGE;
     }
+    request.is_of_any_arch = is_batch;
     status = tool_load("emu", arguments.operands[0], &request, &subject);
     if (status >= 0) {
         return status;
@@ -331,8 +332,10 @@ int brig_emu_main(int argc, char **argv)
     status = TOOL_OK;
     if (is_batch) {
         status = run_batch(&subject);
-    } else {
+    } else if (read_data(&arguments, &subject, &data)) {
         print_verdict(&subject, &arguments, &data);
+    } else {
+        status = TOOL_USAGE;
     }
     tool_free_subject(&subject);
     int close_status = tool_close_output("emu", stdout, NULL);

@@ -51,6 +51,9 @@ static int load(struct improvement *improvement)
     const char *trapping = NULL;
     size_t from_input = 0;
     for (int i = 0; i < improvement->arguments->operand_count; i++) {
+        improvement->request.is_from_used |= tool_needs_from(improvement->arguments->operands[i]);
+    }
+    for (int i = 0; i < improvement->arguments->operand_count; i++) {
         from_input += strcmp(improvement->arguments->operands[i], "-") == 0;
         if (from_input > 1) {
             return tool_complain(verb, "only one program can be standard input");
@@ -72,6 +75,10 @@ static int load(struct improvement *improvement)
         }
         trapping = subject->name;
     }
+    if (!tool_check_profile_arch(verb, &improvement->request, &improvement->subjects[0])) {
+        return TOOL_USAGE;
+    }
+    improvement->request.options.arch = improvement->subjects[0].program.arch;
     return -1;
 }
 
@@ -237,9 +244,10 @@ static void write_stats(FILE *out, const struct improvement *improvement)
     }
     figures = measure(improvement, &improvement->program);
     write_line(out, improvement->count > 1 ? "merged" : "optimized", &figures);
-    fprintf(out, "executed, ebpf_run: mean over %s\n",
+    fprintf(out, "executed, ebpf_run: mean over %s, of %s\n",
             has_profile ? "the profile's calls that are not cached"
-                        : "all calls that are not cached, alike, arguments 0 (no --profile)");
+                        : "all calls that are not cached, alike, arguments 0 (no --profile)",
+            brig_dsl_arch_name(improvement->program.arch));
     fprintf(out, "%s for every call, by Z3 in %.1f s (%zu parts, %zu queries); made in %.1f ms\n", proof_words(improvement),
             (double)improvement->proof_ms / 1000, improvement->proof.parts, improvement->proof.queries,
             improvement->improve_us / 1000);

@@ -133,19 +133,31 @@ static int load_side(const char *verb, const struct pair_names *names, const str
 
 // --- both sides -------------------------------------------------------------------------------------------------------
 
-// Returns: -1 to go on, else the exit status.
-static int check_stdin(const char *verb, const struct pair_names *names)
+static bool is_stdin(const char *name)
+{
+    return strcmp(name, "-") == 0;
+}
+
+// Returns: how many names of both sides are so.
+static int count_names(const struct pair_names *names, bool (*is_so)(const char *name))
 {
     int count = 0;
     for (int side = 0; side < 2; side++) {
         for (size_t i = 0; i < names[side].count; i++) {
-            count += strcmp(names[side].names[i], "-") == 0;
+            count += is_so(names[side].names[i]);
         }
     }
-    return count < 2 ? -1
-                     : tool_complain(verb, names[1].is_plain
-                                               ? "a policy alone is read twice, and standard input can be read once; give a file"
-                                               : "only one of them can be standard input");
+    return count;
+}
+
+// Returns: -1 to go on, else the exit status.
+static int check_stdin(const char *verb, const struct pair_names *names)
+{
+    return count_names(names, is_stdin) < 2
+               ? -1
+               : tool_complain(verb, names[1].is_plain
+                                         ? "a policy alone is read twice, and standard input can be read once; give a file"
+                                         : "only one of them can be standard input");
 }
 
 static int load_sides(const char *verb, const struct pair_names *names, const struct tool_request *request, struct pair *pair)
@@ -153,6 +165,8 @@ static int load_sides(const char *verb, const struct pair_names *names, const st
     for (int side = 0; side < 2; side++) {
         struct tool_request own = *request;
         own.options.plain = names[side].is_plain;
+        own.is_of_any_arch = true;
+        own.is_from_used = count_names(names, tool_needs_from) > 0;
         own.is_quiet = side == 1 && names[1].is_plain; // told for the other side
         if (names[1].is_plain) {                       // the other side is the same policy
             own.refuses_raw = "a raw program has no plain form to be compared with; give two programs";

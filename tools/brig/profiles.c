@@ -76,6 +76,17 @@ int tool_read_profiles(const char *verb, const struct tool_arguments *arguments,
     return -1;
 }
 
+bool tool_check_profile_arch(const char *verb, const struct tool_request *request, const struct tool_subject *subject)
+{
+    const char *arch = brig_dsl_arch_name(subject->program.arch);
+    if (request->options.profile == NULL || subject->program.arch == request->options.arch) {
+        return true;
+    }
+    tool_complain(verb, "the profile was read for %s, and this program is for %s; give --arch=%s",
+                  brig_dsl_arch_name(request->options.arch), arch, arch);
+    return false;
+}
+
 const struct brig_dsl_profile *tool_profile_calls(const struct profile *profile)
 {
     return profile->calls.sample_count == 0 ? NULL : &profile->calls;

@@ -10,7 +10,26 @@
 
 // --- programs ---------------------------------------------------------------------------------------------------------
 
-static int load_raw(const char *verb, const struct import_source *source, struct tool_subject *subject)
+// Finds what arch a raw program is for: the one that was asked for, or this machine's; but if the program never compares with that
+// and does with another, it decides nothing of interest here, and was made for the other.
+static enum brig_dsl_arch arch_of_program(const struct sock_filter *insns, size_t count, const struct tool_request *request)
+{
+    bool compares[BRIG_DSL_ARCH_COUNT] = {false};
+    enum brig_dsl_arch arch;
+    for (size_t i = 0; i < count; i++) {
+        if (insns[i].code == (BPF_JMP | BPF_JEQ | BPF_K) && brig_dsl_arch_by_audit(insns[i].k, &arch)) {
+            compares[arch] = true;
+        }
+    }
+    arch = request->options.arch;
+    for (int i = 0; !request->arguments->has_arch && !compares[arch] && i < BRIG_DSL_ARCH_COUNT; i++) {
+        arch = compares[i] ? (enum brig_dsl_arch)i : arch;
+    }
+    return arch;
+}
+
+static int load_raw(const char *verb, const struct import_source *source, const struct tool_request *request,
+                    struct tool_subject *subject)
 {
     struct brig_error error;
     size_t count = source->text_bytes / sizeof(struct sock_filter);
@@ -37,6 +56,11 @@ static int load_raw(const char *verb, const struct import_source *source, struct
     subject->program.insn_count = (uint32_t)count;
     subject->program.hash = brig_dsl_hash(insns, count);
     subject->program.policy = subject->name;
+    subject->program.arch = arch_of_program(insns, count, request);
+    if (subject->program.arch != request->options.arch && !request->is_of_any_arch) {
+        tool_complain(verb, "note: '%s' is for %s, and read as such; --arch says otherwise", source->name,
+                      brig_dsl_arch_name(subject->program.arch));
+    }
     return -1;
 }
 
@@ -205,7 +229,7 @@ static int load_text(const char *verb, const struct import_source *source, const
     if (format != subject_raw_format) {
         return load_promises_text(verb, source, request, subject);
     }
-    return refusal(request) != NULL ? tool_complain(verb, "%s", refusal(request)) : load_raw(verb, source, subject);
+    return refusal(request) != NULL ? tool_complain(verb, "%s", refusal(request)) : load_raw(verb, source, request, subject);
 }
 
 static int load_file(const char *verb, const struct subject_format *format, const struct tool_request *request,
@@ -231,18 +255,49 @@ static int load_file(const char *verb, const struct subject_format *format, cons
     return status;
 }
 
+static bool is_promises(const char *name)
+{
+    return strncmp(name, "pledge:", strlen("pledge:")) == 0;
+}
+
+bool tool_needs_from(const char *name)
+{
+    return subject_format_of_name(name) == NULL && subject_find_built_in(name) == NULL && !is_promises(name);
+}
+
+// Finds what --from says, NULL if it was not given. Returns: false after having complained.
+static bool read_from(const char *verb, const char *name, const struct tool_request *request,
+                      const struct subject_format **ret_format)
+{
+    const char *from = request->arguments->from;
+    const struct subject_format *named = subject_format_of_name(name);
+    *ret_format = from == NULL ? NULL : subject_format_of_option(verb, from);
+    if (from == NULL || *ret_format == NULL) {
+        return from == NULL;
+    }
+    if (tool_needs_from(name) || request->is_from_used || named == *ret_format) {
+        return true;
+    }
+    if (named != NULL) {
+        tool_complain(verb, "by its name '%s' is %s, and --from=%s says otherwise; rename it, or give it as standard input (-)",
+                      name, named->from, from);
+    } else {
+        tool_complain(verb, "--from=%s says what a file or - is, and '%s' is neither", from, name);
+    }
+    return false;
+}
+
 static int load(const char *verb, const struct tool_request *request, struct tool_subject *subject)
 {
     const char *name = subject->name;
-    const char *from = request->arguments->from;
-    const struct subject_format *said = from == NULL ? NULL : subject_format_of_option(verb, from);
-    if (from != NULL && said == NULL) {
+    const struct subject_format *said;
+    if (!read_from(verb, name, request, &said)) {
         return TOOL_USAGE;
     }
     if (strcmp(name, "-") == 0) {
         return load_file(verb, said == NULL ? subject_raw_format : said, request, subject);
     }
-    if (strncmp(name, "pledge:", strlen("pledge:")) == 0) {
+    if (is_promises(name)) {
         return load_promises(verb, name + strlen("pledge:"), request, subject);
     }
     const struct subject_format *format = subject_format_of_name(name);

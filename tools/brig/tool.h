@@ -171,6 +171,8 @@ struct tool_request {
     const struct tool_arguments *arguments; // arches, --from and --cap
     const char *refuses_raw;                // what to complain where POLICY is a raw program, or NULL: it may be one
     bool is_quiet;                          // its warnings have been printed already
+    bool is_of_any_arch;                    // what is asked of a raw program needs no arch
+    bool is_from_used;                      // --from is for another of several policies
     bool rows_only;                         // no program is made; several arches may then be asked for of any policy
 };
 
@@ -181,7 +183,7 @@ struct tool_subject {
     struct brig_dsl_target targets[BRIG_DSL_ARCH_COUNT];
     struct brig_dsl_rules rules[BRIG_DSL_ARCH_COUNT]; // of each target
     size_t target_count;                              // 0 for a raw program
-    struct brig_dsl_program program;                  // compiled, or as read (then without traps)
+    struct brig_dsl_program program;                  // compiled, or as read (then without traps, and for the arch that it tests)
     struct import_policies imported;
     struct brig_policy_pledge_memory *pledge; // of a policy of promises
     void *memory;                             // of rules and program
@@ -197,10 +199,12 @@ enum { TOOL_SELF_PID = 4242, TOOL_NOTIFY_FD = 3, TOOL_BROKER_FD = 4 };
 bool tool_make_request(const char *verb, const struct tool_arguments *arguments, struct tool_request *ret_request);
 // Loads what `name` says: a built-in policy, pledge:PROMISES, FILE.json (an OCI profile), FILE.policy (minijail's), FILE.pledge,
 // FILE.bpf (a raw program, validated), any other file with a slash in its name or of the form that --from says, or - for standard
-// input. Warnings of an import go to standard error. Returns: -1 to go on, else the exit status to return at once. The subject is
-// freed by tool_free_subject.
+// input. Warnings of an import go to standard error; a --from that is of no use is a mistake. Returns: -1 to go on, else the exit
+// status to return at once. The subject is freed by tool_free_subject.
 int tool_load(const char *verb, const char *name, const struct tool_request *request, struct tool_subject *ret_subject);
 void tool_free_subject(struct tool_subject *subject);
+// Returns: whether only --from can say what POLICY `name` is.
+bool tool_needs_from(const char *name);
 
 // --- recorded calls ---------------------------------------------------------------------------------------------------
 
@@ -210,6 +214,9 @@ void tool_free_subject(struct tool_subject *subject);
 // Returns: -1 to go on, else the exit status to return at once. Without such an option `ret_profile` is empty: no calls, and
 // tool_profile_calls gives NULL. It is freed by profile_free.
 int tool_read_profiles(const char *verb, const struct tool_arguments *arguments, int option, struct profile *ret_profile);
+// Says whether a profile, where there is one, was read for the arch of the program: numbers of calls mean something else on
+// another. Returns: false after having complained.
+bool tool_check_profile_arch(const char *verb, const struct tool_request *request, const struct tool_subject *subject);
 // Returns: what a compile takes (struct brig_dsl_options.profile), which lives as long as `profile`; NULL for an empty one.
 const struct brig_dsl_profile *tool_profile_calls(const struct profile *profile);
 // Returns: the rules that decide calls of this arch; NULL for a raw program.
