@@ -102,7 +102,7 @@ struct brig_broker_denial {
     enum brig_broker_op op;
     uint32_t flags;
     int sys_errno;  // what it got
-    uint64_t count; // how often the broker was asked; a linked worker asks once for what the list's words alone decide
+    uint64_t count; // how often, also where a linked worker knew the answer and did not ask
     char path[256]; // as asked, escaped, its end if cut; of connect the address, as lists have them
 };
 

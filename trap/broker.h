@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "bpf_dsl/tables.h"
+#include "trap/broker_refusals.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -107,7 +108,7 @@ struct brig_broker_reply {
 // --- a linked worker's memory -----------------------------------------------------------------------------------------
 
 #define BRIG_BROKER_MAGIC 0x6b6f7262u // "brok"
-#define BRIG_BROKER_VERSION 1u
+#define BRIG_BROKER_VERSION 2u
 #define BRIG_BROKER_SLOT_COUNT 32
 
 enum brig_broker_slot_state { BRIG_BROKER_SLOT_FREE, BRIG_BROKER_SLOT_TAKEN };
@@ -132,6 +133,8 @@ struct brig_broker_slots {
     uint32_t umask;        // the worker's, as it was launched; taken off the modes of new files
     uint64_t settled_seed; // of the hashes: who only chooses names for a worker cannot make two of them meet
     uint64_t settled[BRIG_BROKER_SETTLED_COUNT];
+    struct brig_broker_names names;
+    struct brig_broker_refusals refusals;
     struct brig_broker_slot slots[BRIG_BROKER_SLOT_COUNT];
 };
 

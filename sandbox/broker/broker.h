@@ -11,6 +11,8 @@ struct box_list;
 
 // Checks a list, copies it, and opens the directories of its entries (O_PATH). Returns: as brig_broker_start says.
 enum brig_code box_list_new(const struct brig_broker_list *list, struct box_list **ret_list, struct brig_error *reterr);
+// The same without opening anything, and without addresses: what its names say. Returns: OK; BAD_ARGUMENT; OUT_OF_MEMORY.
+enum brig_code box_list_read(const struct brig_broker_list *list, struct box_list **ret_list, struct brig_error *reterr);
 void box_list_free(struct box_list *list);
 
 // --- where a name leads (resolve.c, walk.c) -----------------------------------------------------------------------------
@@ -93,7 +95,8 @@ struct box_job {
     const uint8_t *data;
     int attached[3]; // -1: not attached; closed by the caller
     struct brig_broker_reply *reply;
-    int descriptor; // out: what is to be handed over, -1: none; closed by the caller
+    bool only_decides; // nothing is opened or done: the reply's verdict is the list's, and its result what the list says
+    int descriptor;    // out: what is to be handed over, -1: none; closed by the caller
 };
 
 // Checks a private copy that is `bytes` long: sizes, op, NULs, attached descriptors as the op wants them.

@@ -15,12 +15,13 @@ enum box_control_kind {
     BOX_CONTROL_OPEN,     // a new session of a linked worker, with the descriptors of enum box_control_fd
     BOX_CONTROL_MESSAGES, // a new session of a front end, with one descriptor: a socket
     BOX_CONTROL_CLOSE,    // its worker is gone
+    BOX_CONTROL_COUNT,    // what workers refused themselves is to be in the table; `session` is the number of this question
 };
 enum box_control_fd { BOX_CONTROL_LISTENER, BOX_CONTROL_SLOTS, BOX_CONTROL_SOCKET, BOX_CONTROL_FDS };
 
 struct box_control {
     uint32_t kind;
-    uint32_t session; // the supervisor's number for it, never 0
+    uint32_t session; // the supervisor's number for it, never 0; of COUNT, of the question
 };
 
 // --- from the broker --------------------------------------------------------------------------------------------------
@@ -56,9 +57,17 @@ struct box_denial {
 // In memory that both map. The broker writes; an entry is whole when `used` says that it is there.
 struct box_denials {
     uint32_t used;
-    uint32_t reserved;
+    uint32_t counted; // the last COUNT that was done; a futex
     struct box_denial entries[BOX_DENIALS];
 };
+
+// --- names ------------------------------------------------------------------------------------------------------------
+
+// Makes of a list what its workers are to know; nothing (count 0) of one that is too long for that (list_names.c). Returns: OK;
+// BAD_ARGUMENT; OUT_OF_MEMORY. Context: normal; nothing is opened.
+enum brig_code box_names_of(const struct brig_broker_list *list, struct brig_broker_names *ret_names, struct brig_error *reterr);
+// Copies what is used of them; `to` is zeroed memory.
+void box_names_copy(struct brig_broker_names *to, const struct brig_broker_names *from);
 
 // --- the broker's process ---------------------------------------------------------------------------------------------
 

@@ -281,7 +281,7 @@ static enum brig_code copy_scalars(struct box_list *made, const struct brig_brok
     return BRIG_OK;
 }
 
-enum brig_code box_list_new(const struct brig_broker_list *list, struct box_list **ret_list, struct brig_error *reterr)
+enum brig_code box_list_read(const struct brig_broker_list *list, struct box_list **ret_list, struct brig_error *reterr)
 {
     struct box_list *made = calloc(1, sizeof *made);
     if (!made)
@@ -292,7 +292,19 @@ enum brig_code box_list_new(const struct brig_broker_list *list, struct box_list
     if (code == BRIG_OK)
         code = make_tree(made, reterr);
     if (code == BRIG_OK)
-        code = open_directories(made, list, reterr);
+        *ret_list = made;
+    else
+        box_list_free(made);
+    return code;
+}
+
+enum brig_code box_list_new(const struct brig_broker_list *list, struct box_list **ret_list, struct brig_error *reterr)
+{
+    struct box_list *made;
+    enum brig_code code = box_list_read(list, &made, reterr);
+    if (code != BRIG_OK)
+        return code;
+    code = open_directories(made, list, reterr);
     if (code == BRIG_OK)
         code = box_addresses_new(list, made, reterr);
     if (code == BRIG_OK)

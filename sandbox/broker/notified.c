@@ -135,8 +135,11 @@ static void free_slots(struct box_session *session)
 {
     if (!session->slots)
         return;
+    box_refusals_take(session);
+    pthread_mutex_lock(&session->refusals_lock);
     munmap(session->slots, sizeof *session->slots);
     session->slots = NULL;
+    pthread_mutex_unlock(&session->refusals_lock);
     box_attachments_free(&session->attachments);
     close(session->socket_fd);
 }

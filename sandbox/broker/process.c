@@ -9,6 +9,8 @@
 // asks for keeps it from that.
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <netdb.h>
 #include <poll.h>
 #include <sched.h>
@@ -156,6 +158,13 @@ static uint32_t descriptors_of(uint32_t kind)
     return kind == BOX_CONTROL_OPEN ? (1u << BOX_CONTROL_FDS) - 1 : kind == BOX_CONTROL_MESSAGES ? 1 : 0;
 }
 
+static void count(struct box_process *process, struct box_denials *denials, uint32_t question)
+{
+    box_sessions_count(process);
+    __atomic_store_n(&denials->counted, question, __ATOMIC_RELEASE);
+    syscall(SYS_futex, &denials->counted, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
 // Returns: false if the supervisor has closed the channel, or speaks nonsense.
 static bool obey(struct box_process *process, struct box_denials *denials)
 {
@@ -170,6 +179,8 @@ static bool obey(struct box_process *process, struct box_denials *denials)
         return false;
     if (control.kind == BOX_CONTROL_CLOSE)
         box_session_end_number(process, control.session);
+    else if (control.kind == BOX_CONTROL_COUNT)
+        count(process, denials, control.session);
     else
         box_session_open(process, denials, &control, fds);
     return true;

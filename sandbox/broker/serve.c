@@ -147,8 +147,12 @@ int box_job_open(struct box_job *job, const struct box_wish *wish, const struct 
     if (!*question.name)
         return -ENOENT;
     int result = start_of(job, wish->path, buffer, &question.start);
-    if (result == 0)
+    if (result == 0 && job->only_decides) {
+        result = box_resolve(job->list, &question, ret_place, &verdict);
+        result = result == 0 ? -ECANCELED : result;
+    } else if (result == 0) {
         result = box_open(job->list, &question, opening, ret_place, &verdict);
+    }
     job->reply->verdict = verdict;
     return result;
 }
@@ -191,6 +195,9 @@ void box_serve(struct box_job *job)
     job->reply->result = -EACCES;
     job->reply->verdict = BRIG_BROKER_DONE;
     job->reply->answer_bytes = 0;
+    // Ops that are not about one name have more to do than to decide.
+    if (job->only_decides && shapes[job->request->op].names != 1)
+        return;
     functions[job->request->op](job);
     // Of two names the first may have been looked at before the second settled it.
     if (job->reply->verdict == BRIG_BROKER_SETTLED && names_at_most[job->request->op] > 1)

@@ -190,6 +190,8 @@ static const char *serve(struct box_work *work)
         work->session->port->answer(work);
         box_session_leave(work->session);
     }
+    if (box_refusals_wait(work->session))
+        box_refusals_take(work->session);
     if (work->reply.verdict == BRIG_BROKER_TOUCHED)
         box_session_end(work->session, NULL, 0);
     return NULL;
@@ -308,6 +310,7 @@ static void free_session(struct box_session *session)
         close(session->request_fd);
     session->port->free(session);
     pthread_cond_destroy(&session->seat_is_free);
+    pthread_mutex_destroy(&session->refusals_lock);
     free(session);
 }
 
@@ -371,6 +374,14 @@ int box_sessions_tend(struct box_process *process)
     return sleeps ? -1 : TICK_MS;
 }
 
+void box_sessions_count(struct box_process *process)
+{
+    pthread_mutex_lock(&process->lock);
+    for (struct box_session *session = process->sessions; session; session = session->next)
+        box_refusals_take(session);
+    pthread_mutex_unlock(&process->lock);
+}
+
 // --- opening ----------------------------------------------------------------------------------------------------------
 
 // Returns: false if there is no memory for the slots.
@@ -404,6 +415,7 @@ static struct box_session *new_session(struct box_process *process, struct box_d
         return NULL;
     }
     pthread_cond_init(&session->seat_is_free, NULL);
+    pthread_mutex_init(&session->refusals_lock, NULL);
     return session;
 }
 

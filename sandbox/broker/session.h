@@ -16,6 +16,8 @@
 
 // --- the process ------------------------------------------------------------------------------------------------------
 
+struct box_session;
+
 struct box_process {
     const struct box_list *list;
     int channel_fd;
@@ -36,6 +38,13 @@ void box_process_wake(struct box_process *process);
 void box_denials_count(struct box_denials *denials, const struct box_denial *denial);
 // Fills a denial from a checked request and what it got.
 void box_denial_of(const struct brig_broker_request *request, int64_t result, struct box_denial *ret_denial);
+
+// What a session's worker refused itself (refusals.c) is put into the table. Context: any thread, until the session is freed.
+void box_refusals_take(struct box_session *session);
+// Whether there is something to take. Context: a thread of the session.
+bool box_refusals_wait(const struct box_session *session);
+// Says whether the list would refuse what a worker claims it refused. Context: any thread.
+bool box_refusal_check(const struct box_list *list, const struct brig_broker_refusal *refusal, struct box_denial *ret_denial);
 
 // --- descriptors that clients send (attachments.c) --------------------------------------------------------------------
 
@@ -113,6 +122,8 @@ struct box_session {
     // two, where neither C nor a checker of races can see it.
     atomic_uint turns[BRIG_BROKER_SLOT_COUNT];
     struct box_attachments attachments;
+    pthread_mutex_t refusals_lock; // and so long `slots` stay mapped
+    uint32_t refusals_taken;
 
     atomic_uint users;      // threads in a call on request_fd; BOX_SESSION_OVER
     atomic_bool seat;       // a thread waits for requests, or is about to
@@ -132,6 +143,8 @@ void box_session_open(struct box_process *process, struct box_denials *denials, 
 void box_session_end(struct box_session *session, const char *wrong, int pid);
 // Ends the one with a number. Context: the main thread.
 void box_session_end_number(struct box_process *process, uint32_t number);
+// Puts into the table of refusals what workers refused themselves. Context: the main thread.
+void box_sessions_count(struct box_process *process);
 // Puts a thread more where all are busy, takes apart what is over. Returns: milliseconds until it wants to be called again, -1:
 // when woken. Context: the main thread.
 int box_sessions_tend(struct box_process *process);

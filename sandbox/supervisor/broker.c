@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@
 
 // Descriptors of a broker: its list's directories, three for each worker, and those of requests.
 enum { BROKER_OPEN_FILES = 4096 };
-enum { TELL_MS = 1000, LAST_WORDS_MS = 500, NEWS_AT_ONCE = 16 };
+enum { TELL_MS = 1000, COUNT_MS = 200, LAST_WORDS_MS = 500, NEWS_AT_ONCE = 16 };
 
 static const char step_start[] = "start broker";
 static const struct box_rate news_rate = {.burst = 20, .per_second = 10}; // of one worker
@@ -187,6 +188,12 @@ static enum brig_code check_spec(const struct brig_supervisor *supervisor, const
     return brig_error_set(reterr, error);
 }
 
+static enum brig_code read_names(struct brig_broker *broker, const struct brig_broker_list *list, struct brig_error *reterr)
+{
+    broker->names = calloc(1, sizeof *broker->names);
+    return broker->names ? box_names_of(list, broker->names, reterr) : failed(reterr, BRIG_OUT_OF_MEMORY, NULL);
+}
+
 // Not inherited by other workers: one that could write it could lie to us about its siblings.
 static enum brig_code map_denials(struct brig_broker *broker, int *ret_fd, struct brig_error *reterr)
 {
@@ -249,7 +256,9 @@ enum brig_code brig_broker_start(struct brig_supervisor *supervisor, const struc
     snprintf(broker->name, sizeof broker->name, "%s", spec->name);
     broker->next = supervisor->brokers;
     supervisor->brokers = broker;
-    code = map_denials(broker, &denials_fd, reterr);
+    code = read_names(broker, &spec->list, reterr);
+    if (code == BRIG_OK)
+        code = map_denials(broker, &denials_fd, reterr);
     if (code == BRIG_OK)
         code = launch(broker, spec, denials_fd, reterr);
     if (denials_fd >= 0)
@@ -295,6 +304,7 @@ void brig_broker_stop(struct brig_broker *broker)
     forget(broker);
     if (broker->denials)
         munmap(broker->denials, sizeof *broker->denials);
+    free(broker->names);
     free(broker);
 }
 
@@ -335,9 +345,28 @@ static void copy_denial(const struct box_denial *shared, struct brig_broker_deni
     brig_report_clean(path, ret_denial->path, sizeof ret_denial->path);
 }
 
+// What workers refused themselves is in their memory, and the broker reads it now. A broker that does not answer has counted less.
+static void wait_for_counts(struct brig_broker *broker)
+{
+    const struct box_control control = {.kind = BOX_CONTROL_COUNT, .session = ++broker->last_count};
+    struct brig_error error;
+    if (!broker->process || box_broker_tell(broker, &control, &(struct box_rights){.count = 0}, &error) != BRIG_OK)
+        return;
+    const int64_t deadline = box_clock_ms(CLOCK_MONOTONIC) + COUNT_MS;
+    for (int64_t left = COUNT_MS; left > 0; left = deadline - box_clock_ms(CLOCK_MONOTONIC)) {
+        const uint32_t counted = __atomic_load_n(&broker->denials->counted, __ATOMIC_ACQUIRE);
+        const struct timespec limit = {.tv_nsec = 10000000}; // and another look, at a broker that is dead as well
+        struct pollfd process = {.fd = broker->process->pid_fd, .events = POLLIN};
+        if (counted == broker->last_count || poll(&process, 1, 0) != 0)
+            return;
+        syscall(SYS_futex, &broker->denials->counted, FUTEX_WAIT, counted, &limit, NULL, 0);
+    }
+}
+
 enum brig_code brig_broker_denials(struct brig_broker *broker, struct brig_broker_denial *ret_denials, size_t capacity,
                                    size_t *ret_count, struct brig_error *reterr)
 {
+    wait_for_counts(broker);
     size_t used = __atomic_load_n(&broker->denials->used, __ATOMIC_ACQUIRE);
     if (used > BOX_DENIALS)
         used = BOX_DENIALS;

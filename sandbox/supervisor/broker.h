@@ -13,7 +13,9 @@ struct brig_broker {
     int pid;
     char name[32];
     struct box_denials *denials; // the broker writes, we read
+    struct brig_broker_names *names;
     uint32_t last_session;
+    uint32_t last_count;
     size_t session_count;
     bool ends_with_last_worker;
 };

@@ -53,6 +53,7 @@ static enum brig_code map_slots(struct box_link *link, struct brig_error *reterr
     link->slots->version = BRIG_BROKER_VERSION;
     link->slots->slot_count = BRIG_BROKER_SLOT_COUNT;
     link->slots->umask = own_umask();
+    box_names_copy(&link->slots->names, link->broker->names);
     if (getrandom(&link->slots->settled_seed, sizeof link->slots->settled_seed, 0) != sizeof link->slots->settled_seed)
         return failed(reterr, "getrandom");
     return BRIG_OK;

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sandbox/broker/broker.h"
+#include "sandbox/broker/session.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 int LLVMFuzzerInitialize(int *count, char ***arguments);
@@ -140,6 +140,17 @@ static void serve(const struct brig_broker_request *request)
     }
 }
 
+// The same bytes as what a worker claims it refused itself.
+static void claim(const uint8_t *data, size_t bytes)
+{
+    struct brig_broker_refusal refusal = {.op = 0};
+    struct box_denial denial = {.sys_errno = 0};
+    memcpy(&refusal, data, bytes < sizeof refusal ? bytes : sizeof refusal);
+    if (box_refusal_check(list, &refusal, &denial))
+        must(denial.sys_errno > 0 && strnlen(denial.path, sizeof denial.path) < sizeof denial.path,
+             "a claim that nobody understands");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     static struct brig_broker_request request;
@@ -147,6 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         make_tree();
     if (bytes > sizeof request)
         bytes = sizeof request;
+    claim(data, bytes);
     memset(&request, 0, sizeof request);
     memcpy(&request, data, bytes);
     const char *wrong = box_request_check(&request, bytes);

@@ -18,7 +18,7 @@
 //   readlinkat, linkat             ENOENT, the kernel's answer for what is no link, and without the right to link descriptors
 // and the policy's rows for those decide.
 //
-// What the broker refused by the words of a request alone is not asked again: the slots hold which requests these were.
+// What the words of a request decide alone is refused here (refuse.c).
 //
 // Weaknesses. Every process of a family that is killed in the middle of a request takes a slot with it. The slots are ordinary
 // memory of the worker: what its other threads scribble there is what it asks.
@@ -40,7 +40,6 @@
 #define SEND_FLAGS 0x4040           // MSG_DONTWAIT | MSG_NOSIGNAL
 #define LEVEL_SOCKET 1              // SOL_SOCKET
 #define SENDS_RIGHTS 1              // SCM_RIGHTS
-#define HASH_FACTOR UINT64_C(0x9E3779B97F4A7C15) // odd, and no pattern in its bits: 2^64 divided by the golden ratio
 
 // --- the program's memory ---------------------------------------------------------------------------------------------
 
@@ -279,50 +278,6 @@ static int64_t ask_kernel(const struct brig_trap_call *call, const struct brig_b
     }
 }
 
-// --- what is settled --------------------------------------------------------------------------------------------------
-
-// What the broker decided by the words of a request alone it would decide again. 52 bits of a hash stand for the words; what a
-// thread of ours scribbles here can only refuse what the broker would have been asked.
-
-static uint64_t hash_of(const struct brig_broker_request *request)
-{
-    const size_t bytes = (size_t)request->path_bytes[0] + request->path_bytes[1] + request->data_bytes;
-    // The call as well: the broker tells the supervisor which calls were refused.
-    const uint64_t numbers[] = {request->op | (uint64_t)request->call << 16 | (uint64_t)request->flags << 32,
-                                request->mode | (uint64_t)request->path_bytes[0] << 32, request->number, bytes};
-    uint64_t hash = trap_root_page.root.broker_slots->settled_seed;
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        hash = (hash ^ numbers[i]) * HASH_FACTOR;
-        hash ^= hash >> 32;
-    }
-    for (size_t i = 0; i < bytes; i += sizeof(uint64_t)) {
-        uint64_t word = 0;
-        memcpy(&word, request->bytes + i, bytes - i < sizeof word ? bytes - i : sizeof word);
-        hash = (hash ^ word) * HASH_FACTOR;
-        hash ^= hash >> 32;
-    }
-    return hash;
-}
-
-static uint64_t *settled_place(uint64_t hash)
-{
-    return &trap_root_page.root.broker_slots->settled[hash % BRIG_BROKER_SETTLED_COUNT];
-}
-
-// Returns: the errno, 0 if the broker has to be asked.
-static int settled_errno(uint64_t hash)
-{
-    const uint64_t word = __atomic_load_n(settled_place(hash), __ATOMIC_RELAXED);
-    return (word ^ hash) & ~BRIG_BROKER_SETTLED_ERRNO ? 0 : (int)(word & BRIG_BROKER_SETTLED_ERRNO);
-}
-
-static void settle(uint64_t hash, int64_t result)
-{
-    if (result < 0 && result >= -(int64_t)BRIG_BROKER_SETTLED_ERRNO) {
-        __atomic_store_n(settled_place(hash), (hash & ~BRIG_BROKER_SETTLED_ERRNO) | (uint64_t)-result, __ATOMIC_RELAXED);
-    }
-}
-
 // --- one call ---------------------------------------------------------------------------------------------------------
 
 static struct brig_trap_outcome ask_broker(const struct brig_trap_call *call, const struct brig_broker_call *row,
@@ -337,15 +292,15 @@ static struct brig_trap_outcome ask_broker(const struct brig_trap_call *call, co
         return brig_trap_answer(gathered == BRIG_BROKER_NOTHING_TO_DO ? 0 : -gathered);
     }
     const uint32_t attached = slot->request.attached;
-    const uint64_t hash = attached ? 0 : hash_of(&slot->request);
-    const int settled = attached ? 0 : settled_errno(hash);
-    if (settled) {
-        return brig_trap_answer(-settled);
+    uint64_t hash;
+    const int refused = trap_broker_refuse(&slot->request, &hash);
+    if (refused) {
+        return brig_trap_answer(-refused);
     }
     const int64_t result =
         attached ? exchange_with_descriptors(call, slot, attached, descriptors) : trap_broker_exchange(call, slot);
-    if (slot->reply.verdict == BRIG_BROKER_SETTLED && !attached) {
-        settle(hash, result);
+    if (slot->reply.verdict == BRIG_BROKER_SETTLED) {
+        trap_broker_settle(hash, result);
     }
     if (slot->reply.verdict == BRIG_BROKER_TOUCHED) {
         return (struct brig_trap_outcome){BRIG_TRAP_VIOLATION, 0};

@@ -163,6 +163,11 @@ struct brig_broker_slot *trap_broker_claim(const struct brig_trap_call *call);
 int64_t trap_broker_exchange(const struct brig_trap_call *call, struct brig_broker_slot *slot);
 void trap_broker_release(struct brig_broker_slot *slot);
 
+// Refuses what the words of a request decide alone, and posts that it did. Returns: the errno; 0: ask, and if the answer is
+// settled, hand it to trap_broker_settle with *ret_hash. Context: as those.
+int trap_broker_refuse(const struct brig_broker_request *request, uint64_t *ret_hash);
+void trap_broker_settle(uint64_t hash, int64_t result);
+
 int64_t trap_syscall(uint32_t level, uint32_t nr, const uint64_t args[6]);
 bool trap_is_readable(uint32_t level, uint64_t address);
 
