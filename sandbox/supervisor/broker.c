@@ -350,7 +350,7 @@ static void wait_for_counts(struct brig_broker *broker)
 {
     const struct box_control control = {.kind = BOX_CONTROL_COUNT, .session = ++broker->last_count};
     struct brig_error error;
-    if (!broker->process || box_broker_tell(broker, &control, &(struct box_rights){.count = 0}, &error) != BRIG_OK)
+    if (!broker->process || box_broker_tell(broker, &control, &(struct box_packet_fds){.count = 0}, &error) != BRIG_OK)
         return;
     const int64_t deadline = box_clock_ms(CLOCK_MONOTONIC) + COUNT_MS;
     for (int64_t left = COUNT_MS; left > 0; left = deadline - box_clock_ms(CLOCK_MONOTONIC)) {
