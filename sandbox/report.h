@@ -30,6 +30,7 @@ struct brig_pointee {
 struct brig_violation {
     const struct brig_trap_record *record;  // private copy, not yet checked
     const struct brig_dsl_program *program; // what the worker runs under: row, reason
+    const struct brig_dsl_rules *rules;     // of an executed program, whose filter tells no row; or NULL
     const struct brig_dsl_policy *policy;
     const char *worker_name;
     const char *maps; // text of /proc/PID/maps, or NULL
@@ -44,7 +45,7 @@ struct brig_violation {
     int threads;             // as read back from the kernel at launch; 0: not known, then so are the next two
     int filtered_threads;    // of them, in seccomp filter mode
     int stacked_filters;     // least over all threads
-    const char *report_name; // file name that the message names, or NULL
+    const char *report_name; // file that the message names, or NULL
     bool with_stack; // put registers and stack bytes into the report, for brig_report_minidump; they may hold the worker's secrets
 };
 

@@ -301,6 +301,8 @@ void box_program_free(struct box_program *program);
 // question.c
 // Answers the question in the supervisor's `record`, a copy of `slot`. Calls on_question.
 void box_question_handle(struct brig_worker *worker, size_t slot);
+// Makes the supervisor's `rules` those of this worker, or of the program whose front end it is. Returns: as brig_dsl_resolve.
+enum brig_code box_worker_resolve(struct brig_worker *worker, const struct box_program *program, struct brig_error *reterr);
 // Answers the question of a program: the supervisor's `record`, with what its arguments point to. Calls on_question. Owns: the
 // caller closes the answer's descriptor.
 struct brig_answer box_question_of_program(struct brig_worker *front, const struct box_evidence *evidence);

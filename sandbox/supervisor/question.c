@@ -24,8 +24,7 @@ static void tell_failure(struct brig_worker *worker, const struct brig_error *er
         box_event_lost(worker, error, 1);
 }
 
-// Makes the supervisor's `rules` those of this worker, or of the program whose front end it is.
-static enum brig_code resolve_rules(struct brig_worker *worker, const struct box_program *program, struct brig_error *reterr)
+enum brig_code box_worker_resolve(struct brig_worker *worker, const struct box_program *program, struct brig_error *reterr)
 {
     struct brig_supervisor *supervisor = worker->supervisor;
     const struct brig_dsl_options options = program ? box_program_options(program->pid) : box_worker_options(worker);
@@ -52,7 +51,7 @@ static const struct brig_dsl_trap *find_asking(struct brig_worker *worker, const
                                                const struct brig_trap_record *record, struct brig_error *reterr)
 {
     struct brig_dsl_data data = {.nr = record->nr, .audit_arch = record->audit_arch, .ip = record->call_address};
-    if (brig_record_check(record, reterr) != BRIG_OK || resolve_rules(worker, program, reterr) != BRIG_OK)
+    if (brig_record_check(record, reterr) != BRIG_OK || box_worker_resolve(worker, program, reterr) != BRIG_OK)
         return NULL;
     memcpy(data.args, record->args, sizeof data.args);
     const struct brig_dsl_trap *met = brig_dsl_decide(&worker->supervisor->rules, &data);

@@ -60,6 +60,8 @@ static void tell(struct brig_worker *worker, struct brig_violation *violation, c
         snprintf(path, sizeof path, "%s/%s", worker->supervisor->report_dir, name);
         event.report_path = path;
     }
+    // Who reads the message stands elsewhere than the file; a path that would cost the call is not worth it.
+    violation->report_name = event.report_path && strlen(path) <= BRIG_MESSAGE_BYTES_MAX / 4 ? path : violation->report_name;
     brig_report_message(violation, stack, message);
     event.report_json = json;
     box_event_send(worker, event);
@@ -88,6 +90,9 @@ static void explain(struct brig_worker *worker, const struct brig_trap_record *r
                                        .filtered_threads = status->filtered_thread_count,
                                        .stacked_filters = status->min_filters,
                                        .with_stack = supervisor->options.with_stack};
+    // Without rules the report says that nobody has confirmed the row.
+    if (program && box_worker_resolve(worker, program, NULL) == BRIG_OK)
+        violation.rules = &supervisor->rules;
     unwind(&violation, &supervisor->stack);
     const uint64_t key = brig_report_key(&violation, &supervisor->stack);
     struct box_cause *cause = box_causes_find(&supervisor->causes, key, violation.sequence);
