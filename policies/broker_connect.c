@@ -7,28 +7,16 @@
 // to have connected.
 #include "bpf_dsl/words.h"
 #include "policies/policies.h"
+#include "policies/sockets.h"
 
 const struct brig_dsl_row brig_policy_broker_connect[] = {
-    WHY("streams over IPv4 and IPv6; datagrams could be sent to anyone by sendmsg, whose address nobody sees"),
-    ROW(socket, ALLOW, IN(domain, AF_INET, AF_INET6), MASKED(type, ~(SOCK_CLOEXEC | SOCK_NONBLOCK), SOCK_STREAM),
-        IN(protocol, 0, IPPROTO_TCP)),
     WHY("streams and packets in order between processes of this machine: X11, D-Bus, a database's server"),
     ROW(socket, ALLOW, IN(domain, AF_UNIX), MASKED(type, ~(SOCK_CLOEXEC | SOCK_NONBLOCK), SOCK_STREAM, SOCK_SEQPACKET),
         IN(protocol, 0)),
-    WHY("libc and language runtimes ask whether a family exists and go on without it"),
-    ELSE(socket, DENY(EAFNOSUPPORT)),
     WHY("to whom is the broker's question: it connects the socket, if its list has the address"),
     ROW(connect, BROKER),
     WHY("MSG_FASTOPEN is a connect by another name, past the broker"),
     ROW(sendmsg, CRASH, ANY_BITS(flags, MSG_FASTOPEN)),
-    WHY("with whom a socket talks, and the outcome of a connect that did not block"),
-    ROW(getsockname, ALLOW),
-    ROW(getpeername, ALLOW),
-    ROW(getsockopt, ALLOW, IN(level, SOL_SOCKET), IN(optname, SO_ERROR, SO_TYPE)),
-    WHY("time limits, no delay, keep-alive; nothing that reaches netfilter or protocol modules"),
-    ROW(setsockopt, ALLOW, IN(level, SOL_SOCKET), IN(optname, SO_RCVTIMEO, SO_SNDTIMEO, SO_KEEPALIVE)),
-    ROW(setsockopt, ALLOW, IN(level, SOL_TCP), IN(optname, TCP_NODELAY)),
-    WHY("makes a connection non-blocking"),
-    ROW(ioctl, ALLOW, IN(cmd, FIONBIO)),
+    USE(policy_tcp_sockets),
     ROWS_END,
 };
