@@ -9,87 +9,78 @@
 
 static char long_path[BRIG_BROKER_PATH_BYTES + 2];
 
+#define ENTRIES(...) \
+    .entries = (const struct brig_broker_entry[]){__VA_ARGS__}, \
+    .entry_count = COUNT_OF(((const struct brig_broker_entry[]){__VA_ARGS__}))
+#define ADDRESS(...) .addresses = (const struct brig_broker_address[]){__VA_ARGS__}, .address_count = 1
+
+static const struct {
+    const char *subject; // of the error; NULL: none
+    struct brig_broker_list list;
+} lists[] = {
+    {NULL, {.entry_count = 0}},
+    {NULL, {ENTRIES({.path = "/"})}},
+    {NULL, {ENTRIES({.path = "/no/such/place", .rights = READ_BELOW})}},
+    {NULL, {ENTRIES({.path = "//tmp/./x/", .rights = READ_BELOW})}},
+    {"list.entries.path", {ENTRIES({.path = NULL})}},
+    {"", {ENTRIES({.path = ""})}},
+    {"tmp", {ENTRIES({.path = "tmp"})}},
+    {"/tmp/..", {ENTRIES({.path = "/tmp/.."})}},
+    {long_path, {ENTRIES({.path = long_path})}},
+    {"/tmp", {ENTRIES({.path = "/tmp", .rights = 256})}},
+    {"/tmp", {ENTRIES({.path = "/tmp", .rights = BRIG_BROKER_TEMPORARY})}},
+    {"/tmp", {ENTRIES({.path = "/tmp", .rights = BRIG_BROKER_DENY | BRIG_BROKER_READ})}},
+    {"/tmp", {ENTRIES({.path = "/tmp", .rights = BRIG_BROKER_DENY | BRIG_BROKER_CRASH})}},
+    {"/tmp", {ENTRIES({.path = "/tmp", .deny_errno = 4096})}},
+    {"/proc/self/fd", {ENTRIES({.path = "/proc/self/fd", .rights = READ_BELOW})}},
+    {"/proc//thread-self", {ENTRIES({.path = "/proc//thread-self"})}},
+    {"/proc/1/maps", {ENTRIES({.path = "/proc/1/maps"})}},
+    {"/proc/net", {ENTRIES({.path = "/proc/net", .rights = READ_BELOW})}},
+    {"/dev/fd", {ENTRIES({.path = "/dev/fd", .rights = READ_BELOW})}},
+    {NULL, {ENTRIES({.path = "/proc/meminfo", .rights = BRIG_BROKER_READ})}},
+    {"/tmp//x", {ENTRIES({.path = "/tmp/x"}, {.path = "/tmp//x"})}},
+    {NULL, {ENTRIES({.path = "/tmp/x"}, {.path = "/tmp/x-y"})}},
+    {"list.entry_count", {.entry_count = 1}},
+    {"list.entry_count", {.entries = (const struct brig_broker_entry[]){{.path = "/"}}, .entry_count = 5000}},
+    {"list.deny_errno", {.deny_errno = 5000}},
+    {"list.working_directory", {.working_directory = "here"}},
+    {"list.working_directory", {.working_directory = "/a/../b"}},
+    {"list.address_count", {.address_count = 1}},
+    {"list.addresses.text", {ADDRESS({.text = NULL})}},
+    {NULL, {ADDRESS({.text = "127.0.0.1:80"})}},
+    {NULL, {ADDRESS({.text = "10.0.0.0/8:53", .is_datagram = true})}},
+    {NULL, {ADDRESS({.text = "[::1]:443"})}},
+    {NULL, {ADDRESS({.text = "[fe80::/10]:1"})}},
+    {NULL, {ADDRESS({.text = "*:443"})}},
+    {NULL, {ADDRESS({.text = "unix:@name"})}},
+    {NULL, {ADDRESS({.text = "unix:/tmp/no-such-socket"})}},
+    {"unix:relative", {ADDRESS({.text = "unix:relative"})}},
+    {"unix:@", {ADDRESS({.text = "unix:@"})}},
+    {"unix:/tmp/", {ADDRESS({.text = "unix:/tmp/"})}},
+    {"unix:/no/such/socket", {ADDRESS({.text = "unix:/no/such/socket"})}},
+    {"127.0.0.1", {ADDRESS({.text = "127.0.0.1"})}},
+    {"127.0.0.1:", {ADDRESS({.text = "127.0.0.1:"})}},
+    {"127.0.0.1:65536", {ADDRESS({.text = "127.0.0.1:65536"})}},
+    {"127.0.0.1:+8", {ADDRESS({.text = "127.0.0.1:+8"})}},
+    {"127.0.0:80", {ADDRESS({.text = "127.0.0:80"})}},
+    {"10.0.0.0/33:80", {ADDRESS({.text = "10.0.0.0/33:80"})}},
+    {"::1:443", {ADDRESS({.text = "::1:443"})}},
+    {"[*]:443", {ADDRESS({.text = "[*]:443"})}},
+};
+
 TEST(broker, bad_lists_are_refused)
 {
     memset(long_path, 'a', sizeof long_path - 1);
     long_path[0] = '/';
-    const struct {
-        const char *subject; // NULL: no error
-        struct brig_broker_list list;
-    } rows[] = {
-#define ENTRY(subject, ...) {subject, {.entries = (const struct brig_broker_entry[]){__VA_ARGS__}, .entry_count = 1}}
-#define TWO(subject, ...) \
-    { \
-        subject, \
-        { \
-            .entries = (const struct brig_broker_entry[]){__VA_ARGS__}, .entry_count = 2 \
-        } \
-    }
-#define ADDRESS(subject, ...) \
-    { \
-        subject, \
-        { \
-            .addresses = (const struct brig_broker_address[]){__VA_ARGS__}, .address_count = 1 \
-        } \
-    }
-        {NULL, {.entry_count = 0}},
-        ENTRY(NULL, {.path = "/"}),
-        ENTRY(NULL, {.path = "/no/such/place", .rights = READ_BELOW}),
-        ENTRY(NULL, {.path = "//tmp/./x/", .rights = READ_BELOW}),
-        ENTRY("list.entries.path", {.path = NULL}),
-        ENTRY("", {.path = ""}),
-        ENTRY("tmp", {.path = "tmp"}),
-        ENTRY("/tmp/..", {.path = "/tmp/.."}),
-        ENTRY(long_path, {.path = long_path}),
-        ENTRY("/tmp", {.path = "/tmp", .rights = 256}),
-        ENTRY("/tmp", {.path = "/tmp", .rights = BRIG_BROKER_TEMPORARY}),
-        ENTRY("/tmp", {.path = "/tmp", .rights = BRIG_BROKER_DENY | BRIG_BROKER_READ}),
-        ENTRY("/tmp", {.path = "/tmp", .rights = BRIG_BROKER_DENY | BRIG_BROKER_CRASH}),
-        ENTRY("/tmp", {.path = "/tmp", .deny_errno = 4096}),
-        ENTRY("/proc/self/fd", {.path = "/proc/self/fd", .rights = READ_BELOW}),
-        ENTRY("/proc//thread-self", {.path = "/proc//thread-self"}),
-        ENTRY("/proc/1/maps", {.path = "/proc/1/maps"}),
-        ENTRY("/proc/net", {.path = "/proc/net", .rights = READ_BELOW}),
-        ENTRY("/dev/fd", {.path = "/dev/fd", .rights = READ_BELOW}),
-        ENTRY(NULL, {.path = "/proc/meminfo", .rights = BRIG_BROKER_READ}),
-        TWO("/tmp//x", {.path = "/tmp/x"}, {.path = "/tmp//x"}),
-        TWO(NULL, {.path = "/tmp/x"}, {.path = "/tmp/x-y"}),
-        {"list.entry_count", {.entry_count = 1}},
-        {"list.entry_count", {.entries = (const struct brig_broker_entry[]){{.path = "/"}}, .entry_count = 5000}},
-        {"list.deny_errno", {.deny_errno = 5000}},
-        {"list.working_directory", {.working_directory = "here"}},
-        {"list.working_directory", {.working_directory = "/a/../b"}},
-        {"list.address_count", {.address_count = 1}},
-        ADDRESS("list.addresses.text", {.text = NULL}),
-        ADDRESS(NULL, {.text = "127.0.0.1:80"}),
-        ADDRESS(NULL, {.text = "10.0.0.0/8:53", .is_datagram = true}),
-        ADDRESS(NULL, {.text = "[::1]:443"}),
-        ADDRESS(NULL, {.text = "[fe80::/10]:1"}),
-        ADDRESS(NULL, {.text = "*:443"}),
-        ADDRESS(NULL, {.text = "unix:@name"}),
-        ADDRESS(NULL, {.text = "unix:/tmp/no-such-socket"}),
-        ADDRESS("unix:relative", {.text = "unix:relative"}),
-        ADDRESS("unix:@", {.text = "unix:@"}),
-        ADDRESS("unix:/tmp/", {.text = "unix:/tmp/"}),
-        ADDRESS("unix:/no/such/socket", {.text = "unix:/no/such/socket"}),
-        ADDRESS("127.0.0.1", {.text = "127.0.0.1"}),
-        ADDRESS("127.0.0.1:", {.text = "127.0.0.1:"}),
-        ADDRESS("127.0.0.1:65536", {.text = "127.0.0.1:65536"}),
-        ADDRESS("127.0.0.1:+8", {.text = "127.0.0.1:+8"}),
-        ADDRESS("127.0.0:80", {.text = "127.0.0:80"}),
-        ADDRESS("10.0.0.0/33:80", {.text = "10.0.0.0/33:80"}),
-        ADDRESS("::1:443", {.text = "::1:443"}),
-        ADDRESS("[*]:443", {.text = "[*]:443"}),
-    };
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
         struct box_list *list = NULL;
         struct brig_error error;
-        test_message("row %zu: %s", i, rows[i].subject ? rows[i].subject : "good");
-        enum brig_code code = box_list_new(&rows[i].list, &list, &error);
-        if (!rows[i].subject)
+        test_message("row %zu: %s", i, lists[i].subject ? lists[i].subject : "good");
+        enum brig_code code = box_list_new(&lists[i].list, &list, &error);
+        if (!lists[i].subject)
             CHECK_OK(code, &error);
         else if (CHECK(code == BRIG_BAD_ARGUMENT || code == BRIG_IO))
-            CHECK_STR_EQ(error.subject, rows[i].subject);
+            CHECK_STR_EQ(error.subject, lists[i].subject);
         box_list_free(list);
     }
 }
