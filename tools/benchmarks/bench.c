@@ -42,6 +42,26 @@ void bench_add(struct bench_table *table, const char *name, double ns, double me
     snprintf(row->name, sizeof row->name, "%s", name);
 }
 
+static int compare_times(const void *left, const void *right)
+{
+    const double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+void bench_add_paired(struct bench_table *table, const char *name, const double *times_ns, const double *base_ns, size_t rounds)
+{
+    double times[ROUNDS_MAX], ratios[ROUNDS_MAX];
+    const size_t count = rounds < ROUNDS_MAX ? rounds : ROUNDS_MAX;
+    for (size_t i = 0; i < count; i++) {
+        times[i] = times_ns[i];
+        ratios[i] = times_ns[i] / base_ns[i];
+    }
+    qsort(times, count, sizeof times[0], compare_times);
+    qsort(ratios, count, sizeof ratios[0], compare_times);
+    bench_add(table, name, times[0], times[count / 2], ratios[count / 2]);
+    table->rows[table->row_count - 1].worst = ratios[count - 1];
+}
+
 static double time_round(const struct bench_case *a_case, uint32_t iterations)
 {
     if (a_case->prepare) {
@@ -50,12 +70,6 @@ static double time_round(const struct bench_case *a_case, uint32_t iterations)
     const uint64_t start_ns = bench_now_ns();
     a_case->run(a_case->data, iterations);
     return (double)(bench_now_ns() - start_ns) / iterations;
-}
-
-static int compare_times(const void *left, const void *right)
-{
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
 }
 
 void bench_measure(struct bench_table *table, const struct bench_case *cases, size_t case_count, const struct bench_plan *plan)
@@ -100,6 +114,7 @@ void bench_in_child(struct bench_table *table, void (*body)(struct bench_table *
     for (size_t i = 0; i < shared->row_count && i < BENCH_ROWS_MAX; i++) {
         const struct bench_row *row = &shared->rows[i];
         bench_add(table, row->name, row->ns, row->median_ns, row->ratio);
+        table->rows[table->row_count - 1].worst = row->worst;
     }
     table->has_failed = table->has_failed || shared->has_failed;
     munmap(shared, sizeof *shared);
@@ -107,12 +122,15 @@ void bench_in_child(struct bench_table *table, void (*body)(struct bench_table *
 
 void bench_print(const struct bench_table *table)
 {
-    printf("%-64s %12s %12s %8s\n", "what", "minimum ns", "median ns", "ratio");
+    printf("%-64s %12s %12s %8s %8s\n", "what", "minimum ns", "median ns", "ratio", "worst");
     for (size_t i = 0; i < table->row_count; i++) {
         const struct bench_row *row = &table->rows[i];
         printf("%-64s %12.0f %12.0f", row->name, row->ns, row->median_ns);
         if (row->ratio > 0) {
             printf(" %8.2f", row->ratio);
+        }
+        if (row->worst > 0) {
+            printf(" %8.2f", row->worst);
         }
         putchar('\n');
     }

@@ -20,7 +20,8 @@ struct bench_row {
     char name[BENCH_NAME_BYTES];
     double ns;        // minimum over all rounds, per iteration
     double median_ns; // over all rounds, per iteration
-    double ratio;     // of minima, against the first case measured with it; 1 for that case
+    double ratio;     // of minima, against the first case measured with it; 1 for that case. Of pairs: their median
+    double worst;     // of pairs: the highest ratio; else 0
 };
 
 struct bench_table {
@@ -47,6 +48,9 @@ void bench_measure(struct bench_table *table, const struct bench_case *cases, si
 // Adds a row that was measured in another way; ratio 0 is none.
 void bench_add(struct bench_table *table, const char *name, double ns, double median_ns, double ratio);
 
+// Adds a row for times that were taken in turn with those of `base`, round by round. At most 1000 rounds.
+void bench_add_paired(struct bench_table *table, const char *name, const double *times_ns, const double *base_ns, size_t rounds);
+
 // Calls `body` in a child and takes over the rows that it adds there. A child that does not exit with 0 fails the table.
 void bench_in_child(struct bench_table *table, void (*body)(struct bench_table *table));
 
@@ -65,5 +69,8 @@ void bench_trap(struct bench_table *table);
 void bench_broker(struct bench_table *table);
 void bench_hammer(struct bench_table *table);
 void bench_sandbox(struct bench_table *table);
+
+// What the group hammer executes this program for. Returns: an exit status.
+int bench_hammer_program(void);
 
 #endif

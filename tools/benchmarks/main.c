@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tools/benchmarks/bench.h"
+#include "tools/benchmarks/broker/hammer.h"
 #include "tools/benchmarks/compiler/compiler.h"
 
 static const struct {
@@ -13,7 +14,7 @@ static const struct {
 } groups[] = {
     {"compile", bench_compile, "rows to program"},
     {"trap", bench_trap, "a trapped call against the shortest handler, an open through the broker against two usual brokers"},
-    {"hammer", bench_hammer, "4 and 16 threads that open through the broker for ten seconds: nothing lost, crossed or leaked"},
+    {"hammer", bench_hammer, "1 to 16 threads that open through the broker, for half a minute: nothing lost, crossed or leaked"},
     {"sandbox", bench_sandbox, "launch, violation to report, calls of a locked process"},
 };
 enum { GROUP_COUNT = sizeof groups / sizeof groups[0] };
@@ -52,6 +53,9 @@ static bool is_group(const char *name)
 int main(int argc, char **argv)
 {
     static struct bench_table table;
+    if (argc > 1 && strcmp(argv[1], HAMMER_PROGRAM) == 0) {
+        return bench_hammer_program();
+    }
     if (argc > 1 && strcmp(argv[1], "compiler") == 0) {
         return bench_compiler_main(argc - 1, argv + 1);
     }
