@@ -57,7 +57,7 @@ int brig_broker_names_refuse(const struct brig_broker_names *names, const struct
 // --- refusals ---------------------------------------------------------------------------------------------------------
 
 #define BRIG_BROKER_REFUSALS 64
-#define BRIG_BROKER_REFUSAL_PATH_BYTES 220
+#define BRIG_BROKER_REFUSAL_PATH_BYTES 224 // a multiple of 16
 
 // A request that was refused in the worker: of the words that a request has, those that decide.
 struct brig_broker_refusal {
@@ -66,7 +66,6 @@ struct brig_broker_refusal {
     uint32_t path_bytes; // with the NUL
     uint64_t number;
     char path[BRIG_BROKER_REFUSAL_PATH_BYTES];
-    uint32_t reserved;
 };
 
 // A ring. Posting never waits: who finds it full asks the broker, which then reads all of it.
