@@ -140,7 +140,12 @@ TEST(run, exit_statuses_are_those_of_shells)
         {"brig run --broker-ro /nowhere -- true", 125, {"/nowhere"}},
         {"brig run --connect nonsense -- true", 125, {"nonsense"}},
         {"brig run --unveil \"$ROOM\" -- true", 125, {"PATH:PERMISSIONS"}},
-        {"brig run --unveil \"$ROOM:rz\" -- true", 125, {NULL}},
+        {"brig run --unveil \"$ROOM:rz\" -- true", 125, {"'rz' has other letters than r, w, x and c"}},
+        {"brig run --broker-ro /proc/self/status -- true", 125, {"'/proc/self/status': nobody can be given that"}},
+        {"brig run -o /no/such/directory/x -- touch \"$ROOM/rw/ran\"; brig run -o /dev/full -- cat nothing 2>/dev/null",
+         125,
+         {"cannot write '/no/such/directory/x'"}},
+        {"test ! -e \"$ROOM/rw/ran\"", 0, {NULL}},
         {"brig run --policy rendere -- true", 125, {"renderer"}},
     };
     check_in_room(rows, COUNT_OF(rows));
@@ -162,10 +167,64 @@ TEST(run, a_violation_is_reported_and_what_was_denied_is_json)
         {"cd \"$ROOM\" && cat reports/run-*.json", 0, {"\"schema\": \"brig-run-1\"", "\"exit_status\": 159", "\"violations\": 1"}},
         {"cd \"$ROOM\" && brig run --json --report-dir twice -- cat secret/key && false",
          1,
-         {"\"path\": \"secret/key\"", "\"errno\": \"EACCES\"", "\"option\": \"--broker-ro DIR\"", "\"call\": \"openat\""}},
+         {"\"path\": \"secret/key\"", "\"errno\": \"EACCES\"", "\"option\": \"--broker-ro secret/key\"", "\"call\": \"openat\""}},
         {"cd \"$ROOM\" && $PY -c 'import json, glob; print(json.load(open(glob.glob(\"twice/*.json\")[0]))[\"schema\"])'",
          0,
          {"brig-run-1"}},
+    };
+    check_in_room(rows, COUNT_OF(rows));
+}
+
+// What a run says at the end, taken at its word.
+TEST(run, what_was_denied_names_the_option_that_helps)
+{
+    static const struct command rows[] = {
+        {"cd \"$ROOM\" && mkdir 'a b' && echo spaced > 'a b/it' && brig run --json -o out.json -- cat ro/hello 'a b/it' missing; cd /; "
+         "cd \"$ROOM\" && brig run $($PY -c 'import json; print(\" \".join(d[\"option\"] for d in json.load(open(\"out.json\"))[\"denied\"] "
+         "if \" b\" not in d[\"path\"]))') --broker-ro 'a b/it' -- cat ro/hello 'a b/it' missing",
+         1,
+         {"hello there\nspaced\n", "missing: No such file"}},
+        {"cd \"$ROOM\" && brig run -- cat 'a b/it' \"it's\"",
+         1,
+         {"denied openat(\"a b/it\") EACCES, 1 time; try: --broker-ro 'a b/it'\n",
+          "(\"it's\") EACCES, 1 time, and it does not exist\n"}},
+        {"cd \"$ROOM\" && brig run -- $PY -c 'open(\"'$ROOM'/rw/new\", \"w\")'",
+         1,
+         {"/rw/new\") EACCES, 1 time, and it does not exist; try: --unveil /tmp/brig-run-"}},
+        {"brig run --unveil \"$ROOM/rw/new:rwc\" --unveil \"$ROOM/rw/no/such:r\" -- $PY -c 'open(\"'$ROOM'/rw/new\", \"w\")\n"
+         "try: open(\"'$ROOM'/rw/no/such\")\nexcept FileNotFoundError: print(\"missing\")'; test -e \"$ROOM/rw/new\"",
+         0,
+         {"missing\n"}},
+        {"brig run -- cat /proc/self/status", 1, {"no option allows that"}},
+        // Many names are one line.
+        {"brig run -- sh -c 'ls /one /two /three /four /five' 2>/dev/null; PATH=/1:/2:/3:/4:/5 $(which brig) run -o - -- /bin/sh -c 'no-such'",
+         127,
+         {"denied 5 names that do not exist either, such as \"/1/no-such\", \"/2/no-such\", \"/3/no-such\", 5 times; if the program "
+          "minds, try: --unveil /1/no-such:r\n"}},
+        {"cd \"$ROOM/rw\" && touch 1 2 3 4 5 6 && brig run -o - -- cat \"$ROOM\"/rw/[1-6] 2>/dev/null",
+         1,
+         {"denied openat of 6 names in \"/tmp/brig-run-", "\" EACCES, 6 times; try: --broker-ro /tmp/brig-run-"}},
+    };
+    check_in_room(rows, COUNT_OF(rows));
+}
+
+TEST(run, a_cause_is_told_once_and_counted)
+{
+    static const struct command rows[] = {
+        {"cd \"$ROOM\" && PATH=/1:/2:/3:/4:/bin $(which brig) run --report-dir reports -- /usr/bin/env true",
+         126,
+         {"execve(\"/1/true\", ", "because no other program", "the same 4 times more, the last: env[", "execve(\"/bin/true\", "}},
+        {"cd \"$ROOM\" && brig report reports/run-*.json",
+         0,
+         {"/usr/bin/env under program: exit status 126, 5 violations\n", "execve(\"/1/true\"", "the same 4 times more"}},
+        {"cd \"$ROOM\" && brig report reports",
+         0,
+         {"5 reports in reports, 1 cause\n", "1 run; what the program was denied: brig report reports/run-"}},
+        {"cd \"$ROOM\" && brig report reports/run-*.json --html=-", 2, {"has text and JSON only"}},
+        {"PATH=/1:/2:/3:/4:/bin $(which brig) run --json -o - -- /usr/bin/env true 2>/dev/null | "
+         "$PY -c 'import json, sys; print(len(json.load(sys.stdin)[\"events\"]))'",
+         0,
+         {"5\n"}},
     };
     check_in_room(rows, COUNT_OF(rows));
 }

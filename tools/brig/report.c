@@ -1,4 +1,4 @@
-// brig report: one violation report in full, or a directory of them grouped by cause.
+// brig report: one violation report in full, or a directory of them grouped by cause; or what `brig run` has left of a run.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +6,8 @@
 
 #include "sandbox/report.h"
 #include "tools/brig/report.h"
+#include "tools/brig/run.h"
+#include "tools/brig/subject.h"
 
 const struct tool_option brig_report_options[] = {
     TOOL_OPTION_JSON,
@@ -133,8 +135,45 @@ static int write_minidump(const char *path, const json_t *report)
     return out == NULL ? TOOL_USAGE : tool_close_output("report", out, path);
 }
 
+// Returns: what `brig run` has left of a run, or NULL if the file is something else.
+static json_t *load_run(const char *path)
+{
+    char *text = NULL;
+    size_t text_bytes = 0;
+    json_t *run = NULL;
+    if (subject_read_regular_file(NULL, path, &text, &text_bytes) == 0) {
+        run = json_loadb(text, text_bytes, 0, NULL);
+        free(text);
+    }
+    const char *schema = json_string_value(json_object_get(run, "schema"));
+    if (schema == NULL || strcmp(schema, RUN_SCHEMA) != 0) {
+        json_decref(run);
+        return NULL;
+    }
+    return run;
+}
+
+static int show_run(json_t *run, const struct tool_arguments *arguments)
+{
+    if (arguments->values[HTML] != NULL || arguments->values[MINIDUMP] != NULL) {
+        return tool_complain("report", "this is no violation report but what became of a run, which has text and JSON only");
+    }
+    if (arguments->values[JSON] != NULL) {
+        tool_print_json(stdout, json_incref(run));
+    } else {
+        run_print(stdout, run);
+    }
+    return TOOL_OK;
+}
+
 static int show_file(const char *path, const struct tool_arguments *arguments)
 {
+    json_t *run = load_run(path);
+    if (run != NULL) {
+        int run_status = show_run(run, arguments);
+        json_decref(run);
+        return run_status;
+    }
     json_t *report = report_load(path);
     if (report == NULL) {
         return TOOL_USAGE;

@@ -36,6 +36,8 @@ struct report_groups {
     size_t count;
     size_t file_count;
     size_t bad_count; // files with a report's name that are none
+    size_t run_count; // files of `brig run`, which are no reports
+    char newest_run[256];
 };
 
 // Reads all reports of a directory. Complains about each that cannot be read, and goes on.

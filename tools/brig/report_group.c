@@ -16,6 +16,12 @@ static bool has_suffix(const char *name, const char *suffix)
     return name_bytes > suffix_bytes && strcmp(name + name_bytes - suffix_bytes, suffix) == 0;
 }
 
+// As `brig run` names what became of a run.
+static bool is_run_name(const char *name)
+{
+    return strncmp(name, "run-", strlen("run-")) == 0 && has_suffix(name, ".json");
+}
+
 static int is_report_name(const struct dirent *entry)
 {
     return entry->d_name[0] != '.' && (has_suffix(entry->d_name, ".json.gz") || has_suffix(entry->d_name, ".json"));
@@ -62,6 +68,11 @@ static void add_report(struct report_group *group, json_t *report, const char *n
 static void read_file(const char *directory, const char *name, struct report_groups *groups)
 {
     char path[8192];
+    if (is_run_name(name)) { // in the order of their names, which begin with the time
+        groups->run_count++;
+        snprintf(groups->newest_run, sizeof groups->newest_run, "%s", name);
+        return;
+    }
     snprintf(path, sizeof path, "%s/%s", directory, name);
     json_t *report = report_load(path);
     if (report == NULL) {
@@ -123,6 +134,7 @@ json_t *report_groups_json(const char *directory, const struct report_groups *gr
                                               "files", (json_int_t)group->files, "first_ms", group->first_ms, "last_ms",
                                               group->last_ms, "newest", group->newest_name, "report", group->newest));
     }
-    return json_pack("{s:s, s:s, s:I, s:I, s:o}", "schema", "brig-report-groups-1", "directory", directory, "files",
-                     (json_int_t)groups->file_count, "unreadable_files", (json_int_t)groups->bad_count, "groups", list);
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:o}", "schema", "brig-report-groups-1", "directory", directory, "files",
+                     (json_int_t)groups->file_count, "unreadable_files", (json_int_t)groups->bad_count, "runs",
+                     (json_int_t)groups->run_count, "groups", list);
 }

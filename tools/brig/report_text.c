@@ -284,4 +284,12 @@ void report_groups_print(FILE *out, const char *directory, const struct report_g
         fputs("\n", out);
         print_group(out, &groups->list[i], is_colored ? &colors : &plain);
     }
+    if (groups->run_count > 0) {
+        fprintf(out, "\n%zu run%s; what the %s was denied: brig report ", groups->run_count, groups->run_count == 1 ? "" : "s",
+                groups->run_count == 1 ? "program" : "newest");
+        put(out, directory);
+        fputs("/", out);
+        put(out, groups->newest_run);
+        fputs("\n", out);
+    }
 }

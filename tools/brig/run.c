@@ -23,16 +23,25 @@ const struct tool_option brig_run_options[] = {
     [RUN_POLICY] = {"policy", 'p', "POLICY", "what the program may do (program)"},
     [RUN_BROKER_RO] = {"broker-ro", 0, "DIR", "a directory with all below it, or a file, that may be read; repeatable"},
     [RUN_BROKER_RW] = {"broker-rw", 0, "DIR", "the same, to read, write, create and remove; repeatable"},
-    [RUN_UNVEIL] = {"unveil", 0, "PATH:PERMISSIONS", "the same in OpenBSD's letters, rwxc; none hides the path; repeatable"},
+    [RUN_UNVEIL] = {"unveil", 0, "PATH:PERMISSIONS",
+                    "the same in OpenBSD's letters, rwxc, also of what is not there; none hides the path; repeatable"},
     [RUN_CONNECT] = {"connect", 0, "ADDRESS",
                      "where it may connect: 127.0.0.1:80, [::1]:443, *:443, unix:/run/app.sock; repeatable"},
     [RUN_MODE] = {"mode", 0, "MODE", "what a violation does: kill (the default), errno (EPERM) or log (nothing: no sandbox)"},
     [RUN_REPORT_DIR] = {"report-dir", 0, "DIRECTORY", "where reports of violations and of the run go; made if it is not there"},
-    [RUN_JSON] = {"json", 0, NULL, "say what was denied as JSON (brig-run-1), on standard error"},
+    [RUN_JSON] = {"json", 0, NULL, "say at the end what was refused and denied, as JSON (brig-run-1)"},
+    [RUN_OUTPUT] = {"output", 'o', "FILE", "where that is written, as JSON or text (standard error)"},
     {NULL, 0, NULL, NULL},
 };
 
-enum { EXIT_OWN_FAILURE = 125, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127, EXIT_SIGNAL = 128, DENIAL_MAX = 256 };
+enum {
+    EXIT_OWN_FAILURE = 125,
+    EXIT_NOT_EXECUTABLE = 126,
+    EXIT_NOT_FOUND = 127,
+    EXIT_SIGNAL = 128,
+    DENIAL_MAX = 256,
+    EVENT_MAX = 1000
+};
 
 struct run {
     struct tool_arguments arguments;
@@ -45,6 +54,8 @@ struct run {
     struct brig_broker *broker;
     struct brig_worker *worker; // NULL: ended
     uint64_t violation_count;
+    json_t *events; // violations, the first EVENT_MAX
+    FILE *out;      // where the end is told
     int exit_status;
     int signal_fd;
 };
@@ -138,9 +149,32 @@ static int exit_status_of(const struct brig_event *event)
     return WIFEXITED(event->wait_status) ? WEXITSTATUS(event->wait_status) : EXIT_SIGNAL + WTERMSIG(event->wait_status);
 }
 
+// Keeps a violation, and tells of it unless its cause is known: a shell that goes along PATH is refused at every step.
+static void note_violation(struct run *run, const struct brig_event *event)
+{
+    if (json_array_size(run->events) == EVENT_MAX) {
+        return; // the supervisor goes on counting
+    }
+    json_t *report = event->report_json == NULL ? NULL : json_loads(event->report_json, 0, NULL);
+    const json_t *id = json_object_get(report, "id"), *policy = json_object_get(report, "policy");
+    json_t *noted =
+        json_pack("{s:s, s:s?, s:s?, s:s?}", "message", event->message, "key", json_string_value(json_object_get(id, "key")), "why",
+                  json_string_value(json_object_get(policy, "why")), "report", event->report_path);
+    json_decref(report);
+    if (noted == NULL || json_array_append_new(run->events, noted) != 0) {
+        fprintf(stderr, "%s\n", event->message);
+    } else if (run->arguments.values[RUN_JSON] == NULL && run_is_new_event(run->events, json_array_size(run->events) - 1)) {
+        run_print_event(stderr, noted);
+    }
+}
+
 static void on_event(void *context, const struct brig_event *event)
 {
     struct run *run = context;
+    if (event->kind == BRIG_EVENT_VIOLATION) {
+        note_violation(run, event);
+        return;
+    }
     const bool is_program = run->worker != NULL && event->worker == run->worker;
     if (event->kind == BRIG_EVENT_EXIT && is_program) {
         run->worker = NULL;
@@ -215,6 +249,19 @@ static bool watch(struct run *run)
     return true;
 }
 
+static bool print_outcome(const struct run *run, json_t *outcome)
+{
+    if (outcome == NULL) {
+        return tool_complain("run", "out of memory") < 0;
+    }
+    if (run->arguments.values[RUN_JSON] != NULL) {
+        tool_print_json(run->out, json_incref(outcome));
+    } else {
+        run_print_rest(run->out, outcome);
+    }
+    return run->out == stderr || tool_close_output("run", run->out, run->arguments.values[RUN_OUTPUT]) == TOOL_OK;
+}
+
 static bool tell(const struct run *run)
 {
     static struct brig_broker_denial denials[DENIAL_MAX];
@@ -224,13 +271,16 @@ static bool tell(const struct run *run)
                                   .policy = run->subject.policy->name,
                                   .exit_status = run->exit_status,
                                   .violation_count = run->violation_count,
+                                  .events = run->events,
                                   .denials = denials};
     if (brig_broker_denials(run->broker, denials, DENIAL_MAX, &outcome.denial_count, &error) != BRIG_OK) {
         tool_fail("run", &error);
         return false;
     }
-    run_print_outcome(&outcome, run->arguments.values[RUN_JSON] != NULL);
-    return directory == NULL || run_write_outcome(&outcome, directory, getpid());
+    json_t *json = run_outcome_json(&outcome);
+    const bool is_told = print_outcome(run, json) && (directory == NULL || run_write_outcome(json, directory, getpid()));
+    json_decref(json);
+    return is_told;
 }
 
 // Signals wait for us from before the first fork on; what we fork opens them again.
@@ -256,7 +306,11 @@ static bool make_report_dir(const struct run *run)
 
 static int run_program(struct run *run)
 {
-    const bool is_ready = make_report_dir(run) && run_make_list(&run->arguments, run->file, &run->list) && take_signals(run);
+    const char *path = run->arguments.values[RUN_OUTPUT];
+    run->events = json_array();
+    run->out = path == NULL ? stderr : tool_open_output("run", path);
+    const bool is_ready =
+        run->out != NULL && make_report_dir(run) && run_make_list(&run->arguments, run->file, &run->list) && take_signals(run);
     if (!is_ready || !start(run) || !watch(run) || !tell(run)) {
         return EXIT_OWN_FAILURE;
     }
@@ -283,6 +337,7 @@ int brig_run_main(int argc, char **argv)
         run_free_policy(&run.policy);
         tool_free_subject(&run.subject);
     }
+    json_decref(run.events);
     if (run.signal_fd >= 0) {
         close(run.signal_fd);
     }

@@ -2,13 +2,25 @@
 #ifndef BRIG_TOOLS_BRIG_RUN_H
 #define BRIG_TOOLS_BRIG_RUN_H
 
+#include <jansson.h>
+
 #include "sandbox/program.h"
 #include "tools/brig/tool.h"
 
 enum { RUN_ENTRY_MAX = 2 * TOOL_GIVEN_MAX + 32 };
 
 // Indices in brig_run_options.
-enum run_option { RUN_POLICY, RUN_BROKER_RO, RUN_BROKER_RW, RUN_UNVEIL, RUN_CONNECT, RUN_MODE, RUN_REPORT_DIR, RUN_JSON };
+enum run_option {
+    RUN_POLICY,
+    RUN_BROKER_RO,
+    RUN_BROKER_RW,
+    RUN_UNVEIL,
+    RUN_CONNECT,
+    RUN_MODE,
+    RUN_REPORT_DIR,
+    RUN_JSON,
+    RUN_OUTPUT
+};
 
 // What the broker of a program may do for it. Paths are ours.
 struct run_list {
@@ -37,19 +49,35 @@ struct run_policy {
 bool run_change_policy(const char *mode, const struct brig_dsl_policy *policy, struct run_policy *ret_policy);
 void run_free_policy(struct run_policy *policy);
 
-// What became of a run, for its summary.
+#define RUN_SCHEMA "brig-run-1"
+
+// What became of a run.
 struct run_outcome {
     const char *command;
     const char *policy;
     int exit_status;
     uint64_t violation_count;
+    json_t *events; // violations: message, key of the cause, the row's reason, path of the report
     const struct brig_broker_denial *denials;
     size_t denial_count;
 };
 
-// Prints what was refused, with the option that would have allowed it, to standard error.
-void run_print_outcome(const struct run_outcome *outcome, bool as_json);
-// Writes the same as JSON to a new file in `directory`. Returns: false after having complained.
-bool run_write_outcome(const struct run_outcome *outcome, const char *directory, int pid);
+// What was refused, with the option that would have allowed it, as JSON. Returns: NULL if memory ran out.
+json_t *run_outcome_json(const struct run_outcome *outcome);
+// Writes that to a new file in `directory`. Returns: false after having complained.
+bool run_write_outcome(json_t *outcome, const char *directory, int pid);
+// Returns: whether a path is one of /proc that means whoever asks. A list cannot have it: it would mean the broker.
+bool run_is_own_in_proc(const char *path);
+
+// --- for people (run_text.c) ------------------------------------------------------------------------------------------
+
+// Prints one element of `events`, with the reason.
+void run_print_event(FILE *out, const json_t *event);
+// Returns: whether no event before has the same cause.
+bool run_is_new_event(const json_t *events, size_t index);
+// Prints the end of a run: what came again of the events, and what was refused.
+void run_print_rest(FILE *out, const json_t *outcome);
+// Prints all of an outcome, which may come from a file.
+void run_print(FILE *out, const json_t *outcome);
 
 #endif

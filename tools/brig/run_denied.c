@@ -1,5 +1,9 @@
-// run_denied: what a program was refused, and which option would have allowed it. Paths are the program's words, escaped by the
-// supervisor; an option is a proposal to somebody who reads, never applied.
+// run_denied: what became of a run, as JSON: what the program was refused, and which option would have allowed it. Paths are the
+// program's words, escaped by the supervisor; an option is a proposal to somebody who reads, never applied.
+//
+// Whether a path is there is looked up here, after the end of the program: what is not there needs another option, and a reader
+// another attention. A path that the program never told the end of (it was cut, or is relative to a directory that is not ours) is
+// taken for what it says.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,94 +14,99 @@
 
 #include "tools/brig/run.h"
 
-// What a request wanted, as an option.
-static const char *option_of(const struct brig_broker_denial *denial)
+enum right { RIGHT_READ, RIGHT_WRITE, RIGHT_CONNECT };
+
+static const char *const right_names[] = {[RIGHT_READ] = "read", [RIGHT_WRITE] = "write", [RIGHT_CONNECT] = "connect"};
+
+static enum right right_of(const struct brig_broker_denial *denial)
 {
     switch (denial->op) {
     case BRIG_BROKER_OP_OPEN:
-        return (denial->flags & (O_ACCMODE | O_CREAT | O_TRUNC)) == O_RDONLY ? "--broker-ro" : "--broker-rw";
+        return (denial->flags & (O_ACCMODE | O_CREAT | O_TRUNC)) == O_RDONLY ? RIGHT_READ : RIGHT_WRITE;
     case BRIG_BROKER_OP_ACCESS:
     case BRIG_BROKER_OP_STAT:
     case BRIG_BROKER_OP_READLINK:
     case BRIG_BROKER_OP_STATFS:
     case BRIG_BROKER_OP_WATCH:
-        return "--broker-ro";
+        return RIGHT_READ;
     case BRIG_BROKER_OP_CONNECT:
-        return "--connect";
+        return RIGHT_CONNECT;
     default:
-        return "--broker-rw";
+        return RIGHT_WRITE;
     }
 }
 
-// Says it with its value. A path that is relative or was cut is no value.
-static void describe_option(const struct brig_broker_denial *denial, char *text, size_t text_bytes)
+// Returns: whether the kernel finds something; of addresses only those of files are looked up.
+static bool is_there(const struct brig_broker_denial *denial)
 {
-    const char *option = option_of(denial);
-    const bool is_path = denial->op != BRIG_BROKER_OP_CONNECT;
-    const bool has_value = denial->path[0] != '\0' && (!is_path || denial->path[0] == '/');
-    snprintf(text, text_bytes, "%s %s", option, has_value ? denial->path : is_path ? "DIR" : "ADDRESS");
+    static const char file_address[] = "unix:";
+    const char *path = denial->path;
+    struct stat status;
+    if (right_of(denial) == RIGHT_CONNECT) {
+        if (strncmp(path, file_address, sizeof file_address - 1) != 0 || path[sizeof file_address - 1] != '/') {
+            return true;
+        }
+        path += sizeof file_address - 1;
+    }
+    return fstatat(AT_FDCWD, path, &status, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0;
 }
 
-static const char *errno_name(const struct brig_broker_denial *denial)
+// Writes `text` as one word of a shell. Returns: false where that takes more than single quotes.
+static bool quote(const char *text, char *word, size_t word_bytes)
 {
-    const char *name = brig_dsl_constant_name("errno", denial->sys_errno, brig_dsl_arch_native());
-    return name == NULL ? "unknown errno" : name;
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:,@%=[]";
+    if (*text == '\0' || strpbrk(text, "'\\") != NULL) {
+        return false;
+    }
+    const bool is_plain = text[strspn(text, plain)] == '\0';
+    return snprintf(word, word_bytes, is_plain ? "%s" : "'%s'", text) < (int)word_bytes;
 }
 
-static const char *call_name(const struct brig_broker_denial *denial)
+// Writes the option that would have allowed it. Returns: false where there is none.
+static bool describe_option(const struct brig_broker_denial *denial, bool exists, char *text, size_t text_bytes)
 {
-    const char *name = brig_dsl_call_name(denial->call);
-    return name == NULL ? "unknown call" : name;
+    const enum right right = right_of(denial);
+    char path[sizeof denial->path + 4096], word[sizeof path + 8];
+    const char *here = *denial->path == '/' || exists || right == RIGHT_CONNECT ? NULL : getcwd(path, 4096);
+    snprintf(path + (here ? strlen(here) : 0), sizeof path - (here ? strlen(here) : 0), "%s%s", here ? "/" : "", denial->path);
+    if (*denial->path == '\0' || run_is_own_in_proc(path) || !quote(path, word, sizeof word)) {
+        return false;
+    }
+    if (right == RIGHT_CONNECT) {
+        snprintf(text, text_bytes, "--connect %s", word);
+    } else if (exists) {
+        snprintf(text, text_bytes, "--broker-%s %s", right == RIGHT_READ ? "ro" : "rw", word);
+    } else { // the others take what is there
+        snprintf(text, text_bytes, "--unveil %s:%s", word, right == RIGHT_READ ? "r" : "rwc");
+    }
+    return true;
 }
 
-static json_t *make_json(const struct run_outcome *outcome)
+static json_t *denial_json(const struct brig_broker_denial *denial)
+{
+    char option[sizeof denial->path + 5000];
+    const char *call = brig_dsl_call_name(denial->call);
+    const char *code = brig_dsl_constant_name("errno", denial->sys_errno, brig_dsl_arch_native());
+    const bool exists = is_there(denial);
+    const bool has_option = describe_option(denial, exists, option, sizeof option);
+    return json_pack("{s:s, s:s, s:s, s:b, s:s, s:I, s:s?}", "call", call == NULL ? "unknown call" : call, "right",
+                     right_names[right_of(denial)], "path", denial->path, "exists", (int)exists, "errno",
+                     code == NULL ? "unknown errno" : code, "count", (json_int_t)denial->count, "option",
+                     has_option ? option : NULL);
+}
+
+json_t *run_outcome_json(const struct run_outcome *outcome)
 {
     json_t *denied = json_array();
     for (size_t i = 0; i < outcome->denial_count; i++) {
-        const struct brig_broker_denial *denial = &outcome->denials[i];
-        char option[320];
-        describe_option(denial, option, sizeof option);
-        json_array_append_new(denied, json_pack("{s:s, s:s, s:s, s:I, s:s}", "call", call_name(denial), "path", denial->path,
-                                                "errno", errno_name(denial), "count", (json_int_t)denial->count, "option", option));
+        json_array_append_new(denied, denial_json(&outcome->denials[i]));
     }
-    return json_pack("{s:s, s:s, s:s, s:i, s:I, s:o}", "schema", "brig-run-1", "command", outcome->command, "policy",
+    return json_pack("{s:s, s:s, s:s, s:i, s:I, s:O, s:o}", "schema", RUN_SCHEMA, "command", outcome->command, "policy",
                      outcome->policy, "exit_status", outcome->exit_status, "violations", (json_int_t)outcome->violation_count,
-                     "denied", denied);
+                     "events", outcome->events, "denied", denied);
 }
 
-static void dump(json_t *json, FILE *out)
-{
-    char *text = json == NULL ? NULL : json_dumps(json, JSON_INDENT(2));
-    fprintf(out, "%s\n", text == NULL ? "null" : text);
-    free(text);
-    json_decref(json);
-}
-
-static void print_text(const struct run_outcome *outcome)
-{
-    enum { SHOWN_MAX = 40 };
-    for (size_t i = 0; i < outcome->denial_count && i < SHOWN_MAX; i++) {
-        const struct brig_broker_denial *denial = &outcome->denials[i];
-        char option[320];
-        describe_option(denial, option, sizeof option);
-        fprintf(stderr, "brig: denied %s(\"%s\") %s, %llu time%s; try: %s\n", call_name(denial), denial->path, errno_name(denial),
-                (unsigned long long)denial->count, denial->count == 1 ? "" : "s", option);
-    }
-    if (outcome->denial_count > SHOWN_MAX) {
-        fprintf(stderr, "brig: and %zu more; --json and --report-dir have all of them\n", outcome->denial_count - SHOWN_MAX);
-    }
-}
-
-void run_print_outcome(const struct run_outcome *outcome, bool as_json)
-{
-    if (as_json) {
-        dump(make_json(outcome), stderr);
-    } else {
-        print_text(outcome);
-    }
-}
-
-bool run_write_outcome(const struct run_outcome *outcome, const char *directory, int pid)
+bool run_write_outcome(json_t *outcome, const char *directory, int pid)
 {
     char *path = NULL, stamp[32];
     struct tm utc;
@@ -113,7 +122,7 @@ bool run_write_outcome(const struct run_outcome *outcome, const char *directory,
         free(path);
         return false;
     }
-    dump(make_json(outcome), out);
+    tool_print_json(out, json_incref(outcome));
     const bool is_done = tool_close_output("run", out, path) == TOOL_OK;
     free(path);
     return is_done;

@@ -32,6 +32,19 @@ static const char *const defaults[] = {
 // Names that are files on every machine, and lead nowhere.
 static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"};
 
+bool run_is_own_in_proc(const char *path)
+{
+    static const char proc[] = "/proc/";
+    const char *name = path + sizeof proc - 1;
+    if (strncmp(path, proc, sizeof proc - 1) != 0) {
+        return false;
+    }
+    const size_t bytes = strcspn(name, "/");
+    return (bytes == strlen("self") && strncmp(name, "self", bytes) == 0) ||
+           (bytes == strlen("thread-self") && strncmp(name, "thread-self", bytes) == 0) ||
+           (bytes > 0 && strspn(name, "0123456789") == bytes);
+}
+
 static struct brig_broker_entry *find(struct run_list *list, const char *path)
 {
     for (size_t i = 0; i < list->entry_count; i++) {
@@ -80,6 +93,12 @@ static bool add_path(struct run_list *list, const char *path, uint32_t rights)
     if (copy == NULL && real == NULL) {
         return tool_complain("run", "'%s': %s", path, strerror(errno)) < 0;
     }
+    if (run_is_own_in_proc(copy == NULL ? real : copy)) {
+        tool_complain("run", "'%s': nobody can be given that: a broker opens the files, and would find its own there", path);
+        free(copy);
+        free(real);
+        return false;
+    }
     const bool is_done = copy == NULL || add_entry(list, copy, rights);
     if (real == NULL) {
         return is_done;
@@ -125,21 +144,14 @@ static bool add_unveil(struct run_list *list, const char *text)
         free(path);
         return is_hidden;
     }
-    char *path = strndup(text, (size_t)(colon - text));
-    char *real = path == NULL ? NULL : *path == '/' ? strdup(path) : realpath(path, NULL);
-    if (real == NULL) {
-        tool_complain("run", "'%s': %s", path == NULL ? text : path, strerror(errno));
-        free(path);
+    // What is not there may be asked for nevertheless, and then is said to be missing.
+    const struct brig_unveil unveil = {"/", colon + 1};
+    if (brig_unveil_list(&unveil, 1, &entry, &unused, &error) != BRIG_OK) {
+        tool_complain("run", "--unveil=%s: '%s' has other letters than r, w, x and c, or one twice", text, colon + 1);
         return false;
     }
-    const struct brig_unveil unveil = {real, colon + 1};
-    bool is_done = brig_unveil_list(&unveil, 1, &entry, &unused, &error) == BRIG_OK;
-    if (is_done) {
-        is_done = add_path(list, real, entry.rights);
-    } else {
-        tool_fail("run", &error);
-    }
-    free(real);
+    char *path = strndup(text, (size_t)(colon - text));
+    const bool is_done = path != NULL && add_path(list, path, entry.rights & ~(uint32_t)BRIG_BROKER_RECURSIVE);
     free(path);
     return is_done;
 }
