@@ -1,7 +1,10 @@
 // check: proves that a program decides what the rules say. Internal to bpf_dsl.
 //
 //   check_conditions.c   conditions of rules as sets of numbers
-//   check_facts.c        what a path has found out about each word, and what a condition is worth under that
+//   check_facts.c        what a path has found out about each word, and sets of numbers
+//   check_words.c        everything that is known of one word, through however many masks
+//   check_worth.c        what a condition is worth under the facts
+//   check_sides.c        which values of a word go which way at a test
 //   check_subjects.c     what the rules say about a number, compared with one return value
 //   check_insns.c        the program as text
 //   check_walk.c         all paths of the program

@@ -1,12 +1,8 @@
-// check_facts: what one path through the program has found out, and what a condition is worth under that.
+// check_facts: what one path through the program has found out, and sets of numbers.
 //
-// Takes: facts and conditions. Gives: whether a call with these facts can meet the condition, and whether one can fail it. Both
-// answers are exact: facts about different words are independent of each other, since every test of a program is about one word.
-// How: what is known of (word & mask) is a set: a range with holes, some bits of which are known. That is all there is to it when
-// the word was only looked at as a whole, through this mask, or through masks that left one value, or where the other masks leave
-// out less than each value of the set stands for. Anything else is searched bit by bit from the top, where a bit that no undecided
-// fact cares about has one choice. Requires: holes are single values. Weaknesses: the search can be long for many masks of one
-// word; steps are counted, and where they end, so does exactness (`overflowed`).
+// Takes: what a path learns. Gives: what is known of (word & mask): a set, which is a range with holes, some bits of which are
+// known. Guarantees: exact about sets. Requires: holes are single values. Weaknesses: what is known through another mask of the
+// same word is not in a set unless it settles bits; check_words.c puts that together.
 #include "bpf_dsl/check_parts.h"
 
 #include <string.h>
@@ -61,13 +57,6 @@ static const struct check_node *find_mask(const struct check_facts *facts, uint3
     return NULL;
 }
 
-static struct check_range clamp(struct check_range range, uint32_t lo, uint32_t hi)
-{
-    range.lo = range.lo > lo ? range.lo : lo;
-    range.hi = range.hi < hi ? range.hi : hi;
-    return range;
-}
-
 struct check_set dsl_check_set_of(const struct check_facts *facts, uint32_t word, uint32_t mask)
 {
     const struct check_word *known = &facts->words[word];
@@ -78,7 +67,7 @@ struct check_set dsl_check_set_of(const struct check_facts *facts, uint32_t word
         const struct check_node *node = find_mask(facts, word, mask);
         set.range = node != NULL ? node->range : (struct check_range){.hi = mask};
     }
-    set.range = clamp(set.range, set.fixed, set.fixed | set.free);
+    set.range = dsl_check_clamp(set.range, set.fixed, set.fixed | set.free);
     return set;
 }
 
@@ -195,7 +184,7 @@ struct check_range dsl_check_fit(struct check_facts *facts, const struct check_s
 {
     struct check_range range = set->range;
     uint32_t not_hi = 0;
-    if (set->free == ALL && range.hole == 0) {
+    if (set->free == ALL && (range.hole == 0 || (range.lo <= range.hi && range.hi - range.lo >= range.hole_count))) {
         return range;
     }
     // Counting down is counting up with all bits turned round.
@@ -223,9 +212,8 @@ static uint32_t first_span(const struct check_condition *condition, uint64_t fro
     return low;
 }
 
-// What the condition is for the values of a set, put below `base`: the high half where the condition is wide, else 0.
-static unsigned set_can(struct check_facts *facts, const struct check_set *set, const struct check_condition *condition,
-                        uint64_t base)
+unsigned dsl_check_set_can(struct check_facts *facts, const struct check_set *set, const struct check_condition *condition,
+                           uint64_t base)
 {
     unsigned can = 0;
     uint64_t last = base | set->range.hi;
@@ -249,307 +237,4 @@ static unsigned set_can(struct check_facts *facts, const struct check_set *set, 
         at = to + 1;
     }
     return can;
-}
-
-// --- several masks of one word ----------------------------------------------------------------------------------------
-
-enum { CERTAIN, OPEN, IMPOSSIBLE };
-
-// What is asked of a word beside its facts.
-struct question {
-    const struct check_condition *condition; // NULL: nothing
-    uint64_t base;
-    uint32_t mask;
-    bool must_hold;
-};
-
-// A word that is partly decided: `free` bits are not, the others are as in `fixed`.
-struct partial {
-    uint32_t free;
-    uint32_t fixed;
-};
-
-static struct partial masked(struct partial word, uint32_t mask)
-{
-    return (struct partial){word.free & mask, word.fixed & mask};
-}
-
-// Whether a word is in a range.
-static int judge_range(struct check_facts *facts, const struct check_range *range, struct partial word)
-{
-    uint32_t free = word.free;
-    uint32_t fixed = word.fixed;
-    const struct check_set set = {clamp(*range, fixed, fixed | free), free, fixed};
-    if (!dsl_check_set_meets(facts, &set, 0, ALL)) {
-        return IMPOSSIBLE;
-    }
-    if (set.range.lo != fixed || set.range.hi != (fixed | free)) {
-        return OPEN;
-    }
-    for (uint32_t at = range->hole; at != 0; at = facts->nodes[at - 1].next) {
-        if (((facts->nodes[at - 1].number ^ fixed) & ~free) == 0) {
-            return OPEN;
-        }
-    }
-    return CERTAIN;
-}
-
-static int judge_question(struct check_facts *facts, const struct question *question, struct partial word)
-{
-    if (question->condition == NULL) {
-        return CERTAIN;
-    }
-    const struct check_set set = {{.lo = word.fixed, .hi = word.fixed | word.free}, word.free, word.fixed};
-    unsigned can = set_can(facts, &set, question->condition, question->base);
-    unsigned wanted = question->must_hold ? CHECK_CAN_HOLD : CHECK_CAN_FAIL;
-    return (can & wanted) == 0 ? IMPOSSIBLE : can == wanted ? CERTAIN : OPEN;
-}
-
-// Whether a word can have all facts and answer the question. Returns: IMPOSSIBLE; CERTAIN if every choice of free bits does; OPEN
-// with the bits that matter in *ret_open.
-static int judge_word(struct check_facts *facts, const struct check_word *known, const struct question *question,
-                      struct partial word, uint32_t *ret_open)
-{
-    facts->steps++;
-    int whole = judge_range(facts, &known->whole, word);
-    int asked = judge_question(facts, question, masked(word, question->mask));
-    *ret_open = (whole == OPEN ? ALL : 0) | (asked == OPEN ? question->mask : 0);
-    int worst = whole > asked ? whole : asked;
-    // Older nodes of a mask say less than the newest one, but nothing wrong.
-    for (uint32_t at = known->masked; at != 0 && worst != IMPOSSIBLE; at = facts->nodes[at - 1].next) {
-        const struct check_node *node = &facts->nodes[at - 1];
-        int judged = judge_range(facts, &node->range, masked(word, node->number));
-        *ret_open |= judged == OPEN ? node->number : 0;
-        worst = judged > worst ? judged : worst;
-    }
-    return worst;
-}
-
-// Whether any word has all facts and answers the question. Recursion: one level per bit. Some hundred masks of few bits each can
-// make it try nearly all words, so it ends with the budget of whoever asks.
-static bool search_bits(struct check_facts *facts, const struct check_word *known, const struct question *question,
-                        struct partial word)
-{
-    uint32_t open;
-    if (facts->steps > facts->step_limit) {
-        facts->overflowed = true;
-        return true;
-    }
-    int judged = judge_word(facts, known, question, word, &open);
-    if (judged != OPEN || (open & word.free) == 0) {
-        return judged != IMPOSSIBLE;
-    }
-    // Only bits that something open looks at are worth deciding; the others stay free, since either value will do.
-    uint32_t bit = 0x80000000u >> __builtin_clz(open & word.free);
-    return search_bits(facts, known, question, (struct partial){word.free & ~bit, word.fixed}) ||
-           search_bits(facts, known, question, (struct partial){word.free & ~bit, word.fixed | bit});
-}
-
-static bool search_undecided(struct check_facts *facts, const struct check_word *known, const struct question *question)
-{
-    return search_bits(facts, known, question, (struct partial){~known->known, known->value});
-}
-
-static unsigned search_word(struct check_facts *facts, const struct check_word *known, struct question question)
-{
-    unsigned can = 0;
-    question.must_hold = true;
-    can |= search_undecided(facts, known, &question) ? CHECK_CAN_HOLD : 0;
-    question.must_hold = false;
-    can |= search_undecided(facts, known, &question) ? CHECK_CAN_FAIL : 0;
-    return can;
-}
-
-// --- conditions -------------------------------------------------------------------------------------------------------
-
-// How much of what (word & number) could be is left out, seen from one value of (word & mask), at most: parts of 2^32.
-static uint64_t left_out(const struct check_word *known, const struct check_range *range, uint32_t number, uint32_t mask)
-{
-    uint32_t lowest = number & known->value & known->known;
-    uint32_t highest = lowest | (number & ~known->known);
-    uint64_t values = range->hole_count;
-    values += range->lo > lowest ? range->lo - lowest : 0;
-    values += range->hi < highest ? highest - range->hi : 0;
-    // Each value of (word & mask) is met by as many of (word & number) as there are choices for the other bits.
-    int other_bits = __builtin_popcount(number & ~mask & ~known->known);
-    return values > ALL ? (uint64_t)ALL + 1 : (values << 32) >> other_bits;
-}
-
-// Whether what is known of (word & mask) is its set, and nothing more: all that is known otherwise leaves out less than there is.
-static bool is_simple(const struct check_facts *facts, uint32_t word, uint32_t mask)
-{
-    const struct check_word *known = &facts->words[word];
-    if ((mask & ~known->known) == 0) {
-        return true;
-    }
-    uint64_t parts = mask == ALL ? 0 : left_out(known, &known->whole, ALL, mask);
-    for (uint32_t at = known->masked; at != 0 && parts <= ALL; at = facts->nodes[at - 1].next) {
-        const struct check_node *node = &facts->nodes[at - 1];
-        // Older nodes of this mask say nothing that the newest, which is its set, does not say. A mask that has no undecided bit in
-        // common with this one cannot be seen through it, but may take away together with others.
-        parts += node->number == mask ? 0 : left_out(known, &node->range, node->number, mask);
-    }
-    return parts <= ALL;
-}
-
-static unsigned word_can(struct check_facts *facts, uint32_t word, uint32_t mask, const struct check_condition *condition,
-                         uint64_t base)
-{
-    facts->steps++;
-    struct check_set set = dsl_check_set_of(facts, word, mask);
-    unsigned can = set_can(facts, &set, condition, base);
-    // More facts can only take something away, so what the set alone rules out is settled.
-    if (can != (CHECK_CAN_HOLD | CHECK_CAN_FAIL) || is_simple(facts, word, mask)) {
-        return can;
-    }
-    return search_word(facts, &facts->words[word], (struct question){.condition = condition, .base = base, .mask = mask});
-}
-
-static uint32_t low_word(const struct check_condition *condition)
-{
-    return CHECK_ARGUMENTS + 2u * condition->argument;
-}
-
-static uint32_t high(uint64_t value)
-{
-    return (uint32_t)(value >> 32);
-}
-
-// Whether (word & mask) can be in [lo, hi].
-static bool word_meets(struct check_facts *facts, uint32_t word, uint32_t mask, uint32_t lo, uint32_t hi)
-{
-    const struct check_span span = {lo, hi};
-    const struct check_condition condition = {.spans = &span, .count = 1};
-    return (word_can(facts, word, mask, &condition, 0) & CHECK_CAN_HOLD) != 0;
-}
-
-// Whether the number can be in [first, last]: high halves between the ends with any low half, or at an end with its part.
-static bool wide_meets(struct check_facts *facts, const struct check_condition *condition, uint64_t first, uint64_t last)
-{
-    uint32_t lo = low_word(condition);
-    uint32_t lo_mask = (uint32_t)condition->mask;
-    uint32_t hi_mask = high(condition->mask);
-    bool same = high(first) == high(last);
-    uint32_t first_end = same ? (uint32_t)last : ALL;
-    if (word_meets(facts, lo + 1, hi_mask, high(first), high(first)) &&
-        word_meets(facts, lo, lo_mask, (uint32_t)first, first_end)) {
-        return true;
-    }
-    if (same) {
-        return false;
-    }
-    if (high(last) - high(first) > 1 && word_meets(facts, lo + 1, hi_mask, high(first) + 1, high(last) - 1)) {
-        return true;
-    }
-    return word_meets(facts, lo + 1, hi_mask, high(last), high(last)) && word_meets(facts, lo, lo_mask, 0, (uint32_t)last);
-}
-
-// Spans in several high halves, and those not known: each span and each gap by itself.
-static unsigned wide_can(struct check_facts *facts, const struct check_condition *condition)
-{
-    unsigned can = 0;
-    uint64_t at = 0;
-    for (uint32_t i = 0; i < condition->count && can != (CHECK_CAN_HOLD | CHECK_CAN_FAIL); i++) {
-        const struct check_span *span = &condition->spans[i];
-        if ((can & CHECK_CAN_HOLD) == 0 && wide_meets(facts, condition, span->first, span->last)) {
-            can |= CHECK_CAN_HOLD;
-        }
-        if ((can & CHECK_CAN_FAIL) == 0 && span->first > at && wide_meets(facts, condition, at, span->first - 1)) {
-            can |= CHECK_CAN_FAIL;
-        }
-        at = span->last + 1;
-    }
-    bool reaches_end = condition->count > 0 && condition->spans[condition->count - 1].last == UINT64_MAX;
-    if ((can & CHECK_CAN_FAIL) == 0 && !reaches_end && wide_meets(facts, condition, at, UINT64_MAX)) {
-        can |= CHECK_CAN_FAIL;
-    }
-    return can;
-}
-
-// A list of numbers with one high half, or all numbers but such a list: the low half matters where the high one is that.
-static unsigned one_high_can(struct check_facts *facts, const struct check_condition *condition, uint32_t only)
-{
-    uint32_t lo = low_word(condition);
-    const struct check_span span = {only, only};
-    const struct check_condition is_only = {.spans = &span, .count = 1};
-    unsigned hi_can = word_can(facts, lo + 1, high(condition->mask), &is_only, 0);
-    unsigned lo_can = word_can(facts, lo, (uint32_t)condition->mask, condition, (uint64_t)only << 32);
-    if (hi_can == 0 || lo_can == 0) {
-        return 0;
-    }
-    unsigned elsewhere = condition->has_one_high ? CHECK_CAN_FAIL : CHECK_CAN_HOLD;
-    return ((hi_can & CHECK_CAN_HOLD) != 0 ? lo_can : 0) | ((hi_can & CHECK_CAN_FAIL) != 0 ? elsewhere : 0);
-}
-
-unsigned dsl_check_condition_can(struct check_facts *facts, const struct check_condition *condition)
-{
-    uint32_t lo = low_word(condition);
-    if (!condition->is_wide) {
-        return word_can(facts, lo, (uint32_t)condition->mask, condition, 0);
-    }
-    struct check_set set = dsl_check_set_of(facts, lo + 1, high(condition->mask));
-    if (set.range.lo == set.range.hi) {
-        return word_can(facts, lo, (uint32_t)condition->mask, condition, (uint64_t)set.range.lo << 32);
-    }
-    if (condition->has_one_high) {
-        return one_high_can(facts, condition, high(condition->spans[0].first));
-    }
-    return condition->has_one_gap ? one_high_can(facts, condition, condition->gap_high) : wide_can(facts, condition);
-}
-
-bool dsl_check_is_possible(struct check_facts *facts)
-{
-    const struct question nothing = {.condition = NULL};
-    for (uint32_t word = 0; word < CHECK_WORDS; word++) {
-        const struct check_word *known = &facts->words[word];
-        if (!search_undecided(facts, known, &nothing)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-// --- cuts -------------------------------------------------------------------------------------------------------------
-
-// Keeps a border that lies inside a range (both sides get values), the nearer to its middle the better.
-static void offer(struct check_cut *best, uint64_t *best_distance, struct check_range range, uint64_t border)
-{
-    uint64_t middle = range.lo + ((uint64_t)range.hi - range.lo + 1) / 2;
-    uint64_t distance = border > middle ? border - middle : middle - border;
-    if (border > range.lo && border <= range.hi && distance < *best_distance) {
-        best->border = (uint32_t)border;
-        *best_distance = distance;
-    }
-}
-
-static bool cut_high(struct check_facts *facts, const struct check_condition *condition, struct check_cut *ret_cut)
-{
-    *ret_cut = (struct check_cut){.word = low_word(condition) + 1, .mask = high(condition->mask)};
-    struct check_range range = dsl_check_set_of(facts, ret_cut->word, ret_cut->mask).range;
-    facts->steps += condition->count;
-    uint64_t distance = UINT64_MAX;
-    for (uint32_t i = 0; i < condition->count; i++) {
-        offer(ret_cut, &distance, range, high(condition->spans[i].first));
-        offer(ret_cut, &distance, range, (uint64_t)high(condition->spans[i].first) + 1);
-        offer(ret_cut, &distance, range, high(condition->spans[i].last));
-        offer(ret_cut, &distance, range, (uint64_t)high(condition->spans[i].last) + 1);
-    }
-    return distance != UINT64_MAX;
-}
-
-bool dsl_check_find_cut(struct check_facts *facts, const struct check_condition *condition, struct check_cut *ret_cut)
-{
-    if (condition->is_wide && cut_high(facts, condition, ret_cut)) {
-        return true;
-    }
-    // Now the high half is known as far as the condition cares, so only the borders of the low halves are left.
-    *ret_cut = (struct check_cut){.word = low_word(condition), .mask = (uint32_t)condition->mask};
-    struct check_range range = dsl_check_set_of(facts, ret_cut->word, ret_cut->mask).range;
-    facts->steps += condition->count;
-    uint64_t distance = UINT64_MAX;
-    for (uint32_t i = 0; i < condition->count; i++) {
-        offer(ret_cut, &distance, range, (uint32_t)condition->spans[i].first);
-        offer(ret_cut, &distance, range, (uint64_t)(uint32_t)condition->spans[i].last + 1);
-    }
-    return distance != UINT64_MAX;
 }

@@ -50,6 +50,19 @@ struct check_range {
     uint32_t hole_count;
 };
 
+static inline bool dsl_check_is_empty(const struct check_range *range)
+{
+    return range->lo > range->hi;
+}
+
+// The numbers of a range from lo to hi.
+static inline struct check_range dsl_check_clamp(struct check_range range, uint32_t lo, uint32_t hi)
+{
+    range.lo = range.lo > lo ? range.lo : lo;
+    range.hi = range.hi < hi ? range.hi : hi;
+    return range;
+}
+
 // What is known about one word. `masked` lists ranges of (word & some mask); the first node of a mask is the one that counts.
 struct check_word {
     struct check_range whole;
@@ -87,6 +100,7 @@ struct check_facts {
     uint32_t undo_limit;
     uint32_t steps;      // work done
     uint32_t step_limit; // no search goes on beyond it
+    uint32_t side_steps; // work done to find sides that no call takes; not among `steps`
     bool overflowed;     // sticky: a stack was too small, or a search too long; answers are no longer exact
 };
 
@@ -108,6 +122,9 @@ struct check_set dsl_check_set_of(const struct check_facts *facts, uint32_t word
 void dsl_check_learn(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range range);
 // Adds a hole to a range: at an end by moving the end.
 struct check_range dsl_check_without(struct check_facts *facts, struct check_range range, uint32_t value);
+// What the condition is for the values of a set, put below `base`: the high half where the condition is wide, else 0.
+unsigned dsl_check_set_can(struct check_facts *facts, const struct check_set *set, const struct check_condition *condition,
+                           uint64_t base);
 // Moves the ends of a set's range to values that the set has. Returns: the range; lo above hi where there is none.
 struct check_range dsl_check_fit(struct check_facts *facts, const struct check_set *set);
 // Whether a set has a value in [lo, hi].
@@ -116,6 +133,12 @@ bool dsl_check_set_meets(struct check_facts *facts, const struct check_set *set,
 bool dsl_check_is_untouched(const struct check_facts *facts, uint32_t word);
 // Whether a call exists that has all facts. Exact.
 bool dsl_check_is_possible(struct check_facts *facts);
+// What the condition is for (word & mask), put below `base`, as dsl_check_set_can. Exact, if there is a call that has all facts.
+unsigned dsl_check_word_can(struct check_facts *facts, uint32_t word, uint32_t mask, const struct check_condition *condition,
+                            uint64_t base);
+// Whether a call exists that has all facts and (word & mask) in `range`, which is not empty and of that set. Exact for facts that
+// some call has; true where the search for one would be long.
+bool dsl_check_has_call(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range range);
 // Exact, for 32 bits and for 64, if there is a call that has all facts; else it may be anything.
 unsigned dsl_check_condition_can(struct check_facts *facts, const struct check_condition *condition);
 // Where to cut a condition that can both hold and fail: (word & mask) below `border`, and not below.
@@ -125,6 +148,47 @@ struct check_cut {
     uint32_t border;
 };
 bool dsl_check_find_cut(struct check_facts *facts, const struct check_condition *condition, struct check_cut *ret_cut);
+
+// --- sides ------------------------------------------------------------------------------------------------------------
+
+enum check_held {
+    CHECK_HELD_WORD,     // (word & mask) - minus
+    CHECK_HELD_CONSTANT, // bits
+    CHECK_HELD_PICKED,   // bits >> ((word & mask) - minus), which is at most 31
+};
+
+// What A or X holds. Both start as 0, which is any word under no mask.
+struct check_register {
+    enum check_held held;
+    uint32_t word;
+    uint32_t mask;
+    uint32_t minus;
+    uint32_t bits;
+};
+
+// Both sides of a test, as ranges of (word & mask); empty where no call takes one.
+struct check_sides {
+    uint32_t word;
+    uint32_t mask;
+    struct check_range yes;
+    struct check_range no;
+};
+
+// The word that a register is about, as a set, and what was subtracted from its values.
+struct check_shifted {
+    uint32_t word;
+    uint32_t mask;
+    struct check_set set;
+    uint32_t minus;
+};
+
+// The values of (word & mask) among `values` that calls have; its ends are such values.
+struct check_range dsl_check_part(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range values);
+// Splits the facts by a test of a word from which nothing was subtracted.
+struct check_sides dsl_check_sides(struct check_facts *facts, struct check_register a, const struct sock_filter *insn);
+struct check_shifted dsl_check_shifted(const struct check_facts *facts, const struct check_register *held);
+// Whether the values that a register can have are 0 to 31.
+bool dsl_check_is_bit_number(const struct check_shifted *shifted);
 
 // --- subjects ---------------------------------------------------------------------------------------------------------
 

@@ -25,21 +25,6 @@ enum {
 
 #define ALL UINT32_MAX
 
-enum held {
-    HELD_WORD,     // (word & mask) - minus
-    HELD_CONSTANT, // bits
-    HELD_PICKED,   // bits >> ((word & mask) - minus), which is at most 31
-};
-
-// What A or X holds. Both start as 0, which is any word under no mask.
-struct check_register {
-    enum held held;
-    uint32_t word;
-    uint32_t mask;
-    uint32_t minus;
-    uint32_t bits;
-};
-
 // The other side of a test.
 struct check_fork {
     uint32_t pc;
@@ -76,77 +61,6 @@ struct path {
 
 // --- tests ------------------------------------------------------------------------------------------------------------
 
-// Both sides of a test, as ranges of (word & mask).
-struct sides {
-    uint32_t word;
-    uint32_t mask;
-    struct check_range yes; // lo above hi: no such value
-    struct check_range no;
-};
-
-static const struct check_range nothing = {.lo = 1, .hi = 0};
-
-static struct check_range up_to(struct check_range range, uint32_t hi)
-{
-    range.hi = hi < range.hi ? hi : range.hi;
-    return range;
-}
-
-static struct check_range from(struct check_range range, uint32_t lo)
-{
-    range.lo = lo > range.lo ? lo : range.lo;
-    return range;
-}
-
-static struct check_range fit(struct check_facts *facts, const struct check_set *set, struct check_range side)
-{
-    const struct check_set narrowed = {side, set->free, set->fixed};
-    return dsl_check_fit(facts, &narrowed);
-}
-
-// Where all bits that a mask takes away are known, the test is one of the whole word.
-static struct check_register widen(const struct check_facts *facts, struct check_register a, uint32_t *k)
-{
-    const struct check_word *known = &facts->words[a.word];
-    if ((a.mask | known->known) == ALL && (*k & ~a.mask) == 0) {
-        *k |= known->value & ~a.mask;
-        a.mask = ALL;
-    }
-    return a;
-}
-
-static struct sides split(struct check_facts *facts, struct check_register a, const struct sock_filter *insn)
-{
-    uint32_t k = insn->k;
-    bool is_bits = BPF_OP(insn->code) == BPF_JSET;
-    if (!is_bits) {
-        a = widen(facts, a, &k);
-    }
-    struct sides sides = {.word = a.word, .mask = is_bits ? a.mask & k : a.mask};
-    struct check_set set = dsl_check_set_of(facts, a.word, sides.mask);
-    switch (BPF_OP(insn->code)) {
-    case BPF_JEQ:
-        sides.yes = dsl_check_set_meets(facts, &set, k, k) ? (struct check_range){.lo = k, .hi = k} : nothing;
-        sides.no = dsl_check_without(facts, set.range, k);
-        break;
-    case BPF_JGT:
-        sides.yes = k == ALL ? nothing : from(set.range, k + 1);
-        sides.no = up_to(set.range, k);
-        break;
-    case BPF_JGE:
-        sides.yes = from(set.range, k);
-        sides.no = k == 0 ? nothing : up_to(set.range, k - 1);
-        break;
-    default: // JSET
-        sides.yes = from(set.range, 1);
-        sides.no = up_to(set.range, 0);
-        break;
-    }
-    sides.yes = fit(facts, &set, sides.yes);
-    sides.no = fit(facts, &set, sides.no);
-    return sides;
-}
-
 static void learn(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range range)
 {
     struct check_range known = dsl_check_set_of(facts, word, mask).range;
@@ -164,9 +78,10 @@ static void note_taken(const struct dsl_check_walk *walk, const struct path *pat
 }
 
 // Keeps a side for later, unless no call goes there. Returns: false when there is no room.
-static bool keep_side(struct dsl_check_walk *walk, struct path *path, uint32_t pc, struct sides sides, struct check_range side)
+static bool keep_side(struct dsl_check_walk *walk, struct path *path, uint32_t pc, const struct check_sides *sides,
+                      struct check_range side)
 {
-    if (side.lo > side.hi) {
+    if (dsl_check_is_empty(&side)) {
         return true;
     }
     if (path->fork_count == walk->fork_limit) {
@@ -178,8 +93,8 @@ static bool keep_side(struct dsl_check_walk *walk, struct path *path, uint32_t p
                                                           .a = path->a,
                                                           .x = path->x,
                                                           .mark = dsl_check_mark(&walk->facts),
-                                                          .word = sides.word,
-                                                          .mask = sides.mask,
+                                                          .word = sides->word,
+                                                          .mask = sides->mask,
                                                           .range = side};
     return true;
 }
@@ -188,17 +103,16 @@ static bool keep_side(struct dsl_check_walk *walk, struct path *path, uint32_t p
 static bool take_test(struct dsl_check_walk *walk, struct path *path)
 {
     const struct sock_filter *insn = &walk->insns[path->pc];
-    struct sides sides = split(&walk->facts, path->a, insn);
+    struct check_sides sides = dsl_check_sides(&walk->facts, path->a, insn);
     uint32_t yes = path->pc + 1 + insn->jt;
     uint32_t no = path->pc + 1 + insn->jf;
-    bool can_yes = sides.yes.lo <= sides.yes.hi;
-    if (can_yes && !keep_side(walk, path, no, sides, sides.no)) {
+    bool can_yes = !dsl_check_is_empty(&sides.yes);
+    if (can_yes && !keep_side(walk, path, no, &sides, sides.no)) {
         return false;
     }
-    // With one side only nothing is learned that was not known; where both sides are empty no call comes here, and any side will
-    // do.
+    // Where both sides are empty no call comes here, and any side will do.
     learn(&walk->facts, sides.word, sides.mask, can_yes ? sides.yes : sides.no);
-    if (can_yes || sides.no.lo <= sides.no.hi) {
+    if (can_yes || !dsl_check_is_empty(&sides.no)) {
         note_taken(walk, path, can_yes ? yes : no);
     }
     path->pc = can_yes ? yes : no;
@@ -223,40 +137,18 @@ static bool take_fork(struct dsl_check_walk *walk, struct path *path)
 
 // --- shifted words ----------------------------------------------------------------------------------------------------
 
-// The word that a register is about, as a set, and what was subtracted from its values.
-struct shifted {
-    struct sides sides; // without ranges
-    struct check_set set;
-    uint32_t minus;
-};
-
-static struct shifted read_shifted(const struct check_facts *facts, const struct check_register *held)
+// Keeps values first .. last for later.
+static bool keep_part(struct dsl_check_walk *walk, struct path *path, uint32_t pc, const struct check_shifted *shifted,
+                      struct check_range values)
 {
-    // Where all bits that the mask takes away are known, it is the whole word that was subtracted from.
-    const struct check_word *known = &facts->words[held->word];
-    bool is_whole = (held->mask | known->known) == ALL;
-    uint32_t mask = is_whole ? ALL : held->mask;
-    return (struct shifted){.sides = {.word = held->word, .mask = mask},
-                            .set = dsl_check_set_of(facts, held->word, mask),
-                            .minus = held->minus + (is_whole ? known->value & ~held->mask : 0)};
-}
-
-// Keeps the part [lo, hi] of a set's values for later.
-static bool keep_part(struct dsl_check_walk *walk, struct path *path, uint32_t pc, const struct shifted *shifted,
-                      struct check_range range)
-{
-    struct check_set part = shifted->set;
-    part.range = up_to(from(part.range, range.lo), range.hi);
-    if (part.range.lo > part.range.hi) {
-        return true;
-    }
-    return keep_side(walk, path, pc, shifted->sides, dsl_check_fit(&walk->facts, &part));
+    struct check_sides sides = {.word = shifted->word, .mask = shifted->mask};
+    return keep_side(walk, path, pc, &sides, dsl_check_part(&walk->facts, sides.word, sides.mask, values));
 }
 
 // "Word - minus is above k": what is not from minus up to minus + k. Returns: false for what is not followed.
 static bool take_distance(struct dsl_check_walk *walk, struct path *path, const struct sock_filter *insn)
 {
-    const struct shifted shifted = read_shifted(&walk->facts, &path->a);
+    const struct check_shifted shifted = dsl_check_shifted(&walk->facts, &path->a);
     uint32_t minus = shifted.minus;
     uint32_t k = insn->k - (BPF_OP(insn->code) == BPF_JGE);
     bool is_followed = BPF_OP(insn->code) == BPF_JGT || (BPF_OP(insn->code) == BPF_JGE && insn->k > 0);
@@ -270,17 +162,11 @@ static bool take_distance(struct dsl_check_walk *walk, struct path *path, const 
            keep_part(walk, path, near, &shifted, (struct check_range){.lo = minus, .hi = minus + k});
 }
 
-// Whether the values that a register can have are 0 to 31.
-static bool is_a_bit_number(const struct shifted *shifted)
-{
-    return shifted->set.range.lo >= shifted->minus && shifted->set.range.hi - shifted->minus < 32;
-}
-
 // "Some of these bits, shifted by the word": values one after the other that go the same way go together.
 static bool take_pick(struct dsl_check_walk *walk, struct path *path, const struct sock_filter *insn)
 {
-    const struct shifted shifted = read_shifted(&walk->facts, &path->a);
-    if (BPF_OP(insn->code) != BPF_JSET || !is_a_bit_number(&shifted)) {
+    const struct check_shifted shifted = dsl_check_shifted(&walk->facts, &path->a);
+    if (BPF_OP(insn->code) != BPF_JSET || !dsl_check_is_bit_number(&shifted)) {
         return false;
     }
     uint32_t last = shifted.set.range.hi - shifted.minus;
@@ -364,17 +250,17 @@ static enum dsl_checked go_on(struct dsl_check_walk *walk, const struct path *pa
 static enum dsl_checked go_on_with_numbers(struct dsl_check_walk *walk, const struct path *path, struct check_numbers numbers)
 {
     struct check_facts *facts = &walk->facts;
-    struct check_set set = dsl_check_set_of(facts, CHECK_NR, ALL);
     const struct sock_filter *insn = &walk->insns[path->pc];
     bool is_constant = numbers.subject->rule_count == 0 && numbers.subject->verdict == NULL;
     if (insn->code == (BPF_RET | BPF_K) && is_constant && insn->k == numbers.subject->ret) {
         return DSL_CHECKED_EQUAL;
     }
-    if (!dsl_check_set_meets(facts, &set, numbers.first, numbers.last)) {
+    struct check_range part = dsl_check_part(facts, CHECK_NR, ALL, (struct check_range){.lo = numbers.first, .hi = numbers.last});
+    if (dsl_check_is_empty(&part)) {
         return DSL_CHECKED_EQUAL;
     }
     struct dsl_check_mark mark = dsl_check_mark(facts);
-    learn(facts, CHECK_NR, ALL, up_to(from(set.range, numbers.first), numbers.last));
+    learn(facts, CHECK_NR, ALL, part);
     enum dsl_checked checked = go_on(walk, path, numbers.subject);
     dsl_check_rewind(facts, mark);
     return checked;
@@ -418,8 +304,8 @@ static enum dsl_checked go_on_with_foreign(struct dsl_check_walk *walk, const st
     for (uint32_t i = 0; i < walk->target_count; i++) {
         arch.range = dsl_check_without(facts, arch.range, walk->targets[i].audit_arch);
     }
-    struct check_range others = fit(facts, &arch, arch.range);
-    if (others.lo <= others.hi) {
+    struct check_range others = dsl_check_fit(facts, &arch);
+    if (!dsl_check_is_empty(&others)) {
         learn(facts, CHECK_ARCH, ALL, others);
         checked = go_on(walk, path, walk->foreign);
     }
@@ -477,19 +363,19 @@ static enum outcome take_load(struct dsl_check_walk *walk, struct path *path, ui
 static enum outcome take_jump(struct dsl_check_walk *walk, struct path *path)
 {
     const struct sock_filter *insn = &walk->insns[path->pc];
-    if (path->a.held == HELD_WORD && path->a.minus == 0) {
+    if (path->a.held == CHECK_HELD_WORD && path->a.minus == 0) {
         return take_test(walk, path) ? OUTCOME_ON : OUTCOME_STOP;
     }
-    if (path->a.held == HELD_WORD) {
+    if (path->a.held == CHECK_HELD_WORD) {
         return take_distance(walk, path, insn) ? OUTCOME_END : OUTCOME_STOP;
     }
-    return path->a.held == HELD_PICKED && take_pick(walk, path, insn) ? OUTCOME_END : OUTCOME_STOP;
+    return path->a.held == CHECK_HELD_PICKED && take_pick(walk, path, insn) ? OUTCOME_END : OUTCOME_STOP;
 }
 
 static bool is_word_a_bit_number(const struct dsl_check_walk *walk, const struct check_register *held)
 {
-    const struct shifted shifted = read_shifted(&walk->facts, held);
-    return is_a_bit_number(&shifted);
+    const struct check_shifted shifted = dsl_check_shifted(&walk->facts, held);
+    return dsl_check_is_bit_number(&shifted);
 }
 
 // What is computed without looking at a word. Returns: false for what is not followed.
@@ -500,21 +386,21 @@ static bool compute(struct dsl_check_walk *walk, struct path *path)
     switch (insn->code) {
     case BPF_ALU | BPF_AND | BPF_K:
         a->mask &= insn->k;
-        return a->held == HELD_WORD && a->minus == 0;
+        return a->held == CHECK_HELD_WORD && a->minus == 0;
     case BPF_ALU | BPF_SUB | BPF_K:
         a->minus += insn->k;
-        return a->held == HELD_WORD;
+        return a->held == CHECK_HELD_WORD;
     case BPF_MISC | BPF_TAX:
         path->x = *a;
         return true;
     case BPF_LD | BPF_W | BPF_IMM:
-        *a = (struct check_register){.held = HELD_CONSTANT, .bits = insn->k};
+        *a = (struct check_register){.held = CHECK_HELD_CONSTANT, .bits = insn->k};
         return true;
     case BPF_ALU | BPF_RSH | BPF_X:
-        if (a->held != HELD_CONSTANT || path->x.held != HELD_WORD || !is_word_a_bit_number(walk, &path->x)) {
+        if (a->held != CHECK_HELD_CONSTANT || path->x.held != CHECK_HELD_WORD || !is_word_a_bit_number(walk, &path->x)) {
             return false;
         }
-        *a = (struct check_register){HELD_PICKED, path->x.word, path->x.mask, path->x.minus, a->bits};
+        *a = (struct check_register){CHECK_HELD_PICKED, path->x.word, path->x.mask, path->x.minus, a->bits};
         return true;
     default:
         return false;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bpf_dsl/check_parts.h"
+#include "bpf_dsl/clean.h"
 #include "tests/bpf_dsl/program_fixture.h"
 #include "tests/bpf_dsl/random_calls.h"
 #include "tests/bpf_dsl/random_values.h"
@@ -151,34 +152,42 @@ TEST(check, what_it_does_not_follow_is_undecided)
 }
 
 // Checks a program as what one call's rules say, whatever the arch and the number.
-static enum dsl_checked check_call(const struct brig_dsl_call_rules *rules, const struct sock_filter *insns, uint32_t count)
+static enum dsl_checked check_call(const struct brig_dsl_call_rules *rules, const struct sock_filter *insns, uint32_t count,
+                                   unsigned char *taken)
 {
     struct brig_dsl_arena arena;
     struct check_subject subject;
     const struct check_numbers all = {.last = UINT32_MAX, .subject = &subject};
     const struct check_target target = {.audit_arch = ARCH_X86_64, .numbers = &all, .number_count = 1};
-    struct dsl_check_walk walk = {.insns = insns, .insn_count = count, .targets = &target, .target_count = 1, .foreign = &subject};
+    struct dsl_check_walk walk = {
+        .insns = insns, .insn_count = count, .targets = &target, .target_count = 1, .foreign = &subject, .taken = taken};
     brig_dsl_arena_init(&arena, memory, sizeof memory);
     return dsl_check_read_rules(rules, &arena, &subject) ? dsl_check_walk(&walk, &arena) : DSL_CHECKED_UNDECIDED;
 }
 
 enum { PADDING = 500 }; // steps after which joins are remembered
 
-// What a program that begins with `PADDING` idle loads and goes on with `body` says, where only small first arguments are allowed.
-static enum dsl_checked check_small(const struct sock_filter *body, uint32_t count)
+// Checks a program as one that allows small first arguments only.
+static enum dsl_checked check_program(const struct sock_filter *insns, uint32_t count, unsigned char *taken)
 {
-    static struct sock_filter insns[BPF_MAXINSNS];
     static const uint64_t most[] = {31};
     static const struct brig_dsl_rule_condition is_small = {.bits = 32, .op = BRIG_DSL_AT_MOST, .value_count = 1, .values = most};
     static const struct brig_dsl_rule allow = {.conditions = &is_small, .condition_count = 1, .ret = SECCOMP_RET_ALLOW};
     static const struct brig_dsl_rule others = {.ret = SECCOMP_RET_ERRNO | 1};
     static const struct brig_dsl_rule *const rules[] = {&allow, &others};
     static const struct brig_dsl_call_rules call = {.rules = rules, .rule_count = COUNT_OF(rules)};
+    return check_call(&call, insns, count, taken);
+}
+
+// The same for one that begins with `PADDING` idle loads.
+static enum dsl_checked check_small(const struct sock_filter *body, uint32_t count)
+{
+    static struct sock_filter insns[BPF_MAXINSNS];
     for (uint32_t i = 0; i < PADDING; i++) {
         insns[i] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 24);
     }
     memcpy(insns + PADDING, body, count * sizeof *body);
-    return check_call(&call, insns, PADDING + count);
+    return check_program(insns, PADDING + count, NULL);
 }
 
 // Two ways meet at a load with X holding a word that is not loaded again: the shift below tells the ways apart.
@@ -217,6 +226,65 @@ TEST(check, a_way_of_no_call_does_not_count_as_walked)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     CHECK_EQ(check_small(body, COUNT_OF(body)), DSL_CHECKED_DIFFERENT);
+}
+
+// --- sides ------------------------------------------------------------------------------------------------------------
+
+#define LOAD BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 16)
+#define IF(test, k, yes, no) BPF_JUMP(BPF_JMP | (test) | BPF_K, (k), (yes), (no))
+#define AND(k) BPF_STMT(BPF_ALU | BPF_AND | BPF_K, (k))
+#define NO BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1)
+#define YES BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+
+static const struct {
+    const char *what;
+    struct sock_filter insns[13];
+    uint32_t count;
+    uint32_t at; // the test of which one side only is taken
+    unsigned char taken;
+} one_sided[] = {
+    {"a bit test behind all values without the bits",
+     {LOAD, IF(BPF_JGT, 31, 5, 0), IF(BPF_JEQ, 0, 5, 0), IF(BPF_JEQ, 1, 4, 0), IF(BPF_JEQ, 2, 3, 0), IF(BPF_JEQ, 3, 2, 0),
+      IF(BPF_JSET, 0x1c, 1, 0), NO, YES},
+     9,
+     6,
+     DSL_TAKEN_YES},
+    {"a masked value behind all its values",
+     {LOAD, IF(BPF_JGT, 31, 5, 0), IF(BPF_JEQ, 5, 5, 0), IF(BPF_JEQ, 21, 4, 0), AND(15), IF(BPF_JEQ, 4, 2, 0), IF(BPF_JEQ, 5, 0, 1),
+      NO, YES},
+     9,
+     6,
+     DSL_TAKEN_NO},
+    {"a value behind masks that leave it out",
+     {LOAD, IF(BPF_JGT, 31, 8, 0), AND(6), IF(BPF_JEQ, 2, 7, 0), LOAD, AND(5), IF(BPF_JEQ, 4, 4, 0), LOAD, IF(BPF_JEQ, 6, 1, 2),
+      YES, NO, YES},
+     12,
+     8,
+     DSL_TAKEN_NO},
+    {"the end of a window", // of 4 to 7, of which 4 and 6 went another way
+     {LOAD, IF(BPF_JGT, 31, 7, 0), IF(BPF_JEQ, 4, 7, 0), IF(BPF_JEQ, 6, 6, 0), AND(0xfffffffc), IF(BPF_JEQ, 4, 0, 4), LOAD, AND(1),
+      IF(BPF_JEQ, 1, 1, 0), NO, YES},
+     11,
+     8,
+     DSL_TAKEN_YES},
+};
+
+// Sides that a set of values under one mask has, but that what is known beside it leaves no value.
+TEST(check, sides_that_no_call_takes_are_known)
+{
+    for (size_t i = 0; i < COUNT_OF(one_sided); i++) {
+        unsigned char taken[BPF_MAXINSNS] = {0};
+        test_message("%s", one_sided[i].what);
+        REQUIRE(CHECK_EQ(brig_dsl_validate(one_sided[i].insns, one_sided[i].count, NULL), BRIG_OK));
+        CHECK_EQ(check_program(one_sided[i].insns, one_sided[i].count, taken), DSL_CHECKED_EQUAL);
+        for (uint32_t at = 0; at < one_sided[i].count; at++) {
+            uint16_t code = one_sided[i].insns[at].code;
+            bool is_test = BPF_CLASS(code) == BPF_JMP && BPF_OP(code) != BPF_JA;
+            unsigned char sides = at == one_sided[i].at ? one_sided[i].taken : DSL_TAKEN_YES | DSL_TAKEN_NO;
+            CHECK_EQ(taken[at], is_test ? sides : 0);
+        }
+    }
+    test_message("%s", "");
 }
 
 TEST(check, a_full_arena_is_undecided)
@@ -289,14 +357,20 @@ static uint32_t learn_some(struct random *random, struct check_facts *facts, str
     return count;
 }
 
+static bool has_facts(const struct fact *facts, uint32_t count, uint32_t value)
+{
+    bool has = true;
+    for (uint32_t i = 0; i < count; i++) {
+        has = has && has_fact(&facts[i], value);
+    }
+    return has;
+}
+
 static unsigned can_by_trying(const struct fact *facts, uint32_t count, const struct check_condition *condition)
 {
     unsigned can = 0;
     for (uint32_t value = 0; value < 1 << BITS; value++) {
-        bool possible = true;
-        for (uint32_t i = 0; i < count; i++) {
-            possible = possible && has_fact(&facts[i], value);
-        }
+        bool possible = has_facts(facts, count, value);
         bool holds = false;
         for (uint32_t i = 0; i < condition->count; i++) {
             uint64_t masked = value & condition->mask;
@@ -307,11 +381,30 @@ static unsigned can_by_trying(const struct fact *facts, uint32_t count, const st
     return can;
 }
 
+// Whether a side of a test has calls, as tried out; any part of the set under a random mask is one.
+static bool is_side_exact(struct random *random, struct check_facts *facts, const struct fact *known, uint32_t count, uint32_t mask)
+{
+    uint32_t hole = random_below(random, 1 << BITS) & mask;
+    struct check_set set = dsl_check_set_of(facts, WORD, mask);
+    set.range = dsl_check_clamp(set.range, random_below(random, 1 << BITS) & mask, UINT32_MAX);
+    set.range = dsl_check_is_empty(&set.range) ? set.range : dsl_check_without(facts, set.range, hole);
+    struct check_range side = dsl_check_is_empty(&set.range) ? set.range : dsl_check_fit(facts, &set);
+    if (dsl_check_is_empty(&side)) {
+        return true;
+    }
+    bool has_call = false;
+    for (uint32_t value = 0; value < 1 << BITS; value++) {
+        bool is_inside = (value & mask) >= side.lo && (value & mask) <= side.hi && (value & mask) != hole;
+        has_call = has_call || (is_inside && has_facts(known, count, value));
+    }
+    return CHECK_EQ(dsl_check_has_call(facts, WORD, mask, side), has_call);
+}
+
 TEST(check, facts_are_exact)
 {
     static const uint32_t masks[] = {UINT32_MAX, 0x0f, 0x3c, 0xa5, 0xf0, 0x10};
     struct random random = {12};
-    for (int round = 0; round < 3000; round++) {
+    for (int round = 0; round < 6000; round++) {
         struct brig_dsl_arena arena;
         struct check_facts facts;
         struct fact known[4];
@@ -323,13 +416,14 @@ TEST(check, facts_are_exact)
         uint64_t mask = masks[random_below(&random, COUNT_OF(masks))];
         for (uint32_t i = 0; i < span_count; i++) {
             spans[i].first = random_below(&random, 1 << BITS) & mask;
-            spans[i].last = spans[i].first;
+            spans[i].last = spans[i].first | (random_below(&random, 2) == 0 ? random_below(&random, 1 << BITS) & mask : 0);
         }
         struct check_condition condition = dsl_check_make_condition(0, false, mask, spans, span_count);
         test_message("round %d", round);
         unsigned expected = can_by_trying(known, count, &condition);
         REQUIRE(CHECK(expected == 0 || dsl_check_condition_can(&facts, &condition) == expected));
         REQUIRE(CHECK_EQ(dsl_check_is_possible(&facts), expected != 0));
+        REQUIRE(expected == 0 || is_side_exact(&random, &facts, known, count, (uint32_t)mask));
     }
     test_message("%s", "");
 }

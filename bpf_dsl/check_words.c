@@ -1,0 +1,240 @@
+// check_words: everything that is known of one word, through however many masks.
+//
+// Takes: facts. Gives: whether some value of a word has all of them, alone or together with a condition. Guarantees: exact; facts
+// about different words are independent of each other, since every test of a program is about one word. How: what is known of (word
+// & mask) is its set where the word was only looked at as a whole, through this mask, or through masks that left one value, or
+// where the other masks leave out less than each value of the set stands for. Anything else is searched: the values of a condition
+// one span after the other, and what is open of them bit by bit from the top, where a bit that no undecided fact cares about has
+// one choice. Weaknesses: the search can be long for many masks of one word; steps are counted, and where they end, so does
+// exactness (`overflowed`).
+#include "bpf_dsl/check_parts.h"
+
+#define ALL UINT32_MAX
+
+enum {
+    SPANS_BY_ONE = 16,        // most spans of a condition that are searched one by one
+    SIDE_STEPS = 4000,        // to find out whether a call takes one side of a test
+    ALL_SIDES_STEPS = 400000, // and for all of them
+};
+
+// --- several masks of one word ----------------------------------------------------------------------------------------
+
+enum { CERTAIN, OPEN, IMPOSSIBLE };
+
+// What is asked of a word beside its facts.
+struct question {
+    const struct check_condition *condition; // NULL: nothing
+    uint64_t base;
+    uint32_t mask;
+    bool must_hold;
+};
+
+// A word that is partly decided: `free` bits are not, the others are as in `fixed`.
+struct partial {
+    uint32_t free;
+    uint32_t fixed;
+};
+
+static struct partial masked(struct partial word, uint32_t mask)
+{
+    return (struct partial){word.free & mask, word.fixed & mask};
+}
+
+// Whether a word is in a range.
+static int judge_range(struct check_facts *facts, const struct check_range *range, struct partial word)
+{
+    uint32_t free = word.free;
+    uint32_t fixed = word.fixed;
+    const struct check_set set = {dsl_check_clamp(*range, fixed, fixed | free), free, fixed};
+    if (!dsl_check_set_meets(facts, &set, 0, ALL)) {
+        return IMPOSSIBLE;
+    }
+    if (set.range.lo != fixed || set.range.hi != (fixed | free)) {
+        return OPEN;
+    }
+    for (uint32_t at = range->hole; at != 0; at = facts->nodes[at - 1].next) {
+        if (((facts->nodes[at - 1].number ^ fixed) & ~free) == 0) {
+            return OPEN;
+        }
+    }
+    return CERTAIN;
+}
+
+static int judge_question(struct check_facts *facts, const struct question *question, struct partial word)
+{
+    if (question->condition == NULL) {
+        return CERTAIN;
+    }
+    const struct check_set set = {{.lo = word.fixed, .hi = word.fixed | word.free}, word.free, word.fixed};
+    unsigned can = dsl_check_set_can(facts, &set, question->condition, question->base);
+    unsigned wanted = question->must_hold ? CHECK_CAN_HOLD : CHECK_CAN_FAIL;
+    return (can & wanted) == 0 ? IMPOSSIBLE : can == wanted ? CERTAIN : OPEN;
+}
+
+// Whether a word can have all facts and answer the question. Returns: IMPOSSIBLE; CERTAIN if every choice of free bits does; OPEN
+// with the bits that matter in *ret_open.
+static int judge_word(struct check_facts *facts, const struct check_word *known, const struct question *question,
+                      struct partial word, uint32_t *ret_open)
+{
+    facts->steps++;
+    int whole = judge_range(facts, &known->whole, word);
+    int asked = judge_question(facts, question, masked(word, question->mask));
+    *ret_open = (whole == OPEN ? ALL : 0) | (asked == OPEN ? question->mask : 0);
+    int worst = whole > asked ? whole : asked;
+    // Older nodes of a mask say less than the newest one, but nothing wrong.
+    for (uint32_t at = known->masked; at != 0 && worst != IMPOSSIBLE; at = facts->nodes[at - 1].next) {
+        const struct check_node *node = &facts->nodes[at - 1];
+        int judged = judge_range(facts, &node->range, masked(word, node->number));
+        *ret_open |= judged == OPEN ? node->number : 0;
+        worst = judged > worst ? judged : worst;
+    }
+    return worst;
+}
+
+// Whether any word has all facts and answers the question. Recursion: one level per bit. Some hundred masks of few bits each can
+// make it try nearly all words, so it ends with the budget of whoever asks.
+static bool search_bits(struct check_facts *facts, const struct check_word *known, const struct question *question,
+                        struct partial word)
+{
+    uint32_t open;
+    if (facts->steps > facts->step_limit) {
+        facts->overflowed = true;
+        return true;
+    }
+    int judged = judge_word(facts, known, question, word, &open);
+    if (judged != OPEN || (open & word.free) == 0) {
+        return judged != IMPOSSIBLE;
+    }
+    // Only bits that something open looks at are worth deciding; the others stay free, since either value will do.
+    uint32_t bit = 0x80000000u >> __builtin_clz(open & word.free);
+    return search_bits(facts, known, question, (struct partial){word.free & ~bit, word.fixed}) ||
+           search_bits(facts, known, question, (struct partial){word.free & ~bit, word.fixed | bit});
+}
+
+static bool search_undecided(struct check_facts *facts, const struct check_word *known, const struct question *question)
+{
+    return search_bits(facts, known, question, (struct partial){~known->known, known->value});
+}
+
+// Whether a word has all facts and is in one span, or in another one that begins alike. Numbers between two that begin alike begin
+// so as well.
+static bool search_span(struct check_facts *facts, const struct check_word *known, const struct question *question,
+                        const struct check_span *span)
+{
+    uint64_t end = question->base | ALL;
+    uint32_t first = span->first > question->base ? (uint32_t)span->first : 0;
+    uint32_t last = span->last < end ? (uint32_t)span->last : ALL;
+    uint32_t settled = first == last ? question->mask : question->mask & ~(ALL >> __builtin_clz(first ^ last));
+    bool is_outside = span->first > end || span->last < question->base;
+    if (is_outside || ((first ^ known->value) & known->known & settled) != 0) {
+        return false;
+    }
+    return search_bits(facts, known, question,
+                       (struct partial){~known->known & ~settled, (known->value & known->known) | (first & settled)});
+}
+
+// Whether the condition can hold. Few spans are mostly single values, each of which is one question.
+static bool search_spans(struct check_facts *facts, const struct check_word *known, const struct question *question)
+{
+    bool can = false;
+    if (question->condition->count > SPANS_BY_ONE) {
+        return search_undecided(facts, known, question);
+    }
+    for (uint32_t i = 0; i < question->condition->count && !can; i++) {
+        can = search_span(facts, known, question, &question->condition->spans[i]);
+    }
+    return can;
+}
+
+static unsigned search_word(struct check_facts *facts, const struct check_word *known, struct question question)
+{
+    unsigned can = 0;
+    question.must_hold = true;
+    can |= search_spans(facts, known, &question) ? CHECK_CAN_HOLD : 0;
+    question.must_hold = false;
+    can |= search_undecided(facts, known, &question) ? CHECK_CAN_FAIL : 0;
+    return can;
+}
+
+// --- what is known of one mask ----------------------------------------------------------------------------------------
+
+// How much of what (word & number) could be is left out, seen from one value of (word & mask), at most: parts of 2^32.
+static uint64_t left_out(const struct check_word *known, const struct check_range *range, uint32_t number, uint32_t mask)
+{
+    uint32_t lowest = number & known->value & known->known;
+    uint32_t highest = lowest | (number & ~known->known);
+    uint64_t values = range->hole_count;
+    values += range->lo > lowest ? range->lo - lowest : 0;
+    values += range->hi < highest ? highest - range->hi : 0;
+    // Each value of (word & mask) is met by as many of (word & number) as there are choices for the other bits.
+    int other_bits = __builtin_popcount(number & ~mask & ~known->known);
+    return values > ALL ? (uint64_t)ALL + 1 : (values << 32) >> other_bits;
+}
+
+// Whether what is known of (word & mask) is its set, and nothing more: all that is known otherwise leaves out less than there is.
+static bool is_simple(const struct check_facts *facts, uint32_t word, uint32_t mask)
+{
+    const struct check_word *known = &facts->words[word];
+    if ((mask & ~known->known) == 0) {
+        return true;
+    }
+    uint64_t parts = mask == ALL ? 0 : left_out(known, &known->whole, ALL, mask);
+    for (uint32_t at = known->masked; at != 0 && parts <= ALL; at = facts->nodes[at - 1].next) {
+        const struct check_node *node = &facts->nodes[at - 1];
+        // Older nodes of this mask say nothing that the newest, which is its set, does not say. A mask that has no undecided bit in
+        // common with this one cannot be seen through it, but may take away together with others.
+        parts += node->number == mask ? 0 : left_out(known, &node->range, node->number, mask);
+    }
+    return parts <= ALL;
+}
+
+unsigned dsl_check_word_can(struct check_facts *facts, uint32_t word, uint32_t mask, const struct check_condition *condition,
+                            uint64_t base)
+{
+    facts->steps++;
+    struct check_set set = dsl_check_set_of(facts, word, mask);
+    unsigned can = dsl_check_set_can(facts, &set, condition, base);
+    // More facts can only take something away, so what the set alone rules out is settled.
+    if (can != (CHECK_CAN_HOLD | CHECK_CAN_FAIL) || is_simple(facts, word, mask)) {
+        return can;
+    }
+    return search_word(facts, &facts->words[word], (struct question){.condition = condition, .base = base, .mask = mask});
+}
+
+// --- everything -------------------------------------------------------------------------------------------------------
+
+bool dsl_check_is_possible(struct check_facts *facts)
+{
+    const struct question nothing = {.condition = NULL};
+    for (uint32_t word = 0; word < CHECK_WORDS; word++) {
+        const struct check_word *known = &facts->words[word];
+        bool is_plain = known->masked == 0 && known->known == 0;
+        if (!is_plain && !search_undecided(facts, known, &nothing)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool dsl_check_has_call(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range range)
+{
+    const struct question nothing = {.condition = NULL};
+    if (facts->side_steps > ALL_SIDES_STEPS || is_simple(facts, word, mask)) {
+        return true;
+    }
+    // Only what a program could do without hangs on this, so it has a budget of its own: nothing is undecided because of it.
+    const uint32_t steps = facts->steps;
+    const uint32_t step_limit = facts->step_limit;
+    const bool overflowed = facts->overflowed;
+    struct dsl_check_mark mark = dsl_check_mark(facts);
+    facts->steps = 0;
+    facts->step_limit = SIDE_STEPS;
+    dsl_check_learn(facts, word, mask, range);
+    bool has_call = search_undecided(facts, &facts->words[word], &nothing);
+    dsl_check_rewind(facts, mark);
+    facts->side_steps += facts->steps;
+    facts->steps = steps;
+    facts->step_limit = step_limit;
+    facts->overflowed = overflowed;
+    return has_call;
+}
