@@ -137,3 +137,43 @@ const struct brig_dsl_row *decide(const struct decided_policy *policy, const str
     describe(is_trap ? &policy->rules.traps[data_bits].action : &action, ret_text, text_bytes);
     return NULL;
 }
+
+// --- rows that were reached -------------------------------------------------------------------------------------------
+
+static bool is_reached(const struct decide_reached *reached, const struct brig_dsl_row *row)
+{
+    for (size_t i = 0; i < reached->count; i++) {
+        if (reached->rows[i] == row) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool decide_check(const struct decided_policy *policy, const char *call, const char *expected, struct decide_reached *reached)
+{
+    struct brig_dsl_data data;
+    char text[80];
+    if (decide_read(call, policy->arch, &data) != DECIDE_READ) {
+        return false;
+    }
+    test_message("%s under %s on %s", call, policy->policy->name, brig_dsl_arch_name(policy->arch));
+    const struct brig_dsl_row *row = decide(policy, &data, text, sizeof text);
+    CHECK_STR_EQ(text, expected);
+    if (row && !is_reached(reached, row) && reached->count < COUNT_OF(reached->rows)) {
+        reached->rows[reached->count++] = row;
+    }
+    return true;
+}
+
+void decide_check_reached(const struct brig_dsl_row *rows, const struct decide_reached *reached, bool of_promises)
+{
+    for (const struct brig_dsl_row *row = rows; row->kind != BRIG_DSL_ROW_END; row++) {
+        if (row->kind == BRIG_DSL_ROW_USE) {
+            decide_check_reached(row->table, reached, of_promises);
+        } else if (row->kind != BRIG_DSL_ROW_WHY && (strstr(row->file, "policies/pledge/") != NULL) == of_promises) {
+            test_message("no decision reaches %s:%d", row->file, row->line);
+            CHECK(is_reached(reached, row));
+        }
+    }
+}

@@ -31,4 +31,16 @@ enum decide_call decide_read(const char *text, enum brig_dsl_arch arch, struct b
 const struct brig_dsl_row *decide(const struct decided_policy *policy, const struct brig_dsl_data *data, char *ret_text,
                                   unsigned long text_bytes);
 
+// Rows that decided something.
+struct decide_reached {
+    const struct brig_dsl_row *rows[600];
+    size_t count;
+};
+
+// A line of a table: decides `call`, where the arch has it, fails the running test where it is not as `expected`, and adds the row.
+// Returns: whether the arch has it.
+bool decide_check(const struct decided_policy *policy, const char *call, const char *expected, struct decide_reached *reached);
+// Fails the running test for each row that was not reached, among those of files below policies/pledge/, or among all others.
+void decide_check_reached(const struct brig_dsl_row *rows, const struct decide_reached *reached, bool of_promises);
+
 #endif

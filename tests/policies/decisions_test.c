@@ -18,7 +18,7 @@ static const struct policy_bit {
                 {FILE_WORKER, &brig_policy_files}, {FILES, &brig_policy_broker},      {ADDRESSES, &brig_policy_broker_network},
                 {PROGRAM, &brig_policy_program},   {FRONT, &brig_policy_notify}};
 
-static const struct decision {
+static const struct {
     const char *call;
     unsigned policies;
     const char *expected;
@@ -28,41 +28,8 @@ static const struct decision {
 #include "tests/policies/program.def"
 };
 
-// Rows that were reached, by file and line.
-struct reached {
-    const struct brig_dsl_row *rows[600];
-    size_t count;
-};
-
-static bool is_reached(const struct reached *reached, const struct brig_dsl_row *row)
-{
-    for (size_t i = 0; i < reached->count; i++) {
-        if (reached->rows[i] == row) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void check_decision(const struct decided_policy *policy, const struct decision *decision, struct reached *reached,
-                           bool *ret_existed)
-{
-    struct brig_dsl_data data;
-    char text[80];
-    if (decide_read(decision->call, policy->arch, &data) != DECIDE_READ) {
-        return;
-    }
-    test_message("%s under %s on %s", decision->call, policy->policy->name, brig_dsl_arch_name(policy->arch));
-    const struct brig_dsl_row *row = decide(policy, &data, text, sizeof text);
-    CHECK_STR_EQ(text, decision->expected);
-    if (row && reached && !is_reached(reached, row) && reached->count < COUNT_OF(reached->rows)) {
-        reached->rows[reached->count++] = row;
-    }
-    *ret_existed = true;
-}
-
 // Runs all decisions on all arches.
-static void run_decisions(struct reached *reached)
+static void run_decisions(struct decide_reached *reached)
 {
     bool existed[COUNT_OF(decisions)] = {false};
     for (size_t p = 0; p < COUNT_OF(policies); p++) {
@@ -71,7 +38,7 @@ static void run_decisions(struct reached *reached)
             REQUIRE(decide_start(policies[p].policy, (enum brig_dsl_arch)arch, DECIDE_SELF_PID, &policy));
             for (size_t i = 0; i < COUNT_OF(decisions); i++) {
                 if (decisions[i].policies & policies[p].bit) {
-                    check_decision(&policy, &decisions[i], reached, &existed[i]);
+                    existed[i] |= decide_check(&policy, decisions[i].call, decisions[i].expected, reached);
                 }
             }
             decide_end(&policy);
@@ -84,30 +51,13 @@ static void run_decisions(struct reached *reached)
     test_message("%s", "");
 }
 
-TEST(policies, calls_are_decided_as_the_tables_say)
+TEST(policies, calls_are_decided_as_the_tables_say_and_every_row_is_reached)
 {
-    run_decisions(NULL);
-}
-
-static void check_reached(const struct brig_dsl_row *rows, const struct reached *reached)
-{
-    for (const struct brig_dsl_row *row = rows; row->kind != BRIG_DSL_ROW_END; row++) {
-        if (row->kind == BRIG_DSL_ROW_USE) {
-            check_reached(row->table, reached);
-        } else if (row->kind != BRIG_DSL_ROW_WHY && !strstr(row->file, "policies/pledge/")) { // these have pledge.def
-            test_message("no decision reaches %s:%d", row->file, row->line);
-            CHECK(is_reached(reached, row));
-        }
-    }
-}
-
-TEST(policies, every_row_is_reached_by_a_decision)
-{
-    static struct reached reached;
+    static struct decide_reached reached;
     reached.count = 0;
     run_decisions(&reached);
     for (size_t i = 0; i < COUNT_OF(policies); i++) {
-        check_reached(policies[i].policy->rows, &reached);
+        decide_check_reached(policies[i].policy->rows, &reached, false); // promises have pledge.def
     }
     test_message("%s", "");
 }

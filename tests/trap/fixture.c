@@ -189,3 +189,15 @@ long fixture_call(long nr, long a, long b, long c, long d)
     const long result = syscall(nr, a, b, c, d);
     return result == -1 ? -errno : result;
 }
+
+__thread uintptr_t fixture_handler_at;
+
+static struct brig_trap_outcome note(const struct brig_trap_call *call)
+{
+    (void)call;
+    fixture_handler_at = (uintptr_t)__builtin_frame_address(0);
+    return (struct brig_trap_outcome){BRIG_TRAP_RESULT, FIXTURE_NOTED};
+}
+
+static const enum brig_dsl_call no_calls[] = {BRIG_SYS_NONE};
+const struct brig_trap_emulation fixture_noting = {.dsl = {.name = "note", .calls = no_calls}, .emulate = note};

@@ -73,6 +73,11 @@ int fixture_run(struct trap_fixture *fixture, void (*body)(void));
 size_t fixture_record_count(const struct trap_fixture *fixture);
 const struct brig_trap_record *fixture_record(const struct trap_fixture *fixture, size_t index);
 
+// Answers FIXTURE_NOTED, and notes where this thread's handler has its frame.
+#define FIXTURE_NOTED 4711
+extern const struct brig_trap_emulation fixture_noting;
+extern __thread uintptr_t fixture_handler_at;
+
 // A call past libc's own checks. Returns: the result, or -errno.
 long fixture_call(long nr, long a, long b, long c, long d);
 

@@ -13,18 +13,7 @@
 
 #include "tests/trap/fixture.h"
 
-static uintptr_t handler_ran_at;
-
-static struct brig_trap_outcome note_place(const struct brig_trap_call *call)
-{
-    (void)call;
-    handler_ran_at = (uintptr_t)__builtin_frame_address(0);
-    return (struct brig_trap_outcome){BRIG_TRAP_RESULT, 4711};
-}
-
-static const enum brig_dsl_call no_calls[] = {BRIG_SYS_NONE};
-static const struct brig_trap_emulation noting = {.dsl = {.name = "note", .calls = no_calls}, .emulate = note_place};
-static const struct trap_rule rules[] = {{SYS_getppid, ANY, 0, EMULATED_BY(noting)},
+static const struct trap_rule rules[] = {{SYS_getppid, ANY, 0, EMULATED_BY(fixture_noting)},
                                          {SYS_getpgid, ANY, 0, {.verb = BRIG_DSL_REPORT, .data = EPERM}},
                                          {SYS_getsid, ANY, 0, {.verb = BRIG_DSL_CRASH}}};
 
@@ -36,7 +25,7 @@ static bool lock(struct trap_fixture *fixture)
 
 static bool is_answered(void)
 {
-    return syscall(SYS_getppid) == 4711 && fixture_call(SYS_getpgid, 0, 0, 0, 0) == -EPERM;
+    return syscall(SYS_getppid) == FIXTURE_NOTED && fixture_call(SYS_getpgid, 0, 0, 0, 0) == -EPERM;
 }
 
 static bool is_killed_by_sigsys(int status)
@@ -205,13 +194,13 @@ SANDBOX_TEST(trap, coroutines_are_answered, .expect_exit = 0)
     struct trap_fixture fixture;
     REQUIRE(lock(&fixture));
     run_coroutine();
-    CHECK(!is_in_coroutine(handler_ran_at));
+    CHECK(!is_in_coroutine(fixture_handler_at));
     REQUIRE(CHECK_EQ(fixture_record_count(&fixture), 3));
     CHECK(is_in_coroutine((uintptr_t)fixture_record(&fixture, 0)->stack_address));
     CHECK(!is_in_coroutine((uintptr_t)fixture_record(&fixture, 1)->stack_address));
     CHECK_EQ(sigaltstack(&none, NULL), 0);
     run_coroutine();
-    CHECK(is_in_coroutine(handler_ran_at));
+    CHECK(is_in_coroutine(fixture_handler_at));
     fixture_end(&fixture);
 }
 

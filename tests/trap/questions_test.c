@@ -219,6 +219,22 @@ static void ask_once(void)
     _exit(fixture_call(SYS_getsid, 2, 0, 0, 0) == -ENOSYS ? 0 : 1);
 }
 
+// Returns: a child whose question is in the first slot.
+static pid_t ask_in_child(struct trap_fixture *fixture)
+{
+    const pid_t pid = fork();
+    if (pid == 0) {
+        if (fixture_lock(fixture)) {
+            ask_once();
+        }
+        _exit(2);
+    }
+    while (__atomic_load_n(&fixture->slots->slots[0].state, __ATOMIC_ACQUIRE) != BRIG_TRAP_SLOT_READY) {
+        usleep(1000);
+    }
+    return pid;
+}
+
 static void crash(void)
 {
     syscall(SYS_umask, 0);
@@ -231,17 +247,8 @@ SANDBOX_TEST(trap, a_question_that_was_taken_is_left, .expect_exit = 0)
     int status;
     start(&fixture);
     fixture.setup.verdict_wait_ms = 300;
-    const pid_t pid = fork();
-    if (pid == 0) {
-        if (fixture_lock(&fixture)) {
-            ask_once();
-        }
-        _exit(2);
-    }
+    const pid_t pid = ask_in_child(&fixture);
     struct brig_trap_slot *slot = &fixture.slots->slots[0];
-    while (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) != BRIG_TRAP_SLOT_READY) {
-        usleep(1000);
-    }
     __atomic_store_n(&slot->state, BRIG_TRAP_SLOT_TAKEN, __ATOMIC_RELEASE);
     CHECK_EQ(waitpid(pid, &status, 0), pid);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -279,17 +286,8 @@ SANDBOX_TEST(trap, a_slot_in_any_state_ends_the_wait, .expect_exit = 0)
         int status;
         test_message("state %u", states[i]);
         start(&fixture);
-        const pid_t pid = fork();
-        if (pid == 0) {
-            if (fixture_lock(&fixture)) {
-                ask_once();
-            }
-            _exit(2);
-        }
+        const pid_t pid = ask_in_child(&fixture);
         struct brig_trap_slot *slot = &fixture.slots->slots[0];
-        while (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) != BRIG_TRAP_SLOT_READY) {
-            usleep(1000);
-        }
         __atomic_store_n(&slot->state, states[i], __ATOMIC_RELEASE);
         syscall(SYS_futex, &slot->state, FUTEX_WAKE, 1, NULL, NULL, 0);
         CHECK_EQ(waitpid(pid, &status, 0), pid);

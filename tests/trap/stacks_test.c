@@ -9,18 +9,7 @@
 
 #include "tests/trap/fixture.h"
 
-static uintptr_t handler_ran_at;
-
-static struct brig_trap_outcome note_place(const struct brig_trap_call *call)
-{
-    (void)call;
-    handler_ran_at = (uintptr_t)__builtin_frame_address(0);
-    return (struct brig_trap_outcome){BRIG_TRAP_RESULT, 1};
-}
-
-static const enum brig_dsl_call no_calls[] = {BRIG_SYS_NONE};
-static const struct brig_trap_emulation noting = {.dsl = {.name = "note", .calls = no_calls}, .emulate = note_place};
-static const struct trap_rule noting_rules[] = {{SYS_getppid, ANY, 0, EMULATED_BY(noting)},
+static const struct trap_rule noting_rules[] = {{SYS_getppid, ANY, 0, EMULATED_BY(fixture_noting)},
                                                 {SYS_getsid, ANY, 0, {.verb = BRIG_DSL_CRASH}},
                                                 {SYS_getpgid, ANY, 0, {.verb = BRIG_DSL_REPORT, .data = EPERM}}};
 
@@ -45,8 +34,8 @@ SANDBOX_TEST(trap, arming_gives_this_thread_a_stack, .expect_exit = 0)
     CHECK_EQ(sigaltstack(NULL, &stack), 0);
     CHECK_EQ(stack.ss_flags & SS_DISABLE, 0);
     CHECK_GE(stack.ss_size, 32768);
-    CHECK_EQ(syscall(SYS_getppid), 1);
-    CHECK(is_on(&stack, handler_ran_at));
+    CHECK_EQ(syscall(SYS_getppid), FIXTURE_NOTED);
+    CHECK(is_on(&stack, fixture_handler_at));
     fixture_end(&fixture);
 }
 
@@ -62,8 +51,8 @@ SANDBOX_TEST(trap, a_stack_of_the_program_stays, .expect_exit = 0)
     fixture_start(&fixture, noting_rules, COUNT_OF(noting_rules), ALLOW_ALL);
     REQUIRE(fixture_lock(&fixture));
     CHECK_OK(brig_trap_thread_enter(&error), &error);
-    CHECK_EQ(syscall(SYS_getppid), 1);
-    CHECK(is_on(&own, handler_ran_at));
+    CHECK_EQ(syscall(SYS_getppid), FIXTURE_NOTED);
+    CHECK(is_on(&own, fixture_handler_at));
     brig_trap_thread_leave();
     CHECK_EQ(sigaltstack(NULL, &stack), 0);
     CHECK_EQ(stack.ss_sp, own.ss_sp);
@@ -77,10 +66,10 @@ SANDBOX_TEST(trap, threads_without_a_stack_answer_on_their_own, .expect_exit = 0
     fixture_start(&fixture, noting_rules, COUNT_OF(noting_rules), ALLOW_ALL);
     REQUIRE(fixture_lock(&fixture));
     take_stack_away();
-    CHECK_EQ(syscall(SYS_getppid), 1);
+    CHECK_EQ(syscall(SYS_getppid), FIXTURE_NOTED);
     const uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-    CHECK_LT(handler_ran_at, here);
-    CHECK_LT(here - handler_ran_at, 65536);
+    CHECK_LT(fixture_handler_at, here);
+    CHECK_LT(here - fixture_handler_at, 65536);
     CHECK_EQ(fixture_call(SYS_getpgid, 0, 0, 0, 0), -EPERM);
     REQUIRE(CHECK_EQ(fixture_record_count(&fixture), 1));
     CHECK_EQ(fixture_record(&fixture, 0)->flags & BRIG_TRAP_FLAG_ALT_STACK, 0);
@@ -177,7 +166,7 @@ SANDBOX_TEST(trap, a_used_up_stack_is_answered_for, .expect_exit = 0)
     REQUIRE(fixture_lock(&fixture));
     enter_first = true;
     run_on_small_stack(SYS_getppid);
-    CHECK_EQ(answer_at_the_end, 1);
+    CHECK_EQ(answer_at_the_end, FIXTURE_NOTED);
     munmap(small_stack - GUARD_BYTES, GUARD_BYTES + SMALL_STACK_BYTES);
     fixture_end(&fixture);
 }

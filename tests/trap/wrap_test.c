@@ -24,18 +24,7 @@ int sigblock(int signals);
 int sigsetmask(int signals);
 #endif
 
-static __thread uintptr_t handler_ran_at;
-
-static struct brig_trap_outcome note_place(const struct brig_trap_call *call)
-{
-    (void)call;
-    handler_ran_at = (uintptr_t)__builtin_frame_address(0);
-    return (struct brig_trap_outcome){BRIG_TRAP_RESULT, 4711};
-}
-
-static const enum brig_dsl_call no_calls[] = {BRIG_SYS_NONE};
-static const struct brig_trap_emulation noting = {.dsl = {.name = "note", .calls = no_calls}, .emulate = note_place};
-static const struct trap_rule rules[] = {{SYS_getppid, ANY, 0, EMULATED_BY(noting)},
+static const struct trap_rule rules[] = {{SYS_getppid, ANY, 0, EMULATED_BY(fixture_noting)},
                                          {SYS_getsid, ANY, 0, {.verb = BRIG_DSL_CRASH}}};
 
 static bool lock(struct trap_fixture *fixture)
@@ -46,7 +35,7 @@ static bool lock(struct trap_fixture *fixture)
 
 static bool is_answered(void)
 {
-    return syscall(SYS_getppid) == 4711;
+    return syscall(SYS_getppid) == FIXTURE_NOTED;
 }
 
 // --- threads ----------------------------------------------------------------------------------------------------------
@@ -55,10 +44,10 @@ static stack_t thread_stack;
 
 static bool is_answered_on_a_stack(void)
 {
-    handler_ran_at = 0;
+    fixture_handler_at = 0;
     return CHECK_EQ(sigaltstack(NULL, &thread_stack), 0) && CHECK_EQ(thread_stack.ss_flags & SS_DISABLE, 0) &&
            CHECK_GE(thread_stack.ss_size, 32768) && CHECK(is_answered()) &&
-           CHECK_LT(handler_ran_at - (uintptr_t)thread_stack.ss_sp, thread_stack.ss_size);
+           CHECK_LT(fixture_handler_at - (uintptr_t)thread_stack.ss_sp, thread_stack.ss_size);
 }
 
 static bool is_mapped(const void *address)
