@@ -84,7 +84,6 @@ const char *brig_dsl_call_name(enum brig_dsl_call call);
 int32_t brig_dsl_call_nr(enum brig_dsl_call call, enum brig_dsl_arch arch);
 
 // Finds the call with the smallest number at or above `from`. Returns: its id and number; BRIG_SYS_NONE when there is none left.
-// Constant time but for numbers that are far above the others.
 enum brig_dsl_call brig_dsl_next_call(enum brig_dsl_arch arch, uint32_t from, uint32_t *ret_nr);
 
 // Finds the call behind a number. Returns: the id, or BRIG_SYS_NONE. Constant time for numbers below 1024.

@@ -51,6 +51,20 @@ int32_t brig_dsl_call_nr(enum brig_dsl_call call, enum brig_dsl_arch arch)
     return has_call(call, arch) ? dsl_calls[call].nrs[arch] : -1;
 }
 
+// Finds the call with the smallest number at or above `from` among those that are not in dsl_call_of_nr.
+static enum brig_dsl_call next_far_call(enum brig_dsl_arch arch, uint32_t from, uint32_t *ret_nr)
+{
+    for (size_t i = 0; i < dsl_far_call_count; i++) {
+        const struct dsl_far_call *far = &dsl_far_calls[i];
+        uint32_t nr = (uint32_t)dsl_calls[far->call].nrs[arch];
+        if (far->arch == (uint8_t)arch && nr >= from) {
+            *ret_nr = nr;
+            return (enum brig_dsl_call)far->call;
+        }
+    }
+    return BRIG_SYS_NONE;
+}
+
 enum brig_dsl_call brig_dsl_call_by_nr(uint32_t nr, enum brig_dsl_arch arch)
 {
     if ((unsigned int)arch >= BRIG_DSL_ARCH_COUNT || nr > INT32_MAX) {
@@ -59,17 +73,13 @@ enum brig_dsl_call brig_dsl_call_by_nr(uint32_t nr, enum brig_dsl_arch arch)
     if (nr < DSL_NR_COUNT) {
         return (enum brig_dsl_call)dsl_call_of_nr[arch][nr];
     }
-    for (size_t call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT; call++) {
-        if (dsl_calls[call].nrs[arch] == (int32_t)nr) {
-            return (enum brig_dsl_call)call;
-        }
-    }
-    return BRIG_SYS_NONE;
+    uint32_t found;
+    enum brig_dsl_call call = next_far_call(arch, nr, &found);
+    return call != BRIG_SYS_NONE && found == nr ? call : BRIG_SYS_NONE;
 }
 
 enum brig_dsl_call brig_dsl_next_call(enum brig_dsl_arch arch, uint32_t from, uint32_t *ret_nr)
 {
-    enum brig_dsl_call found = BRIG_SYS_NONE;
     if ((unsigned int)arch >= BRIG_DSL_ARCH_COUNT) {
         return BRIG_SYS_NONE;
     }
@@ -79,14 +89,7 @@ enum brig_dsl_call brig_dsl_next_call(enum brig_dsl_arch arch, uint32_t from, ui
             return (enum brig_dsl_call)dsl_call_of_nr[arch][from];
         }
     }
-    for (size_t call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT; call++) {
-        int32_t nr = dsl_calls[call].nrs[arch];
-        if (nr >= 0 && (uint32_t)nr >= from && (found == BRIG_SYS_NONE || (uint32_t)nr < *ret_nr)) {
-            found = (enum brig_dsl_call)call;
-            *ret_nr = (uint32_t)nr;
-        }
-    }
-    return found;
+    return next_far_call(arch, from, ret_nr);
 }
 
 uint16_t brig_dsl_call_since(enum brig_dsl_call call)

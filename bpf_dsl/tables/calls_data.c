@@ -2107,6 +2107,18 @@ const uint16_t dsl_call_of_nr[BRIG_DSL_ARCH_COUNT][DSL_NR_COUNT] = {
     },
 };
 
+// Calls from number DSL_NR_COUNT on, by arch and number.
+const struct dsl_far_call dsl_far_calls[] = {
+    {BRIG_DSL_ARM, BRIG_SYS_breakpoint},
+    {BRIG_DSL_ARM, BRIG_SYS_cacheflush},
+    {BRIG_DSL_ARM, BRIG_SYS_usr26},
+    {BRIG_DSL_ARM, BRIG_SYS_usr32},
+    {BRIG_DSL_ARM, BRIG_SYS_set_tls},
+    {BRIG_DSL_ARM, BRIG_SYS_get_tls},
+};
+
+const size_t dsl_far_call_count = 6;
+
 const uint16_t dsl_call_slots[DSL_CALL_SLOTS] = {
     0, 0, 0, 76, 0, 0, 0, 0, 0, 429, 0, 0, 18, 0, 0, 331, 0, 110, 109, 369, 0, 0, 49, 0, 0, 0, 0, 0, 0, 0, 480, 0, 398, 0, 135,
     241, 0, 167, 75, 359, 460, 0, 0, 0, 0, 97, 70, 140, 48, 306, 358, 455, 457, 309, 464, 0, 274, 107, 485, 19, 0, 263, 126, 0, 0,

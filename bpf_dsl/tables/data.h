@@ -7,7 +7,7 @@
 
 #include "bpf_dsl/tables.h"
 
-#define DSL_NR_COUNT 1024   // numbers with constant-time look-up; arm's private calls are above and are searched for
+#define DSL_NR_COUNT 1024   // numbers with constant-time look-up; arm's private calls are above, in a list
 #define DSL_CALL_SLOTS 1024 // hash tables: powers of two, at most half full
 #define DSL_CONSTANT_SLOTS 16384
 #define DSL_NAME_ROOM 64 // no name is longer; the blocks of names end with as many zeros, so that comparing cannot overrun
@@ -24,6 +24,12 @@ struct dsl_call {
     uint16_t since;
     int32_t nrs[BRIG_DSL_ARCH_COUNT];     // -1: not on this arch
     uint16_t shapes[BRIG_DSL_ARCH_COUNT]; // into dsl_shapes
+};
+
+// A call whose number is not below DSL_NR_COUNT.
+struct dsl_far_call {
+    uint8_t arch;  // enum brig_dsl_arch
+    uint16_t call; // enum brig_dsl_call
 };
 
 // How `value` of a constant is to be read: in the top byte of `name`.
@@ -61,6 +67,8 @@ extern const struct dsl_shape dsl_shapes[];
 extern const char *const dsl_call_names;
 extern const struct dsl_call dsl_calls[BRIG_SYS_COUNT];
 extern const uint16_t dsl_call_of_nr[BRIG_DSL_ARCH_COUNT][DSL_NR_COUNT];
+extern const struct dsl_far_call dsl_far_calls[];
+extern const size_t dsl_far_call_count;
 extern const uint16_t dsl_call_slots[DSL_CALL_SLOTS]; // 0: free, else enum brig_dsl_call
 
 extern const char *const dsl_constant_names;

@@ -153,6 +153,10 @@ def write_calls_data(out, calls, since, version):
         lines.append(f"[BRIG_DSL_{arch.upper()}] = {{\n" + wrapped([f"[{nr}] = BRIG_SYS_{name}" for nr, name in pairs], " " * 8)
                      + "\n    }")
     writer.rows("uint16_t dsl_call_of_nr[BRIG_DSL_ARCH_COUNT][DSL_NR_COUNT]", lines)
+    writer.add("// Calls from number DSL_NR_COUNT on, by arch and number.")
+    far = sorted((ARCHES.index(arch), row.nr, name) for arch in ARCHES for name, row in calls.tables[arch].items() if row.nr >= 1024)
+    writer.rows("struct dsl_far_call dsl_far_calls[]", [f"{{BRIG_DSL_{ARCHES[arch].upper()}, BRIG_SYS_{name}}}" for arch, _, name in far])
+    writer.add(f"const size_t dsl_far_call_count = {len(far)};\n")
     writer.array("uint16_t dsl_call_slots[DSL_CALL_SLOTS]", [str(slot) for slot in hash_slots(names, 1024)])
     writer.close()
 
