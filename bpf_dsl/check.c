@@ -120,23 +120,71 @@ static void add_reserved(struct reader *reader)
     }
 }
 
+// The numbers of calls about which something has to be said: where unknown numbers get the fallback too, calls without rules are
+// nothing special.
+struct notable {
+    bool is_all;
+    uint64_t rows[BRIG_DSL_TRAP_NRS / 64];
+};
+
+enum { CALLS_AT_ONCE = 4 };
+
+// Whether none of CALLS_AT_ONCE calls from `call` on has rules, as is mostly so where policies of other tools name few.
+static bool are_silent(const struct brig_dsl_call_rules *calls, uint32_t call)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < CALLS_AT_ONCE && call + CALLS_AT_ONCE <= BRIG_SYS_COUNT; i++) {
+        count |= calls[call + i].rule_count;
+    }
+    return call + CALLS_AT_ONCE <= BRIG_SYS_COUNT && count == 0;
+}
+
+static struct notable find_notable(const struct dsl_target *target)
+{
+    const struct brig_dsl_rules *rules = target->rules;
+    struct notable notable = {.is_all = rules == NULL || rules->fallback_ret != rules->unknown_ret};
+    for (uint32_t call = 0; !notable.is_all && call < BRIG_SYS_COUNT;) {
+        if (are_silent(rules->calls, call)) {
+            call += CALLS_AT_ONCE;
+            continue;
+        }
+        int32_t nr = rules->calls[call].rule_count != 0 ? brig_dsl_call_nr((enum brig_dsl_call)call, target->arch) : -1;
+        if (nr >= 0 && nr < BRIG_DSL_TRAP_NRS) {
+            notable.rows[nr / 64] |= UINT64_C(1) << nr % 64;
+        }
+        call++;
+    }
+    return notable;
+}
+
+// The next call from number `from` on; few are above BRIG_DSL_TRAP_NRS, and all those count as notable.
+static enum brig_dsl_call next_notable(const struct notable *notable, enum brig_dsl_arch arch, uint32_t from, uint32_t *ret_nr)
+{
+    while (!notable->is_all && from < BRIG_DSL_TRAP_NRS) {
+        uint64_t row = notable->rows[from / 64] & UINT64_MAX << from % 64;
+        from = row != 0 ? from / 64 * 64 + (uint32_t)__builtin_ctzll(row) : (from / 64 + 1) * 64;
+        if (row != 0) {
+            break;
+        }
+    }
+    return brig_dsl_next_call(arch, from, ret_nr);
+}
+
 static void read_numbers(struct reader *reader)
 {
     const struct dsl_target *target = reader->target;
     const struct brig_dsl_rules *rules = target->rules;
     bool is_bare = rules != NULL ? rules->is_import : target->evaluator.is_bare;
     bool has_reserved = is_bare;
+    const struct notable notable = find_notable(target);
     enum brig_dsl_call call;
     uint32_t nr = 0;
-    for (uint32_t from = 0; (call = brig_dsl_next_call(target->arch, from, &nr)) != BRIG_SYS_NONE; from = nr + 1) {
+    for (uint32_t from = 0; (call = next_notable(&notable, target->arch, from, &nr)) != BRIG_SYS_NONE; from = nr + 1) {
         if (!has_reserved && nr > BRIG_DSL_DIE_NR) {
             add_reserved(reader);
             has_reserved = true;
         }
-        // Where unknown numbers get the fallback too, calls without rules are nothing special.
-        if (rules == NULL || rules->fallback_ret != rules->unknown_ret || rules->calls[call].rule_count != 0) {
-            add_number(reader, nr, read_call(reader, call));
-        }
+        add_number(reader, nr, read_call(reader, call));
     }
     if (!has_reserved) {
         add_reserved(reader);

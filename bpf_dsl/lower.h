@@ -9,9 +9,18 @@
 // Rows as an evaluator: what brig_dsl_compile compiles. `rules` must outlive it.
 struct brig_dsl_evaluator dsl_rules_evaluator(const struct brig_dsl_rules *rules);
 
-// Says whether an evaluator is known, without asking it, to say of `call` what it says of numbers that are no call. Policies
-// of other tools often name few calls, and one of two rules should not cost what one of four hundred does.
-bool dsl_rules_are_silent(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_call call);
+// Walks the calls of an arch by number, but for those of which an evaluator is known, without asking it, to say what it says of
+// numbers that are no call. Policies of other tools often name few calls, and one of two rules should not cost what one of four
+// hundred does.
+struct dsl_asked_calls {
+    const struct brig_dsl_rules *rules; // NULL: all are asked about
+    enum brig_dsl_arch arch;
+    uint32_t from;
+    uint64_t nr_set[BRIG_DSL_TRAP_NRS / 64]; // numbers to ask about; those above are looked at one by one
+};
+struct dsl_asked_calls dsl_asked_calls(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_arch arch);
+// Returns: the next call and its number, or BRIG_SYS_NONE.
+enum brig_dsl_call dsl_asked_next(struct dsl_asked_calls *asked, uint32_t *ret_nr);
 
 struct dsl_lowering {
     const struct brig_dsl_builder *builder;

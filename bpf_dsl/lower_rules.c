@@ -203,8 +203,49 @@ struct brig_dsl_evaluator dsl_rules_evaluator(const struct brig_dsl_rules *rules
                                        .is_bare = rules->is_import};
 }
 
-bool dsl_rules_are_silent(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_call call)
+// --- what has to be asked ---------------------------------------------------------------------------------------------
+
+// Returns: rules that say of calls without rules what they say of numbers that are no call; NULL if the evaluator is none such.
+static const struct brig_dsl_rules *sparse_rules(const struct brig_dsl_evaluator *evaluator)
 {
     const struct brig_dsl_rules *rules = evaluator->evaluate == evaluate_rules ? evaluator->context : NULL;
-    return rules != NULL && rules->fallback_ret == rules->unknown_ret && rules->calls[call].rule_count == 0;
+    return rules != NULL && rules->fallback_ret == rules->unknown_ret ? rules : NULL;
+}
+
+struct dsl_asked_calls dsl_asked_calls(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_arch arch)
+{
+    struct dsl_asked_calls asked = {.rules = sparse_rules(evaluator), .arch = arch};
+    for (int call = BRIG_SYS_NONE + 1; asked.rules != NULL && call < BRIG_SYS_COUNT; call++) {
+        if (asked.rules->calls[call].rule_count != 0) {
+            uint32_t nr = (uint32_t)brig_dsl_call_nr((enum brig_dsl_call)call, arch);
+            asked.nr_set[nr / 64 % (BRIG_DSL_TRAP_NRS / 64)] |= nr < BRIG_DSL_TRAP_NRS ? UINT64_C(1) << nr % 64 : 0;
+        }
+    }
+    return asked;
+}
+
+// Moves to the next number that is in the set, or behind it.
+static void skip_silent(struct dsl_asked_calls *asked)
+{
+    while (asked->from < BRIG_DSL_TRAP_NRS) {
+        uint64_t rest = asked->nr_set[asked->from / 64] >> asked->from % 64;
+        if (rest != 0) {
+            asked->from += (uint32_t)__builtin_ctzll(rest);
+            return;
+        }
+        asked->from = (asked->from | 63) + 1;
+    }
+}
+
+enum brig_dsl_call dsl_asked_next(struct dsl_asked_calls *asked, uint32_t *ret_nr)
+{
+    enum brig_dsl_call call;
+    do {
+        if (asked->rules != NULL) {
+            skip_silent(asked);
+        }
+        call = brig_dsl_next_call(asked->arch, asked->from, ret_nr);
+        asked->from = *ret_nr + 1;
+    } while (call != BRIG_SYS_NONE && asked->rules != NULL && asked->rules->calls[call].rule_count == 0);
+    return call;
 }

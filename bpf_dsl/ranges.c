@@ -61,16 +61,15 @@ bool dsl_ranges_build(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_
     struct brig_dsl_verdict unknown = ask(evaluator, builder, BRIG_SYS_NONE, arch);
     push(&list, 0, unknown);
     bool needs_reserved = !evaluator->is_bare;
+    struct dsl_asked_calls asked = dsl_asked_calls(evaluator, arch);
     enum brig_dsl_call call;
     uint32_t nr = 0;
-    for (uint32_t from = 0; (call = brig_dsl_next_call(arch, from, &nr)) != BRIG_SYS_NONE; from = nr + 1) {
+    while ((call = dsl_asked_next(&asked, &nr)) != BRIG_SYS_NONE) {
         if (needs_reserved && nr > BRIG_DSL_BROKER_NR) {
             push_reserved(&list, builder, evaluator, unknown);
             needs_reserved = false;
         }
-        if (!dsl_rules_are_silent(evaluator, call)) {
-            push_one(&list, nr, ask(evaluator, builder, call, arch), unknown);
-        }
+        push_one(&list, nr, ask(evaluator, builder, call, arch), unknown);
     }
     if (needs_reserved) {
         push_reserved(&list, builder, evaluator, unknown);

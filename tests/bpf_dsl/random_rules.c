@@ -225,7 +225,8 @@ struct brig_dsl_rules random_rules(struct random *random, const struct random_sh
                                    .kernel = BRIG_DSL_KERNEL(5, 10),
                                    .calls = calls,
                                    .fallback_ret = SECCOMP_RET_ERRNO | 1,
-                                   .unknown_ret = SECCOMP_RET_ERRNO | 38,
+                                   // Policies of other tools know no difference.
+                                   .unknown_ret = SECCOMP_RET_ERRNO | (is_import ? 1 : 38),
                                    .foreign_ret = SECCOMP_RET_KILL_PROCESS,
                                    .x32_ret = SECCOMP_RET_ERRNO | 39};
 }
