@@ -25,9 +25,24 @@ static bool asks_broker(const struct dsl_resolver *resolver, const struct brig_d
     return action->verb == BRIG_DSL_BROKER && resolver->options->target == BRIG_DSL_LINKED;
 }
 
+// Returns: the list of a call; NULL if it has not begun.
+static struct dsl_call_list *list_of(const struct dsl_resolver *resolver, enum brig_dsl_call call)
+{
+    return resolver->list_of[call] != 0 ? &resolver->lists[resolver->list_of[call] - 1] : NULL;
+}
+
+static struct dsl_call_list *begin_list(struct dsl_resolver *resolver)
+{
+    struct dsl_call_list *list = &resolver->lists[resolver->list_count++];
+    *list = (struct dsl_call_list){.call = (uint16_t)resolver->call};
+    resolver->list_of[resolver->call] = (uint16_t)resolver->list_count;
+    return list;
+}
+
 static enum brig_code append(struct dsl_resolver *resolver, const struct brig_dsl_rule *rule)
 {
-    struct dsl_call_list *list = &resolver->lists[resolver->call];
+    struct dsl_call_list *list = list_of(resolver, resolver->call);
+    list = list ? list : begin_list(resolver);
     struct dsl_rule_link *link = DSL_ARENA_NEW(resolver->arena, struct dsl_rule_link);
     if (!link) {
         return dsl_resolve_exhausted(resolver);
@@ -132,7 +147,8 @@ static bool is_out_of_sight(const struct dsl_resolver *resolver)
 static enum brig_code add_call(struct dsl_resolver *resolver, enum brig_dsl_call call, struct shared *shared)
 {
     int32_t nr = brig_dsl_call_nr(call, resolver->options->arch);
-    if (nr < 0 || resolver->lists[call].is_closed) {
+    const struct dsl_call_list *list = list_of(resolver, call);
+    if (nr < 0 || (list && list->is_closed)) {
         return BRIG_OK;
     }
     resolver->call = call;
@@ -155,7 +171,7 @@ static enum brig_code add_call(struct dsl_resolver *resolver, enum brig_dsl_call
     }
     if (code == BRIG_OK) {
         dsl_trap_note(resolver, shared->trap, (uint32_t)nr);
-        resolver->lists[call].has_own_row |= !resolver->entry.is_handler;
+        list_of(resolver, call)->has_own_row |= !resolver->entry.is_handler;
     }
     return code;
 }
@@ -230,9 +246,8 @@ enum brig_code dsl_merge_row(struct dsl_resolver *resolver)
 // --- the end of each list ---------------------------------------------------------------------------------------------
 
 // The handler's own conditions end in what the call would get without them.
-static enum brig_code end_open_list(struct dsl_resolver *resolver, uint32_t nr)
+static enum brig_code end_open_list(struct dsl_resolver *resolver, const struct dsl_call_list *list, uint32_t nr)
 {
-    const struct dsl_call_list *list = &resolver->lists[resolver->call];
     if (list->has_own_row && !resolver->import) {
         const struct brig_dsl_row *row = list->last->rule->row;
         return dsl_resolve_fail(
@@ -248,12 +263,12 @@ static enum brig_code end_open_list(struct dsl_resolver *resolver, uint32_t nr)
 
 static enum brig_code end_list(struct dsl_resolver *resolver, uint32_t nr)
 {
-    const struct dsl_call_list *list = &resolver->lists[resolver->call];
-    if (list->is_closed) {
+    const struct dsl_call_list *list = list_of(resolver, resolver->call);
+    if (list && list->is_closed) {
         return BRIG_OK;
     }
-    if (list->count > 0) {
-        return end_open_list(resolver, nr);
+    if (list && list->count > 0) {
+        return end_open_list(resolver, list, nr);
     }
     if (resolver->call == BRIG_SYS_clone3 && !resolver->import) {
         return append_no_such_call(resolver,
@@ -277,8 +292,8 @@ static void note_only_rule(struct dsl_resolver *resolver, const struct brig_dsl_
 
 static enum brig_code write_list(struct dsl_resolver *resolver, struct brig_dsl_call_rules *ret_rules)
 {
-    const struct dsl_call_list *list = &resolver->lists[resolver->call];
-    if (list->count == 0) {
+    const struct dsl_call_list *list = list_of(resolver, resolver->call);
+    if (!list || list->count == 0) {
         return BRIG_OK;
     }
     const struct brig_dsl_rule **rules = DSL_ARENA_ARRAY(resolver->arena, const struct brig_dsl_rule *, list->count);
@@ -300,13 +315,43 @@ static enum brig_code write_list(struct dsl_resolver *resolver, struct brig_dsl_
 static void drop_broker_rows(struct dsl_resolver *resolver)
 {
     for (const struct brig_dsl_row *row = dsl_broker_rows; row->kind != BRIG_DSL_ROW_END; row++) {
-        struct dsl_call_list *list = &resolver->lists[row->call];
-        if (row->kind == BRIG_DSL_ROW_CALL && list->first && list->first->rule->row == row) {
+        struct dsl_call_list *list = row->kind == BRIG_DSL_ROW_CALL ? list_of(resolver, row->call) : NULL;
+        if (list && list->first && list->first->rule->row == row) {
             list->first = list->first->next;
             list->last = list->first ? list->last : NULL;
             list->count--;
         }
     }
+}
+
+static enum brig_code finish_call(struct dsl_resolver *resolver, enum brig_dsl_call call, struct brig_dsl_call_rules *calls)
+{
+    int32_t nr = brig_dsl_call_nr(call, resolver->options->arch);
+    if (nr < 0) {
+        return BRIG_OK;
+    }
+    resolver->call = call;
+    enum brig_code code = end_list(resolver, (uint32_t)nr);
+    return code == BRIG_OK ? write_list(resolver, &calls[call]) : code;
+}
+
+// An imported policy says nothing of calls without rows.
+static enum brig_code finish_import(struct dsl_resolver *resolver, struct brig_dsl_call_rules *calls)
+{
+    enum brig_code code = BRIG_OK;
+    for (uint32_t i = 0; i < resolver->list_count && code == BRIG_OK; i++) {
+        code = finish_call(resolver, (enum brig_dsl_call)resolver->lists[i].call, calls);
+    }
+    return code;
+}
+
+static enum brig_code finish_all(struct dsl_resolver *resolver, struct brig_dsl_call_rules *calls)
+{
+    enum brig_code code = BRIG_OK;
+    for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT && code == BRIG_OK; call++) {
+        code = finish_call(resolver, (enum brig_dsl_call)call, calls);
+    }
+    return code;
 }
 
 enum brig_code dsl_merge_finish(struct dsl_resolver *resolver, const struct brig_dsl_call_rules **ret_calls)
@@ -321,21 +366,6 @@ enum brig_code dsl_merge_finish(struct dsl_resolver *resolver, const struct brig
     if (!resolver->asks_broker) {
         drop_broker_rows(resolver);
     }
-    for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT; call++) {
-        int32_t nr = brig_dsl_call_nr((enum brig_dsl_call)call, resolver->options->arch);
-        bool is_silent = resolver->import && resolver->lists[call].count == 0;
-        if (nr < 0 || is_silent) {
-            continue;
-        }
-        resolver->call = (enum brig_dsl_call)call;
-        enum brig_code code = end_list(resolver, (uint32_t)nr);
-        if (code == BRIG_OK) {
-            code = write_list(resolver, &calls[call]);
-        }
-        if (code != BRIG_OK) {
-            return code;
-        }
-    }
     *ret_calls = calls;
-    return BRIG_OK;
+    return resolver->import ? finish_import(resolver, calls) : finish_all(resolver, calls);
 }

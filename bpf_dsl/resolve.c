@@ -67,12 +67,12 @@ static enum brig_code start(struct dsl_resolver *resolver, const struct brig_dsl
         return dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_BAD_ARGUMENT, .subject = "kernel"});
     }
     resolver->unknown_ret = SECCOMP_RET_ERRNO | ENOSYS;
-    size_t bytes = BRIG_SYS_COUNT * sizeof resolver->lists[0];
     resolver->lists = DSL_ARENA_ARRAY(resolver->arena, struct dsl_call_list, BRIG_SYS_COUNT);
-    if (!resolver->lists) {
+    resolver->list_of = DSL_ARENA_ARRAY(resolver->arena, uint16_t, BRIG_SYS_COUNT);
+    if (!resolver->lists || !resolver->list_of) {
         return dsl_resolve_exhausted(resolver);
     }
-    memset(resolver->lists, 0, bytes);
+    memset(resolver->list_of, 0, BRIG_SYS_COUNT * sizeof resolver->list_of[0]);
     return dsl_check_action(resolver, &resolver->fallback, "fallback");
 }
 

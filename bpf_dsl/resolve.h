@@ -26,6 +26,7 @@ struct dsl_rule_link {
 struct dsl_call_list {
     struct dsl_rule_link *first;
     struct dsl_rule_link *last;
+    uint16_t call; // enum brig_dsl_call
     uint32_t count;
     bool is_closed;   // the last rule is unconditional
     bool has_own_row; // one that is not the handler's
@@ -46,11 +47,13 @@ struct dsl_resolver {
     uint32_t x32_ret;
     struct brig_dsl_trap *traps; // room for every row that asks
     uint32_t trap_count;
-    struct dsl_call_list *lists; // indexed by enum brig_dsl_call
-    bool asks_broker;            // a rule, or the fallback, does, by the handler
-    struct dsl_entry entry;      // the row at work
-    enum brig_dsl_call call;     // and the call
-    struct brig_error error;     // the failure, once there is one
+    struct dsl_call_list *lists; // in the order in which they were begun; room for one per call
+    uint32_t list_count;
+    uint16_t *list_of;       // by enum brig_dsl_call: its place in `lists`, + 1; 0: not begun
+    bool asks_broker;        // a rule, or the fallback, does, by the handler
+    struct dsl_entry entry;  // the row at work
+    enum brig_dsl_call call; // and the call
+    struct brig_error error; // the failure, once there is one
 };
 
 // Keeps `error`, with file and line of the row at work where it has none of its own. Returns: error.code.
