@@ -31,8 +31,9 @@ enum {
 
 // The best trees of cuts over every part of a short list; 0 costs for a part of one item.
 struct table {
-    uint64_t cost[SEARCH_EXACT][SEARCH_EXACT + 1]; // of items [from, to)
-    uint8_t cut[SEARCH_EXACT][SEARCH_EXACT + 1];   // first item of the right side
+    uint64_t cost[SEARCH_EXACT][SEARCH_EXACT + 1];    // of items [from, to)
+    uint64_t cost_to[SEARCH_EXACT + 1][SEARCH_EXACT]; // the same by [to][from], so that both sides of a cut come in order
+    uint8_t cut[SEARCH_EXACT][SEARCH_EXACT + 1];      // first item of the right side
     uint64_t weight_before[SEARCH_EXACT + 1];
 };
 
@@ -85,29 +86,45 @@ static uint64_t cost_of_far(const struct list *list, uint32_t at)
     return list->rent + (is_single(low) && low->weight > high->weight ? high->weight : low->weight);
 }
 
+static void set_cost(struct table *table, uint32_t from, uint32_t to, uint64_t cost)
+{
+    table->cost[from][to] = cost;
+    table->cost_to[to][from] = cost;
+}
+
+// Finds the best cut of items [from, to), where a wide constant costs `test` more. Returns: what both sides and that cost. Without
+// branches: which cut is the best so far is anybody's guess.
+static uint64_t cut_best(struct table *table, uint32_t from, uint32_t to, const uint64_t *wide, uint64_t test)
+{
+    const uint64_t *left = table->cost[from];
+    const uint64_t *right = table->cost_to[to];
+    uint64_t best = UINT64_MAX;
+    uint32_t best_cut = from;
+    for (uint32_t cut = from + 1; cut < to; cut++) {
+        uint64_t cost = left[cut] + right[cut] + (wide[cut] & test);
+        best_cut = cost < best ? cut : best_cut;
+        best = cost < best ? cost : best;
+    }
+    table->cut[from][to] = (uint8_t)best_cut;
+    return best;
+}
+
 // Fills the table. Returns: what the whole list costs.
 static uint64_t plan(const struct list *list, struct table *table)
 {
-    bool is_wide[SEARCH_EXACT + 1];
+    uint64_t wide[SEARCH_EXACT + 1]; // all bits where the border needs a wide constant
     table->weight_before[0] = 0;
     for (uint32_t i = 0; i < list->count; i++) {
-        is_wide[i] = i > 0 && border(list, i) >= HIGH_BIT;
+        wide[i] = i > 0 && border(list, i) >= HIGH_BIT ? UINT64_MAX : 0;
         table->weight_before[i + 1] = table->weight_before[i] + list->items[i].weight;
-        table->cost[i][i + 1] = 0;
+        set_cost(table, i, i + 1, 0);
     }
     for (uint32_t width = 2; width <= list->count; width++) {
         for (uint32_t from = 0; from + width <= list->count; from++) {
             uint32_t to = from + width;
             uint64_t test = table->weight_before[to] - table->weight_before[from] + list->rent;
-            uint64_t best = UINT64_MAX;
-            for (uint32_t cut = from + 1; cut < to; cut++) {
-                uint64_t cost = table->cost[from][cut] + table->cost[cut][to] + (is_wide[cut] ? test : 0);
-                if (cost < best) {
-                    best = cost;
-                    table->cut[from][to] = (uint8_t)cut;
-                }
-            }
-            table->cost[from][to] = best + test + (width == 2 ? cost_of_far(list, from + 1) : 0);
+            uint64_t best = cut_best(table, from, to, wide, test);
+            set_cost(table, from, to, best + test + (width == 2 ? cost_of_far(list, from + 1) : 0));
         }
     }
     return table->cost[0][list->count];

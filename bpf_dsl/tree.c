@@ -96,7 +96,7 @@ static void enter_items(void *context, uint32_t mask, struct dsl_item *items, ui
 }
 
 // A run as the search sees it. Values that the mask cannot give belong to nobody.
-static struct dsl_item item_of(const struct builder *builder, uint32_t id, uint32_t run)
+static void make_item(const struct builder *builder, uint32_t id, uint32_t run, struct dsl_item *ret_item)
 {
     const struct dsl_decision *node = dsl_decision_get(builder->graph, id);
     uint32_t first = node->runs[run].first;
@@ -106,11 +106,11 @@ static struct dsl_item item_of(const struct builder *builder, uint32_t id, uint3
     }
     uint32_t child = node->runs[run].child;
     bool is_switch = dsl_decision_get(builder->graph, child)->kind == DSL_DECISION_SWITCH;
-    return (struct dsl_item){.first = first,
-                             .last = last,
-                             .child = child,
-                             .weight = dsl_weight(&builder->weights, id, run),
-                             .is_near = is_switch && builder->parents[child] == 1};
+    *ret_item = (struct dsl_item){.first = first,
+                                  .last = last,
+                                  .child = child,
+                                  .weight = dsl_weight(&builder->weights, id, run),
+                                  .is_near = is_switch && builder->parents[child] == 1};
 }
 
 static uint64_t weigh_items(const struct dsl_item *items, uint32_t count)
@@ -175,7 +175,7 @@ static uint32_t build_switch(struct builder *builder, uint32_t id)
         return 0;
     }
     for (uint32_t i = 0; i < node->run_count; i++) {
-        items[i] = item_of(builder, id, i);
+        make_item(builder, id, i, &items[i]);
     }
     builder->word = node->word;
     enter_items(builder, mask, items, node->run_count);
