@@ -11,15 +11,14 @@
 
 #include <string.h>
 
-enum { DSL_MEMO_SLOTS = 1024 };
+// Most policies graft less often than the cache has slots when it has grown.
+enum { DSL_MEMO_FIRST_SLOTS = 64, DSL_MEMO_SLOTS = 1024 };
 
-struct dsl_graft_memo {
-    struct {
-        uint32_t base;
-        uint32_t graft;
-        uint32_t leaf_and_stamp; // 0: free
-        uint32_t result;
-    } slots[DSL_MEMO_SLOTS];
+struct dsl_graft {
+    uint32_t base;
+    uint32_t graft;
+    uint32_t leaf_and_stamp; // 0: free
+    uint32_t result;
 };
 
 // --- nodes ------------------------------------------------------------------------------------------------------------
@@ -64,15 +63,47 @@ static uint32_t intern(struct dsl_decisions *graph, const struct dsl_decision *k
     return id == DSL_INTERN_NONE ? DSL_DECISION_NO : id;
 }
 
+// --- what was grafted -------------------------------------------------------------------------------------------------
+
+static bool start_memo(struct dsl_graft_memo *memo, uint32_t slot_count, struct brig_dsl_arena *arena)
+{
+    *memo = (struct dsl_graft_memo){.slots = DSL_ARENA_ARRAY(arena, struct dsl_graft, slot_count), .slot_count = slot_count};
+    if (memo->slots != NULL) {
+        memset(memo->slots, 0, slot_count * sizeof *memo->slots);
+    }
+    return memo->slots != NULL;
+}
+
+static struct dsl_graft *find_graft(const struct dsl_graft_memo *memo, uint32_t base, uint32_t graft, uint32_t leaf_and_stamp)
+{
+    return &memo->slots[dsl_hash_end(dsl_hash(dsl_hash(base, graft), leaf_and_stamp)) % memo->slot_count];
+}
+
+static void keep_graft(struct dsl_decisions *graph, struct dsl_graft entry)
+{
+    const struct dsl_graft_memo was = graph->memo;
+    bool is_narrow = was.slot_count < DSL_MEMO_SLOTS && was.used == was.slot_count / 2;
+    if (is_narrow && start_memo(&graph->memo, DSL_MEMO_SLOTS, graph->nodes.arena)) {
+        for (uint32_t i = 0; i < was.slot_count; i++) {
+            const struct dsl_graft *old = &was.slots[i];
+            if (old->leaf_and_stamp != 0) {
+                *find_graft(&graph->memo, old->base, old->graft, old->leaf_and_stamp) = *old;
+            }
+        }
+    } else if (is_narrow) {
+        graph->memo = was; // out of arena, which ends the compile
+    }
+    graph->memo.used++;
+    *find_graft(&graph->memo, entry.base, entry.graft, entry.leaf_and_stamp) = entry;
+}
+
 bool dsl_decisions_init(struct dsl_decisions *graph, struct brig_dsl_arena *arena, uint32_t expected)
 {
     *graph = (struct dsl_decisions){.order_stamp = 1, .step_limit = UINT32_MAX};
     graph->scratch = DSL_ARENA_ARRAY(arena, struct dsl_run, DSL_SCRATCH_RUNS);
-    graph->memo = DSL_ARENA_NEW(arena, struct dsl_graft_memo);
-    if (!dsl_intern_init(&graph->nodes, arena, expected) || graph->memo == NULL) {
+    if (!dsl_intern_init(&graph->nodes, arena, expected) || !start_memo(&graph->memo, DSL_MEMO_FIRST_SLOTS, arena)) {
         return false;
     }
-    memset(graph->memo, 0, sizeof *graph->memo);
     intern(graph, &(struct dsl_decision){.kind = DSL_DECISION_NO, .open = DSL_OPEN_NO});
     intern(graph, &(struct dsl_decision){.kind = DSL_DECISION_YES, .open = DSL_OPEN_YES});
     return !arena->exhausted;
@@ -246,17 +277,13 @@ uint32_t dsl_decision_graft(struct dsl_decisions *graph, uint32_t base, enum dsl
         return graft;
     }
     uint32_t key = graph->order_stamp << 1 | (leaf == DSL_DECISION_YES);
-    uint32_t at = dsl_hash_end(dsl_hash(dsl_hash(base, graft), key)) % DSL_MEMO_SLOTS;
-    if (graph->memo->slots[at].base == base && graph->memo->slots[at].graft == graft &&
-        graph->memo->slots[at].leaf_and_stamp == key) {
-        return graph->memo->slots[at].result;
+    const struct dsl_graft *known = find_graft(&graph->memo, base, graft, key);
+    if (known->base == base && known->graft == graft && known->leaf_and_stamp == key) {
+        return known->result;
     }
     graph->exploded |= ++graph->steps > graph->step_limit;
     uint32_t result = combine(graph, base, leaf, graft);
-    graph->memo->slots[at].base = base;
-    graph->memo->slots[at].graft = graft;
-    graph->memo->slots[at].leaf_and_stamp = key;
-    graph->memo->slots[at].result = result;
+    keep_graft(graph, (struct dsl_graft){base, graft, key, result});
     return result;
 }
 

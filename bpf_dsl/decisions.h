@@ -59,7 +59,12 @@ struct dsl_order {
     uint8_t rank[DSL_WORD_COUNT + DSL_TERMS_MAX];
 };
 
-struct dsl_graft_memo;
+// A cache that forgets.
+struct dsl_graft_memo {
+    struct dsl_graft *slots;
+    uint32_t slot_count;
+    uint32_t used; // what was kept, forgotten or not
+};
 
 struct dsl_decisions {
     struct dsl_intern nodes;
@@ -70,8 +75,8 @@ struct dsl_decisions {
     bool is_chaining;        // grafts keep the graft below the base, whatever the order
     struct dsl_run *scratch; // a stack of runs under construction
     uint32_t scratch_used;
-    struct dsl_graft_memo *memo; // a cache that forgets
-    uint32_t steps;              // work done
+    struct dsl_graft_memo memo;
+    uint32_t steps; // work done
     uint32_t step_limit;
     bool exploded; // sticky until more steps are allowed: more work or runs than allowed, or too many nodes
 };

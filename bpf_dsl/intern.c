@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { DSL_INTERN_LEAST_SLOTS = 256 };
+enum { DSL_INTERN_LEAST_SLOTS = 64 };
 
 static struct dsl_intern_slot *new_slots(struct brig_dsl_arena *arena, uint32_t count)
 {
