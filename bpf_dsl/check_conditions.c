@@ -12,8 +12,8 @@ static uint64_t all_bits(bool is_wide)
     return is_wide ? UINT64_MAX : UINT32_MAX;
 }
 
-// Shell sort: short, in place, and quick enough for the thousand values that a condition may have.
-static void sort(struct check_span *spans, uint32_t count)
+// Shell sort: short and in place.
+static void sort_bucket(struct check_span *spans, uint32_t count)
 {
     for (uint32_t gap = count / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11) {
         for (uint32_t i = gap; i < count; i++) {
@@ -24,6 +24,63 @@ static void sort(struct check_span *spans, uint32_t count)
             }
             spans[at] = span;
         }
+    }
+}
+
+enum { BUCKETS = 256, BUCKETS_FROM = 64 };
+
+// What spans differ in first, as a number below BUCKETS.
+static unsigned bucket_of(const struct check_span *span, int top)
+{
+    return (unsigned)(span->first >> (top > 7 ? top - 7 : 0)) % BUCKETS;
+}
+
+// Exchanges spans until each is in its bucket. `ends` says where each bucket ends, and its start is where the one before ends.
+static void fill_buckets(struct check_span *spans, const uint32_t ends[BUCKETS], int top)
+{
+    uint32_t next[BUCKETS];
+    for (unsigned bucket = 0; bucket < BUCKETS; bucket++) {
+        next[bucket] = bucket > 0 ? ends[bucket - 1] : 0;
+    }
+    for (unsigned bucket = 0; bucket < BUCKETS; bucket++) {
+        while (next[bucket] < ends[bucket]) {
+            struct check_span *here = &spans[next[bucket]];
+            struct check_span *there = &spans[next[bucket_of(here, top)]++];
+            struct check_span span = *there;
+            *there = *here;
+            *here = span;
+        }
+    }
+}
+
+// Parts spans by the first bits in which any two differ (`differ`), which leaves a handful of a thousand values in each bucket.
+static void sort_by_buckets(struct check_span *spans, uint32_t count, uint64_t differ)
+{
+    uint32_t ends[BUCKETS] = {0};
+    int top = 63 - __builtin_clzll(differ);
+    for (uint32_t i = 0; i < count; i++) {
+        ends[bucket_of(&spans[i], top)]++;
+    }
+    for (unsigned bucket = 1; bucket < BUCKETS; bucket++) {
+        ends[bucket] += ends[bucket - 1];
+    }
+    fill_buckets(spans, ends, top);
+    for (unsigned bucket = 0; bucket < BUCKETS; bucket++) {
+        uint32_t start = bucket > 0 ? ends[bucket - 1] : 0;
+        sort_bucket(spans + start, ends[bucket] - start);
+    }
+}
+
+static void sort(struct check_span *spans, uint32_t count)
+{
+    uint64_t differ = 0;
+    for (uint32_t i = 1; i < count; i++) {
+        differ |= spans[i].first ^ spans[0].first;
+    }
+    if (count < BUCKETS_FROM || differ == 0) {
+        sort_bucket(spans, count);
+    } else {
+        sort_by_buckets(spans, count, differ);
     }
 }
 

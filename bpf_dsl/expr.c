@@ -12,46 +12,83 @@
 
 // --- sorted runs ------------------------------------------------------------------------------------------------------
 
-static void sift_down(struct dsl_expr_run *runs, size_t at, size_t count)
+// Up to here runs are put in their places one by one; more of them by digits.
+enum { DSL_FEW_RUNS = 32, DSL_DIGIT_BITS = 8 };
+
+static void sort_few(struct dsl_expr_run *runs, size_t count)
 {
-    for (size_t child; (child = 2 * at + 1) < count; at = child) {
-        if (child + 1 < count && runs[child].first < runs[child + 1].first) {
-            child++;
+    for (size_t i = 1; i < count; i++) {
+        struct dsl_expr_run run = runs[i];
+        size_t at = i;
+        for (; at > 0 && runs[at - 1].first > run.first; at--) {
+            runs[at] = runs[at - 1];
         }
-        if (runs[at].first >= runs[child].first) {
-            return;
-        }
-        struct dsl_expr_run swap = runs[at];
-        runs[at] = runs[child];
-        runs[child] = swap;
+        runs[at] = run;
     }
 }
 
-// Heap sort: no memory, no worst case, no recursion. Values mostly come sorted, which costs one look.
-static void sort_runs(struct dsl_expr_run *runs, size_t count)
+static size_t digit_of(uint64_t value, unsigned shift)
+{
+    return value >> shift & ((1u << DSL_DIGIT_BITS) - 1);
+}
+
+// Moves runs to `to`, sorted by one digit; what has the same digit keeps its order.
+static void sort_by_digit(const struct dsl_expr_run *runs, size_t count, unsigned shift, struct dsl_expr_run *to)
+{
+    uint32_t places[1u << DSL_DIGIT_BITS] = {0};
+    uint32_t place = 0;
+    for (size_t i = 0; i < count; i++) {
+        places[digit_of(runs[i].first, shift)]++;
+    }
+    for (size_t digit = 0; digit < 1u << DSL_DIGIT_BITS; digit++) {
+        uint32_t here = places[digit];
+        places[digit] = place;
+        place += here;
+    }
+    for (size_t i = 0; i < count; i++) {
+        to[places[digit_of(runs[i].first, shift)]++] = runs[i];
+    }
+}
+
+// By digits from the lowest: linear. Returns: the sorted runs, which are `runs` or in new memory.
+static struct dsl_expr_run *sort_many(struct dsl_expr_run *runs, size_t count, struct brig_dsl_arena *arena)
+{
+    struct dsl_expr_run *spare = DSL_ARENA_ARRAY(arena, struct dsl_expr_run, count);
+    uint64_t differ = 0;
+    for (size_t i = 1; i < count; i++) {
+        differ |= runs[i].first ^ runs[0].first;
+    }
+    for (unsigned shift = 0; shift < 64 && spare != NULL; shift += DSL_DIGIT_BITS) {
+        if (digit_of(differ, shift) != 0) {
+            sort_by_digit(runs, count, shift, spare);
+            struct dsl_expr_run *sorted = spare;
+            spare = runs;
+            runs = sorted;
+        }
+    }
+    return runs;
+}
+
+// Values mostly come sorted, which costs one look. Returns: the sorted runs.
+static struct dsl_expr_run *sort_runs(struct dsl_expr_run *runs, size_t count, struct brig_dsl_arena *arena)
 {
     size_t sorted = 1;
     while (sorted < count && runs[sorted - 1].first <= runs[sorted].first) {
         sorted++;
     }
     if (sorted >= count) {
-        return;
+        return runs;
     }
-    for (size_t at = count / 2; at-- > 0;) {
-        sift_down(runs, at, count);
+    if (count > DSL_FEW_RUNS) {
+        return sort_many(runs, count, arena);
     }
-    for (size_t end = count; end-- > 1;) {
-        struct dsl_expr_run swap = runs[0];
-        runs[0] = runs[end];
-        runs[end] = swap;
-        sift_down(runs, 0, end);
-    }
+    sort_few(runs, count);
+    return runs;
 }
 
-// Sorts and joins runs that touch or overlap. Returns: how many are left.
-static uint32_t tidy_runs(struct dsl_expr_run *runs, size_t count)
+// Joins sorted runs that touch or overlap. Returns: how many are left.
+static uint32_t join_runs(struct dsl_expr_run *runs, size_t count)
 {
-    sort_runs(runs, count);
     uint32_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         if (kept > 0 && (runs[kept - 1].last == UINT64_MAX || runs[i].first <= runs[kept - 1].last + 1)) {
@@ -192,7 +229,8 @@ static uint64_t all_bits(struct brig_dsl_operand operand)
 static struct brig_dsl_test test_argument(struct brig_dsl_builder *builder, struct brig_dsl_operand operand, uint64_t mask,
                                           struct dsl_expr_run *runs, size_t count)
 {
-    uint32_t kept = tidy_runs(runs, count);
+    runs = sort_runs(runs, count, builder->nodes.arena);
+    uint32_t kept = join_runs(runs, count);
     if (kept == 0) {
         return brig_dsl_always(builder, false);
     }

@@ -5,6 +5,7 @@
 // Guarantees: C's precedence for | & << + - and unary - ~; no result wraps unseen (VALUE_OUT_OF_RANGE); nesting is bounded, so
 // recursion is; every failure names the first bad character or the span that does not fit. Weaknesses: no *, /, ^, >>, ?:, casts,
 // suffixes or function-like macros other than U64(); -9223372036854775808 must be written as -9223372036854775807 - 1, as in C.
+#include <limits.h>
 #include <string.h>
 
 #include "bpf_dsl/faults.h"
@@ -74,13 +75,15 @@ static bool accept(struct dsl_value_reader *reader, char wanted)
     return true;
 }
 
-static int digit_of(char c)
+// Returns: what `c` stands for in a number; UINT_MAX where it stands for nothing.
+static unsigned digit_of(char c)
 {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    char lower = (char)(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : 99;
+    static const uint8_t above[UCHAR_MAX + 1] = {
+        ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+        ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+        ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+    };
+    return above[(unsigned char)c] - 1u;
 }
 
 static bool starts_name(char c)
@@ -117,7 +120,7 @@ static struct dsl_value read_number(struct dsl_value_reader *reader)
 {
     size_t start = reader->at;
     uint64_t number = 0;
-    int base = 10;
+    unsigned base = 10;
     bool overflows = false;
     if (peek_at(reader, start) == '0') {
         bool is_hex = (peek_at(reader, start + 1) | 0x20) == 'x';
@@ -125,9 +128,9 @@ static struct dsl_value read_number(struct dsl_value_reader *reader)
         reader->at += is_hex ? 2 : 0;
     }
     size_t first = reader->at;
-    for (int digit; (digit = digit_of(peek_at(reader, reader->at))) < base; reader->at++) {
-        overflows |= __builtin_mul_overflow(number, (uint64_t)base, &number);
-        overflows |= __builtin_add_overflow(number, (uint64_t)digit, &number);
+    for (unsigned digit; (digit = digit_of(peek_at(reader, reader->at))) < base; reader->at++) {
+        overflows |= __builtin_mul_overflow(number, base, &number);
+        overflows |= __builtin_add_overflow(number, digit, &number);
     }
     if (reader->at == first) {
         return fail_syntax(reader, first);
@@ -315,6 +318,22 @@ static bool read_slot(struct dsl_value_reader *reader, struct dsl_value *ret_val
     return true;
 }
 
+// Most values are plain numbers, and lists of them are long.
+static struct dsl_value read_value(struct dsl_value_reader *reader)
+{
+    size_t start = reader->at;
+    if (digit_of(peek_at(reader, start)) < 10) {
+        struct dsl_value number = read_number(reader);
+        char next = peek(reader);
+        if (next == ',' || reader->at == reader->text_bytes || has_failed(reader)) {
+            return number;
+        }
+        reader->at = start;
+    }
+    struct dsl_value value = zero;
+    return read_slot(reader, &value) ? value : read_expression(reader, 1);
+}
+
 static size_t without_trailing_blanks(const struct dsl_value_reader *reader, size_t start, size_t end)
 {
     while (end > start && (reader->text[end - 1] == ' ' || (reader->text[end - 1] >= '\t' && reader->text[end - 1] <= '\r'))) {
@@ -330,10 +349,7 @@ bool dsl_value_next(struct dsl_value_reader *reader, struct dsl_value *ret_value
         return false;
     }
     size_t start = (peek(reader), reader->at);
-    struct dsl_value value = zero;
-    if (!read_slot(reader, &value)) {
-        value = read_expression(reader, 1);
-    }
+    struct dsl_value value = read_value(reader);
     char next = peek(reader);
     if (next != ',' && reader->at < reader->text_bytes) {
         fail_syntax(reader, reader->at);
