@@ -134,11 +134,29 @@ TEST(run, exit_statuses_are_those_of_shells)
         {"brig run -- sh -c 'exit 3'", 3, {NULL}},
         {"brig run -- sh -c 'kill -9 $$'", 137, {NULL}},
         {"timeout --preserve-status -s TERM 1 brig run -- sleep 30", 143, {NULL}},
-        {"brig run -- no-such-program", 127, {"no program 'no-such-program'"}},
+        {"brig run -- no-such-program", 127, {"no program 'no-such-program' in PATH"}},
         {"brig run -- /etc/passwd", 126, {"Permission denied"}},
+        {"brig run -- /no/such/program", 127, {"cannot run '/no/such/program': No such file"}},
+        {"brig run -- /etc", 126, {"cannot run '/etc': it is a directory"}},
+        {"cd \"$ROOM/rw\" && echo rubbish > rubbish && chmod +x rubbish && brig run -- ./rubbish",
+         126,
+         {"'./rubbish': Exec format error"}},
+        {"cd \"$ROOM/rw\" && printf '#! /no/such/sh -x\\n' > script && chmod +x script && brig run -- ./script",
+         127,
+         {"cannot run './script', a script of '/no/such/sh': No such file"}},
+        {"cd \"$ROOM/rw\" && printf '#!/bin/sh\\necho $1; exit 9\\n' > script && chmod +x script && brig run -- ./script argument",
+         9,
+         {"argument\n"}},
+        {"brig run -- sh -c 'kill -SEGV $$'", 139, {NULL}},
+        {"timeout -s USR1 1 brig run -- $PY -c 'import signal; signal.signal(signal.SIGUSR1, lambda *a: exit(6)); print(1, flush=True)\n"
+         "signal.pause()'",
+         124,
+         {"1\n"}},
         {"brig run cat", 125, {"behind --"}},
         {"brig run --broker-ro /nowhere -- true", 125, {"/nowhere"}},
-        {"brig run --connect nonsense -- true", 125, {"nonsense"}},
+        {"brig run --connect nonsense -- true", 125, {"--connect=nonsense is no address; it is IP:PORT"}},
+        {"brig run --connect unix:/no/such/socket -- true", 125, {"--connect=unix:/no/such/socket: No such file or directory"}},
+        {"brig run --report-dir /etc/passwd -- true", 125, {"'/etc/passwd' is there, and is no directory"}},
         {"brig run --unveil \"$ROOM\" -- true", 125, {"PATH:PERMISSIONS"}},
         {"brig run --unveil \"$ROOM:rz\" -- true", 125, {"'rz' has other letters than r, w, x and c"}},
         {"brig run --broker-ro /proc/self/status -- true", 125, {"'/proc/self/status': nobody can be given that"}},
@@ -147,6 +165,22 @@ TEST(run, exit_statuses_are_those_of_shells)
          {"cannot write '/no/such/directory/x'"}},
         {"test ! -e \"$ROOM/rw/ran\"", 0, {NULL}},
         {"brig run --policy rendere -- true", 125, {"renderer"}},
+    };
+    check_in_room(rows, COUNT_OF(rows));
+}
+
+// What a terminal's shell does with ^Z and fg.
+TEST(run, a_stopped_run_has_a_stopped_program)
+{
+    static const struct command rows[] = {
+        {"brig run -- $PY -c 'import time\nwhile 1: print(end=\".\", flush=True); time.sleep(0.05)' > \"$ROOM/rw/ticks\" 2>/dev/null & "
+         "run=$!; size() { wc -c < \"$ROOM/rw/ticks\"; }; until [ $(size) -gt 0 ]; do sleep 0.05; done; kill -TSTP $run; "
+         "until grep -q '^State:.T' /proc/$run/status; do sleep 0.05; done; sleep 0.2; "
+         "before=$(size); sleep 0.4; test $before = $(size) && echo stands; kill -CONT $run; "
+         "for i in $(seq 100); do [ $(size) -gt $before ] && break; sleep 0.05; done; test $(size) -gt $before && echo goes on; "
+         "kill $run; wait $run",
+         143,
+         {"stands\ngoes on\n"}},
     };
     check_in_room(rows, COUNT_OF(rows));
 }

@@ -91,6 +91,22 @@ static char *find_program(const char *name)
     return NULL;
 }
 
+// Returns: the exit status.
+static int complain_about_program(const char *name)
+{
+    struct stat status;
+    if (strchr(name, '/') == NULL) {
+        tool_complain("run", "there is no program '%s' in PATH", name);
+        return EXIT_NOT_FOUND;
+    }
+    if (stat(name, &status) != 0) {
+        tool_complain("run", "cannot run '%s': %s", name, strerror(errno));
+        return errno == ENOENT || errno == ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+    }
+    tool_complain("run", "cannot run '%s': it is %s", name, S_ISDIR(status.st_mode) ? "a directory" : "no regular file");
+    return EXIT_NOT_EXECUTABLE;
+}
+
 // What stands behind -- is the program's, options too. Returns: -1 to go on, else the exit status.
 static int read_command_line(struct run *run, int argc, char **argv)
 {
@@ -109,8 +125,7 @@ static int read_command_line(struct run *run, int argc, char **argv)
     run->command = argv + own + 1;
     run->file = find_program(run->command[0]);
     if (run->file == NULL) {
-        tool_complain("run", "there is no program '%s'", run->command[0]);
-        return EXIT_NOT_FOUND;
+        return complain_about_program(run->command[0]);
     }
     if (access(run->file, X_OK) != 0) {
         tool_complain("run", "'%s': %s", run->file, strerror(errno));
@@ -168,6 +183,23 @@ static void note_violation(struct run *run, const struct brig_event *event)
     }
 }
 
+// The file was there when we looked: what else can be missing is a script's interpreter.
+static void complain_about_start(const struct run *run, int reason)
+{
+    char line[256] = "";
+    FILE *file = fopen(run->file, "re");
+    if (file != NULL && fgets(line, sizeof line, file) != NULL && strncmp(line, "#!", 2) == 0) {
+        char *interpreter = line + 2 + strspn(line + 2, " \t");
+        interpreter[strcspn(interpreter, " \t\n")] = '\0';
+        tool_complain("run", "cannot run '%s', a script of '%s': %s", run->file, interpreter, strerror(reason));
+    } else {
+        tool_complain("run", "cannot run '%s': %s", run->file, strerror(reason));
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+}
+
 static void on_event(void *context, const struct brig_event *event)
 {
     struct run *run = context;
@@ -184,7 +216,30 @@ static void on_event(void *context, const struct brig_event *event)
             return; // the exit status says it
         }
     }
+    if (event->kind == BRIG_EVENT_EXIT && is_program && event->error != NULL) {
+        complain_about_start(run, event->error->sys_errno);
+        return;
+    }
     fprintf(stderr, "%s\n", event->message);
+}
+
+// Says which option the library did not take.
+static void complain_about_options(const struct run *run, const struct brig_error *error)
+{
+    for (size_t i = 0; i < run->list.address_count; i++) {
+        const char *address = run->list.addresses[i].text;
+        if (error->subject == NULL || strcmp(error->subject, address) != 0) {
+            continue;
+        }
+        if (error->sys_errno != 0) {
+            tool_complain("run", "--connect=%s: %s", address, strerror(error->sys_errno));
+        } else {
+            tool_complain("run", "--connect=%s is no address; it is IP:PORT, [IPV6]:PORT, IP/BITS:PORT, *:PORT or unix:/PATH",
+                          address);
+        }
+        return;
+    }
+    tool_fail("run", error);
 }
 
 static bool start(struct run *run)
@@ -215,7 +270,7 @@ static bool start(struct run *run)
         code = brig_supervisor_run(run->supervisor, &program, &run->worker, &error);
     }
     if (code != BRIG_OK) {
-        tool_fail("run", &error);
+        complain_about_options(run, &error);
     }
     return code == BRIG_OK;
 }
@@ -224,9 +279,17 @@ static bool start(struct run *run)
 static void pass_signal(const struct run *run)
 {
     struct signalfd_siginfo info;
-    if (read(run->signal_fd, &info, sizeof info) == sizeof info && run->worker != NULL) {
-        brig_program_signal(run->worker, (int)info.ssi_signo);
+    if (read(run->signal_fd, &info, sizeof info) != sizeof info || run->worker == NULL) {
+        return;
     }
+    if (info.ssi_signo != SIGTSTP) {
+        brig_program_signal(run->worker, (int)info.ssi_signo);
+        return;
+    }
+    // It has no terminal to be stopped by, and runs on while the shell believes that it waits.
+    brig_program_signal(run->worker, SIGSTOP);
+    raise(SIGSTOP);
+    brig_program_signal(run->worker, SIGCONT);
 }
 
 static bool watch(struct run *run)
@@ -286,12 +349,12 @@ static bool tell(const struct run *run)
 // Signals wait for us from before the first fork on; what we fork opens them again.
 static bool take_signals(struct run *run)
 {
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGTSTP};
     sigset_t passed;
     sigemptyset(&passed);
-    sigaddset(&passed, SIGINT);
-    sigaddset(&passed, SIGTERM);
-    sigaddset(&passed, SIGHUP);
-    sigaddset(&passed, SIGQUIT);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        sigaddset(&passed, signals[i]);
+    }
     sigprocmask(SIG_BLOCK, &passed, NULL);
     run->signal_fd = signalfd(-1, &passed, SFD_CLOEXEC);
     return run->signal_fd >= 0 || tool_complain("run", "signalfd: %s", strerror(errno)) < 0;
@@ -300,8 +363,14 @@ static bool take_signals(struct run *run)
 static bool make_report_dir(const struct run *run)
 {
     const char *directory = run->arguments.values[RUN_REPORT_DIR];
-    return directory == NULL || mkdir(directory, 0700) == 0 || errno == EEXIST ||
-           tool_complain("run", "cannot make '%s': %s", directory, strerror(errno)) < 0;
+    struct stat status;
+    if (directory == NULL || mkdir(directory, 0700) == 0) {
+        return true;
+    }
+    if (errno != EEXIST || stat(directory, &status) != 0) {
+        return tool_complain("run", "cannot make '%s': %s", directory, strerror(errno)) < 0;
+    }
+    return S_ISDIR(status.st_mode) || tool_complain("run", "'%s' is there, and is no directory", directory) < 0;
 }
 
 static int run_program(struct run *run)

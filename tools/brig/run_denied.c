@@ -69,7 +69,8 @@ static bool describe_option(const struct brig_broker_denial *denial, bool exists
     char path[sizeof denial->path + 4096], word[sizeof path + 8];
     const char *here = *denial->path == '/' || exists || right == RIGHT_CONNECT ? NULL : getcwd(path, 4096);
     snprintf(path + (here ? strlen(here) : 0), sizeof path - (here ? strlen(here) : 0), "%s%s", here ? "/" : "", denial->path);
-    if (*denial->path == '\0' || run_is_own_in_proc(path) || !quote(path, word, sizeof word)) {
+    const bool is_dead = right == RIGHT_CONNECT && !exists; // a list takes addresses that are there
+    if (*denial->path == '\0' || is_dead || run_is_own_in_proc(path) || !quote(path, word, sizeof word)) {
         return false;
     }
     if (right == RIGHT_CONNECT) {
