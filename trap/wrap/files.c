@@ -1,8 +1,8 @@
 // files: what is asked of a broker again and again, asked without a trap. A trap costs half as much as all the rest of an open.
 //
 // Takes libc's functions that open and look at files, gives the broker's answer where the policy says BROKER of the call whatever
-// its arguments are; in every other case, and before there is a filter, they are libc's own. What libc calls inside (fopen,
-// opendir) does not come by here, and traps.
+// its arguments are; in every other case, and before there is a filter, they are libc's own. What libc calls inside does
+// not come by here, and traps; streams.c has fopen and opendir.
 //
 // Weakness: the wrapped functions are no cancellation points where the broker answers.
 #include <errno.h>
@@ -28,7 +28,7 @@ static bool try(enum brig_dsl_call call, const uint64_t args[6], int *ret_result
     return true;
 }
 
-static bool try_open(int dir_fd, const char *path, int flags, unsigned mode, int *ret_result)
+bool trap_wrap_try_open(int dir_fd, const char *path, int flags, unsigned mode, int *ret_result)
 {
     return try(BRIG_SYS_openat, (const uint64_t[6]){(uint64_t)dir_fd, (uintptr_t)path, (uint64_t)flags, mode}, ret_result);
 }
@@ -43,26 +43,28 @@ static bool try_look(int dir_fd, const char *path, const void *ret_stat, int fla
 int trap_wrap_open(const char *path, int flags, unsigned mode)
 {
     int result;
-    return try_open(AT_FDCWD, path, flags, mode, &result) ? result : trap_wrap_real()->open(path, flags, mode);
+    return trap_wrap_try_open(AT_FDCWD, path, flags, mode, &result) ? result : trap_wrap_real()->open(path, flags, mode);
 }
 
 int trap_wrap_open64(const char *path, int flags, unsigned mode)
 {
     int result;
-    return try_open(AT_FDCWD, path, flags | O_LARGEFILE, mode, &result) ? result : trap_wrap_real()->open64(path, flags, mode);
+    return trap_wrap_try_open(AT_FDCWD, path, flags | O_LARGEFILE, mode, &result) ? result
+                                                                                  : trap_wrap_real()->open64(path, flags, mode);
 }
 
 int trap_wrap_openat(int dir_fd, const char *path, int flags, unsigned mode)
 {
     int result;
-    return try_open(dir_fd, path, flags, mode, &result) ? result : trap_wrap_real()->openat(dir_fd, path, flags, mode);
+    return trap_wrap_try_open(dir_fd, path, flags, mode, &result) ? result : trap_wrap_real()->openat(dir_fd, path, flags, mode);
 }
 
 int trap_wrap_openat64(int dir_fd, const char *path, int flags, unsigned mode)
 {
     int result;
-    return try_open(dir_fd, path, flags | O_LARGEFILE, mode, &result) ? result
-                                                                      : trap_wrap_real()->openat64(dir_fd, path, flags, mode);
+    return trap_wrap_try_open(dir_fd, path, flags | O_LARGEFILE, mode, &result)
+               ? result
+               : trap_wrap_real()->openat64(dir_fd, path, flags, mode);
 }
 
 int trap_wrap_access(const char *path, int mode)

@@ -3,7 +3,7 @@
 //
 //   interposed.c   libc's names; libc's own functions are found by dlsym(RTLD_NEXT)       libbrig-wrap.so, dynamic programs
 //   linked.c       __wrap_NAME; libc's own are __real_NAME (ld's --wrap, wrap.flags)      libbrig-wrap.a, any program
-//   threads.c, signals.c, files.c   what both do
+//   threads.c, signals.c, files.c, streams.c   what both do
 //
 // Libraries of their own, because a program has to want this: libbrig itself exports brig_* and changes nothing for those who link
 // it. The references to libbrig are weak: whichever form of it the program has answers, and without one nothing is changed.
@@ -14,11 +14,13 @@
 #ifndef BRIG_TRAP_WRAP_WRAP_H
 #define BRIG_TRAP_WRAP_WRAP_H
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <threads.h>
@@ -34,6 +36,7 @@ typedef void trap_wrap_handler(int signal_nr);
 #undef stat64
 #undef lstat64
 #undef fstatat64
+#undef fopen64
 struct stat;
 struct stat64;
 
@@ -69,6 +72,9 @@ int trap_wrap_open(const char *path, int flags, unsigned mode);
 int trap_wrap_open64(const char *path, int flags, unsigned mode);
 int trap_wrap_openat(int dir_fd, const char *path, int flags, unsigned mode);
 int trap_wrap_openat64(int dir_fd, const char *path, int flags, unsigned mode);
+
+// Opens by the broker. Returns: whether *ret_result is what openat(2) of libc returns; then errno is set.
+bool trap_wrap_try_open(int dir_fd, const char *path, int flags, unsigned mode, int *ret_result);
 
 // Whether a call with these flags has a mode behind them.
 bool trap_wrap_has_mode(int flags);
