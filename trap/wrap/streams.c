@@ -70,7 +70,7 @@ FILE *trap_wrap_fopen64(const char *path, const char *mode)
 DIR *trap_wrap_opendir(const char *path)
 {
     int fd;
-    if (!trap_wrap_try_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_DIRECTORY | O_LARGEFILE | O_CLOEXEC, 0, &fd)) {
+    if (!trap_wrap_try_open(AT_FDCWD, path, O_NONBLOCK | O_DIRECTORY | O_LARGEFILE | O_CLOEXEC, 0, &fd)) {
         return trap_wrap_real()->opendir(path);
     }
     DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
