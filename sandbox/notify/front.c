@@ -106,7 +106,7 @@ static void send_descriptor(const struct front_state *state, uint64_t id, const 
 // The notification is still there while its thread is not answered, so the number is that process'.
 static void kill_asker(struct front_state *state, const struct box_asker *asker)
 {
-    const uint32_t process = box_proc_field(asker->tid, "Tgid");
+    const uint32_t process = box_proc_field(asker->tid, "Tgid", 10);
     const int pid_fd = process ? (int)syscall(SYS_pidfd_open, process, 0) : -1;
     if (process == (uint32_t)state->front->program_pid)
         __atomic_store_n(&state->is_violation, true, __ATOMIC_RELEASE);

@@ -97,8 +97,8 @@ struct box_asker {
 };
 void box_asker_init(struct box_asker *asker, int listener_fd, int broker_fd);
 
-// Reads "Tgid", "PPid" of a thread. Returns: 0 if it cannot be read.
-uint32_t box_proc_field(uint32_t tid, const char *name);
+// Reads "Tgid", "PPid" of a thread, or its octal "Umask". Returns: 0 if it cannot be read.
+uint32_t box_proc_field(uint32_t tid, const char *name, unsigned base);
 
 // --- what the supervisor is told (tell.c) -----------------------------------------------------------------------------
 

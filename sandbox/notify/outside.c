@@ -59,28 +59,22 @@ static bool write_memory(const struct box_outside *outside, uint64_t address, co
     return bytes == 0 || process_vm_writev((pid_t)asker_of(outside)->tid, &here, 1, &there, 1, 0) == (ssize_t)bytes;
 }
 
-uint32_t box_proc_field(uint32_t tid, const char *name)
+uint32_t box_proc_field(uint32_t tid, const char *name, unsigned base)
 {
-    char path[48], text[BOX_STATUS_BYTES];
-    uint64_t value = 0;
+    char path[48];
     snprintf(path, sizeof path, "/proc/%u/status", tid);
-    if (box_read_text(path, text, sizeof text) <= 0 || !box_status_field(text, name, 10, &value))
-        return 0;
-    return (uint32_t)value;
+    const int64_t value = box_read_status_field(path, name, base);
+    return value < 0 ? 0 : (uint32_t)value;
 }
 
 static uint32_t parent_of(const struct box_outside *outside)
 {
-    return box_proc_field(asker_of(outside)->tid, "PPid");
+    return box_proc_field(asker_of(outside)->tid, "PPid", 10);
 }
 
-// Octal, as in "Umask:\t0022".
 static uint32_t umask_of(const struct box_outside *outside)
 {
-    uint32_t digits = box_proc_field(asker_of(outside)->tid, "Umask"), mask = 0;
-    for (uint32_t shift = 0; digits; digits /= 10, shift += 3)
-        mask |= digits % 10 << shift;
-    return mask;
+    return box_proc_field(asker_of(outside)->tid, "Umask", 8);
 }
 
 static int open_pidfd(uint32_t tid)
@@ -88,7 +82,7 @@ static int open_pidfd(uint32_t tid)
     int fd = (int)syscall(SYS_pidfd_open, tid, BOX_PIDFD_THREAD);
     if (fd >= 0 || errno != EINVAL)
         return fd;
-    const uint32_t process = box_proc_field(tid, "Tgid");
+    const uint32_t process = box_proc_field(tid, "Tgid", 10);
     return process ? (int)syscall(SYS_pidfd_open, process, 0) : -1;
 }
 

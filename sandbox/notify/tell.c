@@ -169,7 +169,7 @@ static size_t fill_message(struct box_front_message *message, const struct box_a
 {
     struct brig_trap_record *record = (struct brig_trap_record *)(void *)(message + 1);
     unsigned char *rest = (unsigned char *)(record + 1);
-    message->pid = box_proc_field(asker->tid, "Tgid");
+    message->pid = box_proc_field(asker->tid, "Tgid", 10);
     fill_record(record, message->pid, asker, notice, decision);
     rest += add_pointees(message, rest, asker, decision);
     message->maps_bytes = message->kind == BOX_FRONT_VIOLATION ? read_maps(message->pid, rest) : 0;

@@ -16,12 +16,12 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "sandbox/broker/control.h"
 #include "sandbox/supervisor/broker.h"
+#include "sandbox/worker/proc.h"
 
 static const char step_link[] = "join worker and broker";
 
@@ -32,11 +32,15 @@ static enum brig_code failed(struct brig_error *reterr, const char *subject)
     return brig_error_set(reterr, error);
 }
 
-static uint32_t own_umask(void)
+// umask(2) could only be asked by setting another one, and files that other threads of the host make in between would get that.
+// The kernel shows it since 4.7, and has listeners since 5.0: where it is not shown, a broker cannot be either.
+static enum brig_code read_umask(uint32_t *ret_umask, struct brig_error *reterr)
 {
-    const mode_t mask = umask(077); // there is no way to ask
-    umask(mask);
-    return mask & 0777u;
+    const int64_t mask = box_read_status_field("/proc/thread-self/status", "Umask", 8);
+    if (mask < 0)
+        return failed(reterr, "Umask in /proc/thread-self/status");
+    *ret_umask = (uint32_t)mask;
+    return BRIG_OK;
 }
 
 static enum brig_code map_slots(struct box_link *link, struct brig_error *reterr)
@@ -52,11 +56,10 @@ static enum brig_code map_slots(struct box_link *link, struct brig_error *reterr
     link->slots->magic = BRIG_BROKER_MAGIC;
     link->slots->version = BRIG_BROKER_VERSION;
     link->slots->slot_count = BRIG_BROKER_SLOT_COUNT;
-    link->slots->umask = own_umask();
     box_names_copy(&link->slots->names, link->broker->names);
     if (getrandom(&link->slots->settled_seed, sizeof link->slots->settled_seed, 0) != sizeof link->slots->settled_seed)
         return failed(reterr, "getrandom");
-    return BRIG_OK;
+    return read_umask(&link->slots->umask, reterr);
 }
 
 void box_link_init(struct box_link *link)

@@ -70,6 +70,16 @@ bool box_status_field(const char *text, const char *name, unsigned base, uint64_
     return false;
 }
 
+int64_t box_read_status_field(const char *path, const char *name, unsigned base)
+{
+    char text[BOX_STATUS_BYTES];
+    uint64_t value;
+    if (box_read_text(path, text, sizeof text) < 0)
+        return -1;
+    errno = ENODATA;
+    return box_status_field(text, name, base, &value) ? (int64_t)value : -1;
+}
+
 int64_t box_read_number(const char *path)
 {
     char text[32];

@@ -15,9 +15,13 @@ long box_read_text(const char *path, char *buffer, size_t buffer_bytes);
 // Reads from the start of an open file, as box_read_text. Context: any.
 long box_pread_text(int fd, char *buffer, size_t buffer_bytes);
 
-// Finds "NAME:\t" at the start of a line and reads the number after it, in `base` 10 or 16. Returns: whether it is there. Context:
-// any.
+// Finds "NAME:\t" at the start of a line and reads the number after it, in `base` 8, 10 or 16. Returns: whether it is there.
+// Context: any.
 bool box_status_field(const char *text, const char *name, unsigned base, uint64_t *ret_value);
+
+// Reads one field of a /proc/PID/status. Returns: the number, or -1 with errno, ENODATA where the kernel shows no such field.
+// Context: any.
+int64_t box_read_status_field(const char *path, const char *name, unsigned base);
 
 // Reads a file that holds one decimal number. Returns: the number, or -1 with errno. Context: any.
 int64_t box_read_number(const char *path);

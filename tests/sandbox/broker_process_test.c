@@ -220,6 +220,29 @@ SANDBOX_TEST(broker, unmodified_libc_calls_work_in_a_locked_worker, .expect_exit
     room_close(&room);
 }
 
+static int make_a_file(void *data, int channel_fd)
+{
+    (void)data;
+    (void)channel_fd;
+    const int fd = open(room_path("rw/masked"), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    CHECK_GE(fd, 0);
+    return close(fd);
+}
+
+// A host that asks for its mask by umask(2) would learn here that it is 0777, and have changed it elsewhere.
+SANDBOX_TEST(broker, the_mask_of_the_host_is_read_and_not_touched, .expect_exit = 0)
+{
+    const struct fixture_refusal refusal = {BRIG_SYS_umask, EPERM, -1, 0, 0};
+    struct room room;
+    struct stat status;
+    umask(027);
+    REQUIRE(room_open(&room) && fixture_refuse(&refusal));
+    REQUIRE(room_run(&room, make_a_file, NULL));
+    CHECK_EQ(stat(room_path("rw/masked"), &status), 0);
+    CHECK_EQ(status.st_mode & 0777, 0640u);
+    room_close(&room);
+}
+
 // --- devices ----------------------------------------------------------------------------------------------------------
 
 // What a device is told is for the worker's policy to say, once the list names it.
