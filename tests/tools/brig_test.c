@@ -8,7 +8,8 @@
 static const struct command rows[] = {
     // The frame.
     {"brig", 2, {"usage: brig VERB", "explain", "Exit status"}},
-    {"brig --help", 0, {"usage: brig VERB", "doctor"}},
+    {"brig --help", 0, {"usage: brig VERB", "doctor", "built-in name (baseline, renderer, network, "}},
+    {"brig run --help", 0, {"\n      --unveil=PATH:PERMISSIONS the same", "\n  -h, --help                    print this"}},
     {"brig explian renderer", 2, {"there is no verb 'explian'; did you mean 'explain'?"}},
     {"brig compile --help",
      0,
@@ -42,6 +43,9 @@ static const struct command rows[] = {
     {"brig compile renderer -o /no/such/directory/file", 2, {"cannot write '/no/such/directory/file': No such file"}},
     {"brig compile renderer --format=raw > /dev/full", 2, {"No space left on device"}},
     {"brig explain renderer >&-", 2, {"cannot write all of 'standard output': Bad file descriptor"}},
+    {"brig explain renderer -o - >&-", 2, {"option '-o' is not known"}},
+    {"brig compile renderer -o - >&-", 2, {"cannot write all of 'standard output': Bad file descriptor"}},
+    {"brig disasm - <&-", 2, {"cannot read '-': Bad file descriptor"}},
     // compile.
     {"brig compile renderer", 0, {"ld [4]", "ret "}},
     {"brig compile renderer --format=c", 0, {"// policy renderer for ", "{0x20,   0,   0, 0x00000004}, //    0: ld [4]"}},

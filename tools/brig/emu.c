@@ -215,8 +215,8 @@ static void print_path(const struct tool_subject *subject, const struct brig_dsl
     struct brig_dsl_run run = brig_dsl_interpret(program->insns, program->insn_count, data, trace);
     tool_print_listing(stdout, program, trace, is_colored);
     brig_dsl_ret_text(run.ret, verdict, sizeof verdict);
-    printf("%s%s%s  %" PRIu32 " instructions%s", tool_paint(is_colored, tool_color_of_ret(run.ret)), verdict,
-           tool_paint(is_colored, TOOL_COLOR_END), run.executed,
+    printf("%s%s%s  %" PRIu32 " instruction%s%s", tool_paint(is_colored, tool_color_of_ret(run.ret)), verdict,
+           tool_paint(is_colored, TOOL_COLOR_END), run.executed, run.executed == 1 ? "" : "s",
            is_cached(program, data) ? ", answered by the kernel's bitmap" : "");
     if (subject->policy == NULL) {
         fputc('\n', stdout);

@@ -273,8 +273,8 @@ static int write_output(const struct improvement *improvement, int format)
         tool_print_json(out, json);
     } else {
         write_program(out, improvement->kind, format, &(struct write_program){name, &improvement->program});
-        fprintf(stderr, "brig %s: %" PRIu32 " instructions, %s\n", improvement->kind->verb, improvement->program.insn_count,
-                proof_words(improvement));
+        fprintf(stderr, "brig %s: %" PRIu32 " instruction%s, %s\n", improvement->kind->verb, improvement->program.insn_count,
+                improvement->program.insn_count == 1 ? "" : "s", proof_words(improvement));
     }
     int status = tool_close_output(improvement->kind->verb, out, arguments->values[OUTPUT]);
     bool is_shown = improvement->answer == PROVE_HOLDS || improvement->optimized.is_checked;

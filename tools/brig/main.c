@@ -1,6 +1,9 @@
 // brig: one program, verbs as sub-commands. Takes argv, finds the verb, hands the rest over.
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "policies/policies.h"
 #include "tools/brig/tool.h"
 
 #define VERB(name, arguments, summary, about, examples) \
@@ -23,13 +26,28 @@ static void print_help(FILE *out)
     for (const struct tool_verb *verb = tool_verbs; verb->name != NULL; verb++) {
         fprintf(out, "  %-10s %-30s %s\n", verb->name, verb->arguments, verb->summary);
     }
+    fputs("\nPOLICY is a built-in name (", out);
+    for (size_t i = 0; brig_policy_all[i] != NULL; i++) {
+        fprintf(out, "%s%s", i == 0 ? "" : ", ", brig_policy_all[i]->name);
+    }
     fputs(
-        "\nPOLICY is a built-in name (baseline, renderer, network), pledge:PROMISES, FILE.json (an OCI or Docker seccomp profile),\n"
-        "FILE.policy (minijail's), FILE.pledge (promises), FILE.bpf (an array of struct sock_filter) or - for standard input. What - or a\n"
-        "file of another name is, --from says; without it - is a .bpf. `brig VERB --help` says what a verb does, with its options and an\n"
-        "example.\n"
-        "Exit status: 0 fine, 1 findings, 2 wrong arguments or input, 3 undecided, 4 the kernel lacks something asked for.\n",
+        "),\n"
+        "pledge:PROMISES, FILE.json (an OCI or Docker seccomp profile), FILE.policy (minijail's), FILE.pledge (promises), FILE.bpf (an\n"
+        "array of struct sock_filter) or - for standard input. What - or a file of another name is, --from says; without it - is a .bpf.\n"
+        "`brig VERB --help` says what a verb does, with its options and an example.\n"
+        "Exit status: 0 fine, 1 findings, 2 wrong arguments or input, 3 undecided, 4 the kernel lacks something asked for; of run that of\n"
+        "its program, or 125 to 127.\n",
         out);
+}
+
+// What is closed would be opened for something else, and be read, written or handed to a program as if it were ours to use so.
+static void open_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) {
+            _exit(TOOL_USAGE); // nobody can be told
+        }
+    }
 }
 
 static int complain_about_verb(const char *name)
@@ -57,6 +75,7 @@ static int run_verb(int argc, char **argv)
 int main(int argc, char **argv)
 {
     static char help_option[] = "--help";
+    open_standard_streams();
     if (argc < 2) {
         print_help(stderr);
         return TOOL_USAGE;

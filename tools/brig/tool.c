@@ -101,9 +101,20 @@ const char *tool_closest(const char *name, const char *const *candidates, size_t
 
 enum { LONG_ONLY = 256 }; // getopt's value of option i without a letter is LONG_ONLY + i
 
+enum { SPELLING_BYTES = 48, COLUMN_MIN = 26, COLUMN_MAX = 34 };
+
+static int spell_option(const struct tool_option *option, char spelling[SPELLING_BYTES])
+{
+    char letter[] = {'-', option->letter, ',', ' ', '\0'};
+    return snprintf(spelling, SPELLING_BYTES, "%s--%s%s%s", option->letter == 0 ? "    " : letter, option->name,
+                    option->value == NULL ? "" : "=", option->value == NULL ? "" : option->value);
+}
+
 static void print_usage(const char *verb, const struct tool_option *options)
 {
     const char *examples = "";
+    char spelling[SPELLING_BYTES];
+    int column = COLUMN_MIN;
     for (const struct tool_verb *known = tool_verbs; known->name != NULL; known++) {
         if (strcmp(known->name, verb) == 0) {
             printf("usage: brig %s [OPTION...] %s\n\n%s\n\n%s\n\n", verb, known->arguments, known->summary, known->about);
@@ -111,13 +122,14 @@ static void print_usage(const char *verb, const struct tool_option *options)
         }
     }
     for (const struct tool_option *option = options; option->name != NULL; option++) {
-        char letter[] = {'-', option->letter, ',', ' ', '\0'};
-        char spelling[48];
-        snprintf(spelling, sizeof spelling, "%s--%s%s%s", option->letter == 0 ? "    " : letter, option->name,
-                 option->value == NULL ? "" : "=", option->value == NULL ? "" : option->value);
-        printf("  %-26s %s\n", spelling, option->help);
+        const int bytes = spell_option(option, spelling);
+        column = bytes > column && bytes <= COLUMN_MAX ? bytes : column;
     }
-    printf("  %-26s %s\n\nFor example:\n%s", "-h, --help", "print this", examples);
+    for (const struct tool_option *option = options; option->name != NULL; option++) {
+        spell_option(option, spelling);
+        printf("  %-*s %s\n", column, spelling, option->help);
+    }
+    printf("  %-*s %s\n\nFor example:\n%s", column, "-h, --help", "print this", examples);
 }
 
 static int find_option(const struct tool_option *options, int value)
@@ -328,7 +340,7 @@ int tool_close_output(const char *verb, FILE *out, const char *path)
         close_errno = errno;
     }
     if (failed) {
-        return tool_complain(verb, "cannot write all of '%s': %s", path == NULL ? "standard output" : path,
+        return tool_complain(verb, "cannot write all of '%s': %s", out == stdout ? "standard output" : path,
                              close_errno == 0 ? "input/output error" : strerror(close_errno));
     }
     return TOOL_OK;

@@ -230,7 +230,9 @@ void minijail_advance(struct minijail *mj)
     file->is_inside = true;
     file->is_continued = false;
     if (token->kind == MINIJAIL_BAD) {
-        minijail_fail(mj, token->place, NULL, isprint((unsigned char)token->text[0]) ? "'%c' has no meaning here" : "byte 0x%02x",
+        minijail_fail(mj, token->place, NULL,
+                      isprint((unsigned char)token->text[0]) ? "'%c' has no meaning here"
+                                                             : "a policy is a text, and this is the byte 0x%02x",
                       (unsigned char)token->text[0]);
     }
 }
