@@ -272,8 +272,9 @@ struct dsl_check_walk {
     const struct check_insn *about; // by instruction
     struct check_fork *forks;       // the other sides of tests, still to be walked
     uint32_t fork_limit;
-    struct check_memo *memo;
-    unsigned char *taken; // as in struct dsl_check_input
+    struct brig_dsl_arena *arena;
+    struct check_memo *memo; // NULL: not needed so far
+    unsigned char *taken;    // as in struct dsl_check_input
 };
 
 // Reads the program as text. Returns: one for each instruction; NULL when the arena is exhausted.

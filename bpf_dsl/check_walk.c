@@ -185,19 +185,33 @@ static bool take_pick(struct dsl_check_walk *walk, struct path *path, const stru
 
 // --- joins ------------------------------------------------------------------------------------------------------------
 
+// Returns: the memo, which most programs do without; NULL when the arena is exhausted.
+static struct check_memo *memo_of(struct dsl_check_walk *walk)
+{
+    if (walk->memo == NULL) {
+        walk->memo = DSL_ARENA_NEW(walk->arena, struct check_memo);
+        if (walk->memo == NULL) {
+            return NULL;
+        }
+        memset(walk->memo, 0, sizeof *walk->memo);
+        walk->memo->generation = 1;
+    }
+    return walk->memo;
+}
+
 // Whether the rest of the program from here has been walked, or is being walked, for the same known conditions, or no call comes
 // here. A walk that fails ends everything, so what was begun counts as done.
 static bool is_walked(struct dsl_check_walk *walk, const struct path *path)
 {
     struct check_facts *facts = &walk->facts;
-    struct check_memo *memo = walk->memo;
+    struct check_memo *memo = memo_of(walk);
     struct check_known known;
     for (uint32_t word = 0; word < CHECK_WORDS; word++) {
         if ((walk->about[path->pc].words & 1u << word) != 0 && !dsl_check_is_untouched(facts, word)) {
             return false;
         }
     }
-    if (!dsl_check_read_known(facts, path->subject, &known)) {
+    if (memo == NULL || !dsl_check_read_known(facts, path->subject, &known)) {
         return false;
     }
     uint64_t hash = path->pc;
@@ -242,8 +256,10 @@ static enum dsl_checked go_on(struct dsl_check_walk *walk, const struct path *pa
                          .fork_count = path->fork_count,
                          .fork_base = path->fork_count,
                          .step_base = walk->facts.steps};
-    walk->memo->generation++;
-    walk->memo->used = 0;
+    if (walk->memo != NULL) {
+        walk->memo->generation++;
+        walk->memo->used = 0;
+    }
     return walk_paths(walk, &below);
 }
 
@@ -465,12 +481,10 @@ enum dsl_checked dsl_check_walk(struct dsl_check_walk *walk, struct brig_dsl_are
     uint32_t depth = walk->about[0].depth + 1u;
     walk->fork_limit = depth + CHECK_SIDES * dsl_check_count_picks(walk);
     walk->forks = DSL_ARENA_ARRAY(arena, struct check_fork, walk->fork_limit);
-    walk->memo = DSL_ARENA_NEW(arena, struct check_memo);
-    if (walk->forks == NULL || walk->memo == NULL ||
-        !dsl_check_facts_init(&walk->facts, arena, 2 * depth + CHECK_MORE_FACTS, CHECK_WALK_STEPS)) {
+    walk->arena = arena;
+    if (walk->forks == NULL || !dsl_check_facts_init(&walk->facts, arena, 2 * depth + CHECK_MORE_FACTS, CHECK_WALK_STEPS)) {
         return DSL_CHECKED_UNDECIDED;
     }
-    memset(walk->memo, 0, sizeof *walk->memo);
     struct path path = {.subject = NULL};
     return walk_paths(walk, &path);
 }
