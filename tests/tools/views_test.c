@@ -171,8 +171,8 @@ static const struct command rows[] = {
     {"yes 'c000003e 0 0 0 0 0 0 0 0' | head -n 100000 | brig emu --batch renderer > /dev/full", 2, {"No space left on device"}},
     {"printf '\\nc000003e 0 0 0 0 0 0 0 0\\r\\n\\n' | brig emu --batch renderer | wc -l", 0, {"1\n"}},
     {"brig emu renderer 1000 --json", 0, {"\"cached\": false", "\"ebpf_executed\": "}},
-    {"echo 'ret ALLOW' | brig asm - | brig emu - 1000", 0, {"ALLOW  1 instructions\n"}},
-    {"echo 'ret ALLOW' | brig asm - | brig emu - 400", 0, {"ALLOW  1 instructions, answered by the kernel's bitmap"}},
+    {"echo 'ret ALLOW' | brig asm - | brig emu - 1000", 0, {"ALLOW  1 instruction\n"}},
+    {"echo 'ret ALLOW' | brig asm - | brig emu - 400", 0, {"ALLOW  1 instruction, answered by the kernel's bitmap"}},
     // A default of ALLOW is cached for every number that a kernel has.
     {"echo 'ret ALLOW' | brig asm - | brig compile - --stats --json", 0, {"\"cached_allow\": 471"}},
     // Completion.
