@@ -116,7 +116,7 @@ static const struct {
      "dir/main.policy:3:1: 'read' has an entry in dir/main.policy:1 already, which decides everything"},
     {"{read,write}: 1\n@include ./base.policy",
      "dir/base.policy:1:1: 'read' has an entry in dir/main.policy:1 already, which decides everything (from dir/main.policy:2)"},
-    {"read: \xff", MAIN "7: byte 0xff"},
+    {"read: \xff", MAIN "7: a policy is a text, and this is the byte 0xff"},
     {"# a \\\nread: 1",
      MAIN "5: a comment that ends in '\\' makes a comment of the next line for minijail0, and not for compile_seccomp_policy"},
     {"read: 1 \\", MAIN "9: '\\' continues an entry only where it is the last in its line"},
@@ -132,7 +132,7 @@ static const struct {
      "dir/base.policy:1:1: a denylist includes this policy, which has to say @denylist as well (from dir/main.policy:2)"},
     {"write: 1\nread: arg0 == ((((((((((((((((((((((((((((((((((1))))))))))))))))))))))))))))))))))",
      "dir/main.policy:2:47: parentheses are nested more than 32 deep"},
-    {"a\rb: 1", MAIN "2: byte 0x0d"},
+    {"a\rb: 1", MAIN "2: a policy is a text, and this is the byte 0x0d"},
 };
 
 TEST(minijail, mistakes_are_told)
