@@ -243,6 +243,35 @@ SANDBOX_TEST(broker, the_mask_of_the_host_is_read_and_not_touched, .expect_exit 
     room_close(&room);
 }
 
+// sandbox/broker/README.md: what differs from the kernel.
+static int make_a_file_with_a_full_table(void *data, int channel_fd)
+{
+    struct stat status;
+    (void)data;
+    (void)channel_fd;
+    int last = -1;
+    for (int fd; (fd = dup(room_socket)) >= 0; last = fd)
+        continue;
+    CHECK_EQ(errno, EMFILE);
+    CHECK_EQ(open(room_path("rw/too-much"), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666), -1);
+    CHECK_EQ(errno, EMFILE);
+    CHECK_EQ(stat(room_path("rw/too-much"), &status), 0);
+    close(last);
+    const int fd = open(room_path("rw/too-much"), O_WRONLY | O_CLOEXEC);
+    CHECK_EQ(fd, last);
+    return 0;
+}
+
+SANDBOX_TEST(broker, a_full_table_is_told_after_the_deed, .expect_exit = 0)
+{
+    struct room room;
+    REQUIRE(room_open(&room));
+    const int before = room_descriptors(brig_broker_pid(room.broker));
+    REQUIRE(room_run(&room, make_a_file_with_a_full_table, NULL));
+    CHECK_EQ(room_settled_descriptors(room.broker, before), before);
+    room_close(&room);
+}
+
 // --- devices ----------------------------------------------------------------------------------------------------------
 
 // What a device is told is for the worker's policy to say, once the list names it.
