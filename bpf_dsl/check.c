@@ -127,16 +127,10 @@ struct notable {
     uint64_t rows[BRIG_DSL_TRAP_NRS / 64];
 };
 
-enum { CALLS_AT_ONCE = 4 };
-
-// Whether none of CALLS_AT_ONCE calls from `call` on has rules, as is mostly so where policies of other tools name few.
-static bool are_silent(const struct brig_dsl_call_rules *calls, uint32_t call)
+// Whether none of four calls has rules, as is mostly so where policies of other tools name few.
+static bool are_silent(const struct brig_dsl_call_rules four[4])
 {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < CALLS_AT_ONCE && call + CALLS_AT_ONCE <= BRIG_SYS_COUNT; i++) {
-        count |= calls[call + i].rule_count;
-    }
-    return call + CALLS_AT_ONCE <= BRIG_SYS_COUNT && count == 0;
+    return (four[0].rule_count | four[1].rule_count | four[2].rule_count | four[3].rule_count) == 0;
 }
 
 static struct notable find_notable(const struct dsl_target *target)
@@ -144,8 +138,8 @@ static struct notable find_notable(const struct dsl_target *target)
     const struct brig_dsl_rules *rules = target->rules;
     struct notable notable = {.is_all = rules == NULL || rules->fallback_ret != rules->unknown_ret};
     for (uint32_t call = 0; !notable.is_all && call < BRIG_SYS_COUNT;) {
-        if (are_silent(rules->calls, call)) {
-            call += CALLS_AT_ONCE;
+        if (call + 4 <= BRIG_SYS_COUNT && are_silent(&rules->calls[call])) {
+            call += 4;
             continue;
         }
         int32_t nr = rules->calls[call].rule_count != 0 ? brig_dsl_call_nr((enum brig_dsl_call)call, target->arch) : -1;

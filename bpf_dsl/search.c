@@ -387,6 +387,9 @@ static uint32_t build_planned(const struct dsl_search *search, struct list list,
 static uint32_t build_short(const struct dsl_search *search, struct list list)
 {
     struct table table;
+    if (list.count == 2) { // there is one cut only, and that is what most lists are
+        return test_cut(search, make_cut(&list, 1), list.items[0].target, list.items[1].target);
+    }
     plan(&list, &table);
     return build_planned(search, list, &table, 0);
 }
