@@ -51,6 +51,23 @@ TEST(run, cat_reads_what_the_list_has_and_nothing_else)
     check_in_room(rows, COUNT_OF(rows));
 }
 
+TEST(run, a_link_is_given_with_all_that_it_leads_over)
+{
+    static const struct command rows[] = {
+        {"cd \"$ROOM\" && ln -s \"$ROOM/secret/key\" rw/3 && ln -s ../rw/3 ro/2 && ln -s 2 ro/1 && ln -s ro/1 0", 0, {NULL}},
+        {"brig run -- cat \"$ROOM/0\"", 1, {"try: --broker-ro /tmp/brig-run-"}},
+        {"brig run --broker-ro \"$ROOM/0\" -- cat \"$ROOM/0\" \"$ROOM/ro/1\" \"$ROOM/rw/3\"", 0, {"key\nkey\nkey\n"}},
+        {"cd \"$ROOM/ro\" && brig run --broker-ro 1 -- cat 1", 0, {"key\n"}},
+        {"cd \"$ROOM/ro\" && brig run --broker-ro ../0 -- cat ../0 ../rw/3", 0, {"key\nkey\n"}},
+        {"cd \"$ROOM\" && brig run --broker-ro 0 -- cat ro/hello", 1, {"Permission denied"}},
+        {"cd \"$ROOM\" && ln -s ../secret/ rw/up && brig run --broker-ro ro/up/ --broker-ro rw/up/ -- cat rw/up/key ro/up/key",
+         0,
+         {"key\nkey\n"}},
+        {"cd \"$ROOM\" && ln -s loop loop && brig run --broker-ro loop -- true", 125, {"loop"}},
+    };
+    check_in_room(rows, COUNT_OF(rows));
+}
+
 TEST(run, other_programs_of_the_machine_work)
 {
     static const struct command rows[] = {

@@ -1,8 +1,10 @@
 // run_list: from a command line to a broker's list.
 //
 // A list knows names as they are asked for. So a path stands in it as it was given, made absolute, and where links lead to it from
-// elsewhere, by its real name too: relative paths of a program start at the real name of its working directory.
+// elsewhere, by its real name too: relative paths of a program start at the real name of its working directory. If it is a link
+// itself, so does each link on the way.
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -73,6 +75,40 @@ static bool add_entry(struct run_list *list, char *path, uint32_t rights)
     return true;
 }
 
+enum { LINKS_MAX = 40 }; // as many as the kernel follows
+
+static void trim_slashes(char *path)
+{
+    for (size_t bytes = strlen(path); bytes > 1 && path[bytes - 1] == '/'; bytes--) {
+        path[bytes - 1] = '\0';
+    }
+}
+
+// The names of `path` and of what it leads to, as long as these are links.
+static bool add_links(struct run_list *list, const char *path, uint32_t rights)
+{
+    char at[PATH_MAX], folder[PATH_MAX], target[PATH_MAX], *name;
+    int at_bytes = snprintf(at, sizeof at, "%s%s", *path == '/' ? "" : "./", path);
+    for (int i = 0; i < LINKS_MAX && at_bytes < (int)sizeof at; i++) {
+        trim_slashes(at);
+        const ssize_t bytes = readlink(at, target, sizeof target - 1);
+        if (bytes < 0) {
+            break;
+        }
+        char *slash = strrchr(at, '/');
+        target[bytes] = *slash = '\0';
+        if (realpath(*at == '\0' ? "/" : at, folder) == NULL) {
+            return tool_complain("run", "'%s': %s", path, strerror(errno)) < 0;
+        }
+        const char *parent = strcmp(folder, "/") == 0 ? "" : folder;
+        if (asprintf(&name, "%s/%s", parent, slash + 1) < 0 || !add_entry(list, name, rights)) {
+            return false;
+        }
+        at_bytes = snprintf(at, sizeof at, "%s%s%s", *target == '/' ? "" : parent, *target == '/' ? "" : "/", target);
+    }
+    return true;
+}
+
 // By its own name, and by its real one.
 static bool add_path(struct run_list *list, const char *path, uint32_t rights)
 {
@@ -87,8 +123,8 @@ static bool add_path(struct run_list *list, const char *path, uint32_t rights)
         copy = NULL;
     }
     free(here);
-    for (size_t bytes = copy == NULL ? 0 : strlen(copy); bytes > 1 && copy[bytes - 1] == '/'; bytes--) {
-        copy[bytes - 1] = '\0';
+    if (copy != NULL) {
+        trim_slashes(copy);
     }
     if (copy == NULL && real == NULL) {
         return tool_complain("run", "'%s': %s", path, strerror(errno)) < 0;
@@ -103,7 +139,7 @@ static bool add_path(struct run_list *list, const char *path, uint32_t rights)
     if (real == NULL) {
         return is_done;
     }
-    return add_entry(list, real, rights) && is_done;
+    return add_entry(list, real, rights) && is_done && (rights == BRIG_BROKER_DENY || add_links(list, path, rights));
 }
 
 static bool add_defaults(struct run_list *list, const char *file)
