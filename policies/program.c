@@ -67,6 +67,14 @@ static const struct brig_dsl_row program_rows[] = {
     WHY("owners and nodes are root's business, and a mode changed by descriptor would go round the list"),
     ROW(SET(owners), DENY(EPERM)),
 
+    WHY("its SIGSYS is nobody else's: nothing of ours is in it, and Go's runtime does not start without its handlers"),
+    ROW(rt_sigaction, ALLOW, IN(sig, SIGSYS)),
+    ROW(sigaction, ALLOW, IN(sig, SIGSYS)),
+    WHY("threads as Go's runtime makes them: it keeps no id of its own in memory"),
+    ROW(clone, ALLOW,
+        IN(flags, CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM,
+           CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS)),
+
     USE(policy_pledge_stdio),
     USE(policy_pledge_stdio_sockets),
     USE(policy_pledge_terminals),
