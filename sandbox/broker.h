@@ -65,7 +65,7 @@ struct brig_broker_list {
     size_t address_count;
     const char *working_directory; // where relative paths start, absolute; NULL: "/"
     uint16_t deny_errno;           // 0: EACCES
-    bool may_resolve;              // host names, with the broker's own resolver
+    bool may_resolve;              // host names, with the broker's own resolver: RESOLVE, and whatever glibc asks nscd for
 };
 
 struct brig_broker_spec {

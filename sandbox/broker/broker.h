@@ -88,8 +88,11 @@ int box_directory_path(int dir_fd, char path[BRIG_BROKER_PATH_BYTES]);
 
 // --- one request (serve.c, serve_*.c) ---------------------------------------------------------------------------------
 
+struct box_nscd;
 struct box_job {
     const struct box_list *list;
+    struct box_nscd *nscd;                     // what answers in nscd's place, or NULL
+    uint32_t client;                           // who asks, for nscd's limits
     const struct brig_broker_request *request; // private copy, checked by box_request_check
     const char *path[2];                       // into it, NUL-terminated; NULL if there is none
     const uint8_t *data;

@@ -22,6 +22,7 @@ enum box_control_fd { BOX_CONTROL_LISTENER, BOX_CONTROL_SLOTS, BOX_CONTROL_SOCKE
 struct box_control {
     uint32_t kind;
     uint32_t session; // the supervisor's number for it, never 0; of COUNT, of the question
+    uint32_t client;  // the same for all sessions of one client: its first one's number
 };
 
 // --- from the broker --------------------------------------------------------------------------------------------------
@@ -76,6 +77,7 @@ struct box_broker_start {
     const struct brig_broker_list *list;
     int denials_fd;
     // Filled in by the preparation, in the broker.
+    int nscd_fd; // a listener, or -1 where names are not resolved
     struct box_list *opened;
     struct box_denials *denials;
     int wake_fd;

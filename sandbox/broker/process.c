@@ -24,6 +24,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sandbox/broker/nscd.h"
 #include "sandbox/broker/session.h"
 
 static const char step_prepare[] = "prepare broker";
@@ -121,6 +122,13 @@ static void load_resolver(void)
         freeaddrinfo(addresses);
 }
 
+// For code that asks nscd: a listener, which has to be made behind Landlock, see box_nscd_listen.
+static enum brig_code make_nscd_fd(struct box_broker_start *start, struct brig_error *reterr)
+{
+    start->nscd_fd = start->list->may_resolve ? box_nscd_listen() : -1;
+    return start->nscd_fd >= 0 || !start->list->may_resolve ? BRIG_OK : failed(reterr, "a listening socket");
+}
+
 enum brig_code box_broker_prepare(void *data, struct brig_error *reterr)
 {
     struct box_broker_start *start = data;
@@ -139,7 +147,8 @@ enum brig_code box_broker_prepare(void *data, struct brig_error *reterr)
         load_resolver();
     be_patient();
     umask(0); // the client's is taken off by the client
-    return box_landlock(start->list, reterr);
+    code = box_landlock(start->list, reterr);
+    return code == BRIG_OK ? make_nscd_fd(start, reterr) : code;
 }
 
 // --- behind it --------------------------------------------------------------------------------------------------------
@@ -198,6 +207,8 @@ int box_broker_run(void *data, int channel_fd)
     const struct box_broker_start *start = data;
     struct box_process process = {
         .list = start->opened, .channel_fd = channel_fd, .wake_fd = start->wake_fd, .lock = PTHREAD_MUTEX_INITIALIZER};
+    if (start->nscd_fd >= 0)
+        process.nscd = box_nscd_start(start->nscd_fd); // or names are asked for by RESOLVE alone
     for (;;) {
         struct pollfd polled[] = {{.fd = channel_fd, .events = POLLIN}, {.fd = process.wake_fd, .events = POLLIN}};
         if (poll(polled, 2, box_sessions_tend(&process)) < 0 && errno != EINTR)

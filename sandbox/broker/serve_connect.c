@@ -3,16 +3,39 @@
 // The address is a private copy, so nobody changes it between check and use; the socket is the client's own, and connects from the
 // broker's process. A blocking socket blocks the request's thread as long as its own SO_SNDTIMEO says.
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
+#include "sandbox/broker/nscd.h"
 #include "sandbox/broker/serve.h"
+
+// glibc's sockets to nscd do not wait. musl's do; it asks nscd for users and groups, which it takes silence about for a failure,
+// and a refusal for nobody.
+static bool is_for_nscd(const struct box_job *job)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNSPEC};
+    int type;
+    socklen_t type_bytes = sizeof type;
+    if (!job->nscd || job->request->data_bytes > sizeof address)
+        return false;
+    memcpy(&address, job->data, job->request->data_bytes);
+    if (address.sun_family != AF_UNIX || strncmp(address.sun_path, BOX_NSCD_PATH, sizeof address.sun_path) != 0)
+        return false;
+    return getsockopt(job->attached[2], SOL_SOCKET, SO_TYPE, &type, &type_bytes) == 0 && type == SOCK_STREAM &&
+           (fcntl(job->attached[2], F_GETFL) & O_NONBLOCK) != 0;
+}
 
 void box_serve_CONNECT(struct box_job *job)
 {
     enum brig_broker_verdict verdict = BRIG_BROKER_DONE;
     job->reply->result = box_addresses_connect(job->list, job->attached[2], job->data, job->request->data_bytes, &verdict);
+    if (verdict == BRIG_BROKER_DENIED && is_for_nscd(job)) {
+        job->reply->result = box_nscd_connect(job->nscd, job->client, job->attached[2]);
+        verdict = BRIG_BROKER_DONE;
+    }
     job->reply->verdict = verdict;
 }
 

@@ -200,6 +200,8 @@ static const char *serve(struct box_work *work)
 static void handle(struct box_work *work)
 {
     work->job = (struct box_job){.list = work->session->process->list,
+                                 .nscd = work->session->process->nscd,
+                                 .client = work->session->client,
                                  .request = &work->request,
                                  .attached = {-1, -1, -1},
                                  .reply = &work->reply,
@@ -408,6 +410,7 @@ static struct box_session *new_session(struct box_process *process, struct box_d
                                     .denials = denials,
                                     .port = is_linked ? &box_port_notified : &box_port_messages,
                                     .number = control->session,
+                                    .client = control->client,
                                     .request_fd = fds[0],
                                     .socket_fd = -1};
     if (is_linked && !take_slots(session, fds)) {

@@ -20,6 +20,7 @@ struct box_session;
 
 struct box_process {
     const struct box_list *list;
+    struct box_nscd *nscd; // NULL: names are not resolved
     int channel_fd;
     int wake_fd; // eventfd, ends the main thread's wait
     // Whether the main thread waits without a limit: who takes a request then wakes it, and it looks after slow ones.
@@ -115,6 +116,7 @@ struct box_session {
     struct box_denials *denials;
     const struct box_port *port;
     uint32_t number; // the supervisor's
+    uint32_t client; // the number of its client's first session
     int request_fd;  // listener or socket; closed when nobody is in a call on it any more
     int socket_fd;   // for attachments, or -1
     struct brig_broker_slots *slots;

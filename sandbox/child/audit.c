@@ -97,6 +97,12 @@ static bool is_connected_unix(const struct box_subject *subject)
            getpeername(subject->fd, (struct sockaddr *)&peer, &length) == 0;
 }
 
+// It goes nowhere by itself; who accepts gets what comes.
+static bool is_listening_unix(const struct box_subject *subject)
+{
+    return socket_option(subject, SO_DOMAIN) == AF_UNIX && socket_option(subject, SO_ACCEPTCONN) == 1;
+}
+
 static bool is_network_socket(const struct box_subject *subject)
 {
     const int domain = socket_option(subject, SO_DOMAIN), type = socket_option(subject, SO_TYPE);
@@ -154,6 +160,7 @@ static const struct {
     {"a tty", is_tty, FOR_DEVICE},
     {"a device", is_device, FOR_DEVICE},
     {"a connected UNIX socket", is_connected_unix, FOR_ALL},
+    {"a UNIX socket that listens", is_listening_unix, FOR_SOCKET | FOR_US},
     {"a network socket, or a UNIX socket without a fixed peer", is_network_socket, FOR_SOCKET},
     {"a socket of an unusual kind", is_socket, FOR_NONE},
     {"a file or pipe", is_data, FOR_ALL},

@@ -69,12 +69,14 @@ enum brig_code box_broker_tell(const struct brig_broker *broker, const struct bo
     return BRIG_OK;
 }
 
-enum brig_code box_broker_socket(struct brig_broker *broker, int *ret_fd, struct brig_error *reterr)
+enum brig_code box_broker_socket(struct brig_broker *broker, uint32_t *client, int *ret_fd, struct brig_error *reterr)
 {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         return failed(reterr, BRIG_KERNEL_REFUSED, "socketpair");
-    const struct box_control control = {.kind = BOX_CONTROL_MESSAGES, .session = ++broker->last_session};
+    const uint32_t number = ++broker->last_session;
+    *client = *client ? *client : number;
+    const struct box_control control = {.kind = BOX_CONTROL_MESSAGES, .session = number, .client = *client};
     enum brig_code code = box_broker_tell(broker, &control, &(struct box_packet_fds){1, {pair[0]}}, reterr);
     close(pair[0]);
     if (code == BRIG_OK)

@@ -213,9 +213,9 @@ enum brig_code box_link_open(struct brig_worker *worker, struct brig_error *rete
 // Tells the broker that the worker is gone; stops a broker that was to end with it.
 void box_link_close(struct brig_worker *worker);
 // Makes a socket (SOCK_SEQPACKET) over which a broker takes requests as messages, one at a time, until it is closed; it is none of
-// the workers that a broker may end with. Returns: OK; WORKER_DIED (subject: the broker); KERNEL_REFUSED. Owns: the caller closes
-// *ret_fd.
-enum brig_code box_broker_socket(struct brig_broker *broker, int *ret_fd, struct brig_error *reterr);
+// the workers that a broker may end with. `*client` 0 is a new client, and gets its number; with that the next one is the same
+// client's. Returns: OK; WORKER_DIED (subject: the broker); KERNEL_REFUSED. Owns: the caller closes *ret_fd.
+enum brig_code box_broker_socket(struct brig_broker *broker, uint32_t *client, int *ret_fd, struct brig_error *reterr);
 // Reads what a broker has to say. `process` is its worker.
 void box_broker_hear(struct brig_worker *process);
 // A broker's process is gone; its workers get EIO from the kernel.

@@ -142,7 +142,8 @@ static enum brig_code hand_over(struct brig_worker *worker, int listener_fd, str
     const struct box_packet_fds fds = {
         BOX_CONTROL_FDS,
         {[BOX_CONTROL_LISTENER] = listener_fd, [BOX_CONTROL_SLOTS] = link->slots_fd, [BOX_CONTROL_SOCKET] = link->socket_fd}};
-    const struct box_control control = {.kind = BOX_CONTROL_OPEN, .session = ++link->broker->last_session};
+    const uint32_t number = ++link->broker->last_session;
+    const struct box_control control = {.kind = BOX_CONTROL_OPEN, .session = number, .client = number};
     enum brig_code code = box_broker_tell(link->broker, &control, &fds, reterr);
     if (code != BRIG_OK)
         return code;

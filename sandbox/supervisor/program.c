@@ -108,8 +108,9 @@ static enum brig_code open_front(struct box_front *front, struct brig_broker *br
     front->memory = map(BRIG_DSL_ARENA_BYTES, MAP_PRIVATE);
     if (!front->page || !front->memory)
         return failed(reterr, BRIG_OUT_OF_MEMORY, "the front end's memory");
+    uint32_t client = 0;
     for (int i = 0; i < BOX_FRONT_THREADS && broker && code == BRIG_OK; i++)
-        code = box_broker_socket(broker, &front->broker_fds[i], reterr);
+        code = box_broker_socket(broker, &client, &front->broker_fds[i], reterr);
     return code;
 }
 

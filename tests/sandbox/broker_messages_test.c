@@ -37,11 +37,12 @@ SANDBOX_TEST(broker, front_ends_ask_by_messages, .expect_exit = 0)
     struct room room;
     struct brig_error error;
     int socket_fd, other_fd, fd;
+    uint32_t client = 0;
     char text[16] = "";
     REQUIRE(room_open(&room));
     const int before = room_descriptors(brig_broker_pid(room.broker));
-    REQUIRE_OK(box_broker_socket(room.broker, &socket_fd, &error), &error);
-    REQUIRE_OK(box_broker_socket(room.broker, &other_fd, &error), &error);
+    REQUIRE_OK(box_broker_socket(room.broker, &client, &socket_fd, &error), &error);
+    REQUIRE_OK(box_broker_socket(room.broker, &client, &other_fd, &error), &error);
     CHECK_EQ(ask_by_message(socket_fd, &request, fill_open(&request, room_path("ro/hello")), &fd), 0);
     CHECK_EQ(read(fd, text, sizeof text), 6);
     CHECK_STR_EQ(text, "hello\n");
@@ -64,13 +65,14 @@ SANDBOX_TEST(broker, it_resolves_names_behind_its_lock, .expect_exit = 0)
     struct room room;
     struct brig_error error;
     int socket_fd, fd;
+    uint32_t client = 0;
     static const char names[] = "localhost\0"
                                 "80";
     REQUIRE(room_open(&room));
     const struct brig_broker_spec spec = {
         .name = "names", .policy = brig_policy_for_this_build("broker+network"), .list = {.may_resolve = true}};
     REQUIRE_OK(brig_broker_start(room.fixture.supervisor, &spec, &room.broker, &error), &error);
-    REQUIRE_OK(box_broker_socket(room.broker, &socket_fd, &error), &error);
+    REQUIRE_OK(box_broker_socket(room.broker, &client, &socket_fd, &error), &error);
     request = (struct brig_broker_request){.op = BRIG_BROKER_OP_RESOLVE, .path_bytes = {10, 3}};
     memcpy(request.bytes, names, sizeof names);
     CHECK_GE(ask_by_message(socket_fd, &request, BRIG_BROKER_HEADER_BYTES + 13, &fd), 1);
