@@ -145,6 +145,51 @@ TEST(run, curl_reaches_the_address_of_the_list)
     check_in_room(rows, COUNT_OF(rows));
 }
 
+// /etc/hosts is hidden from them, so that they cannot know the answer by themselves.
+TEST(run, programs_that_ask_glibc_get_the_names_of_hosts)
+{
+    static const struct command rows[] = {
+        {"brig run --resolve --unveil /etc/hosts: -- getent ahosts localhost | sort -u | head -1", 0, {"127.0.0.1"}},
+        {"brig run --resolve --unveil /etc/hosts: -- getent hosts 127.0.0.1", 0, {"127.0.0.1"}},
+        {"cd / && brig run --resolve --unveil /etc/hosts: -- $PY -c 'import socket as s\n"
+         "print((s.AF_INET, s.SOCK_STREAM, 6, \"\", (\"127.0.0.1\", 80)) in s.getaddrinfo(\"localhost\", \"http\"))\n"
+         "print(s.gethostbyname(\"localhost\"), s.getfqdn(\"127.0.0.1\") != \"127.0.0.1\")'",
+         0,
+         {"True\n127.0.0.1 True\n"}},
+        {"printf '%s\\n' '#include <netdb.h>' 'struct addrinfo *a; int main(void) { return getaddrinfo(\"localhost\", 0, 0, &a); }' | "
+         "cc -static -w -x c - -o \"$ROOM/static\" 2>/dev/null && brig run --resolve --unveil /etc/hosts: -- \"$ROOM/static\"",
+         0,
+         {NULL}},
+        {"cd / && brig run --resolve -- $PY -c 'import concurrent.futures as c, socket as s\n"
+         "print(len(list(c.ThreadPoolExecutor(16).map(lambda i: s.getaddrinfo(\"localhost\", i), range(1, 201)))))'",
+         0,
+         {"200\n"}},
+    };
+    check_in_room(rows, COUNT_OF(rows));
+}
+
+TEST(run, names_are_looked_up_and_connections_still_have_to_be_listed)
+{
+    static const struct command rows[] = {
+        {"cd \"$ROOM/ro\" && { $PY -c 'import http.server as h, os\n"
+         "s = h.HTTPServer((\"127.0.0.1\", 0), h.SimpleHTTPRequestHandler); s.timeout = 20\n"
+         "open(\"../new\", \"w\").write(str(s.server_port)); os.rename(\"../new\", \"../port\"); s.handle_request(), s.handle_request()'"
+         " >/dev/null 2>&1 & } && for i in $(seq 100); do [ -e ../port ] && break; sleep 0.1; done && P=$(cat ../port) && "
+         "brig run --resolve --connect 127.0.0.1:$P -- curl -sS http://localhost:$P/hello && "
+         "brig run --resolve --connect 127.0.0.1:$P -- $PY -c 'import sys, urllib.request as u\n"
+         "print(u.urlopen(\"http://localhost:%s/hello\" % sys.argv[1]).read())' $P && wait",
+         0,
+         {"hello there\n", "b'hello there\\n'\n"}},
+        {"brig run --resolve -- curl -sS http://localhost:80/",
+         7,
+         {"denied connect(\"127.0.0.1:80\")", "try: --connect 127.0.0.1:80\n"}},
+        {"brig run -- getent ahosts localhost", 2, {"denied connect(\"unix:/var/run/nscd/socket\")", "try: --resolve\n"}},
+        {"brig run --json -- getent ahosts localhost", 2, {"\"option\": \"--resolve\"", "\"unix:/var/run/nscd/socket\""}},
+        {"brig run --resolve -- $PY -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM)'", 1, {"not supported"}},
+    };
+    check_in_room(rows, COUNT_OF(rows));
+}
+
 TEST(run, exit_statuses_are_those_of_shells)
 {
     static const struct command rows[] = {

@@ -1,8 +1,8 @@
 // brig run: a program under a policy, with a broker for the files and connections that it may have.
 //
 // Three processes stand between the program and what it asks for: this one (supervisor), the front end that sees its calls, and the
-// broker that has the list. Host names the program resolves itself, of what it may read (/etc/hosts): a resolver's datagrams could
-// go anywhere.
+// broker that has the list. With --resolve the broker looks up host names too, for programs whose libc asks nscd first (glibc);
+// without, and for others, there is what the program may read (/etc/hosts): a resolver's own datagrams could go anywhere.
 //
 // Exit status: the program's own; 128+N where signal N ended it, 159 (128+SIGSYS) for a violation; 125 where Brig failed; 126 and
 // 127 as shells have them.
@@ -27,6 +27,8 @@ const struct tool_option brig_run_options[] = {
                     "the same in OpenBSD's letters, rwxc, also of what is not there; none hides the path; repeatable"},
     [RUN_CONNECT] = {"connect", 0, "ADDRESS",
                      "where it may connect: 127.0.0.1:80, [::1]:443, *:443, unix:/run/app.sock; repeatable"},
+    [RUN_RESOLVE] = {"resolve", 0, NULL,
+                     "look up host names for it, as this machine does; not for programs with a DNS client of their own"},
     [RUN_MODE] = {"mode", 0, "MODE", "what a violation does: kill (the default), errno (EPERM) or log (nothing: no sandbox)"},
     [RUN_REPORT_DIR] = {"report-dir", 0, "DIRECTORY", "where reports of violations and of the run go; made if it is not there"},
     [RUN_JSON] = {"json", 0, NULL, "say at the end what was refused and denied, as JSON (brig-run-1)"},
@@ -244,13 +246,14 @@ static void complain_about_options(const struct run *run, const struct brig_erro
 
 static bool start(struct run *run)
 {
-    const bool connects = run->list.address_count > 0;
+    const bool connects = run->list.address_count > 0 || run->list.resolves;
     const struct brig_broker_spec broker = {.name = "broker",
                                             .policy = brig_policy_for_this_build(connects ? "broker+network" : "broker"),
                                             .list = {.entries = run->list.entries,
                                                      .entry_count = run->list.entry_count,
                                                      .addresses = run->list.addresses,
-                                                     .address_count = run->list.address_count}};
+                                                     .address_count = run->list.address_count,
+                                                     .may_resolve = run->list.resolves}};
     const char *slash = strrchr(run->file, '/');
     const struct brig_supervisor_options options = {
         .report_dir = run->arguments.values[RUN_REPORT_DIR], .on_event = on_event, .context = run};

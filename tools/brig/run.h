@@ -16,6 +16,7 @@ enum run_option {
     RUN_BROKER_RW,
     RUN_UNVEIL,
     RUN_CONNECT,
+    RUN_RESOLVE,
     RUN_MODE,
     RUN_REPORT_DIR,
     RUN_JSON,
@@ -28,6 +29,7 @@ struct run_list {
     size_t entry_count;
     struct brig_broker_address addresses[TOOL_GIVEN_MAX];
     size_t address_count;
+    bool resolves;
 };
 
 // Makes the list of a command line: what every program needs to start, the program itself, and what the options name. Returns:

@@ -36,6 +36,20 @@ static enum right right_of(const struct brig_broker_denial *denial)
     }
 }
 
+// What is asked for and read on the way to a host's address.
+static bool is_of_resolver(const struct brig_broker_denial *denial)
+{
+    static const char *const places[] = {
+        "unix:/var/run/nscd/socket", "/etc/hosts", "/etc/host.conf", "/etc/resolv.conf", "/etc/gai.conf",
+    };
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        if (strcmp(denial->path, places[i]) == 0) {
+            return right_of(denial) != RIGHT_WRITE;
+        }
+    }
+    return false;
+}
+
 // Returns: whether the kernel finds something; of addresses only those of files are looked up.
 static bool is_there(const struct brig_broker_denial *denial)
 {
@@ -66,6 +80,9 @@ static bool quote(const char *text, char *word, size_t word_bytes)
 static bool describe_option(const struct brig_broker_denial *denial, bool exists, char *text, size_t text_bytes)
 {
     const enum right right = right_of(denial);
+    if (is_of_resolver(denial)) {
+        return snprintf(text, text_bytes, "--resolve") > 0;
+    }
     char path[sizeof denial->path + 4096], word[sizeof path + 8];
     const char *here = *denial->path == '/' || exists || right == RIGHT_CONNECT ? NULL : getcwd(path, 4096);
     snprintf(path + (here ? strlen(here) : 0), sizeof path - (here ? strlen(here) : 0), "%s%s", here ? "/" : "", denial->path);

@@ -47,6 +47,11 @@ bool run_is_own_in_proc(const char *path)
            (bytes > 0 && strspn(name, "0123456789") == bytes);
 }
 
+// What glibc looks at on its way to an answer, whoever gives it.
+static const char *const resolver_files[] = {
+    "/etc/nsswitch.conf", "/etc/host.conf", "/etc/resolv.conf", "/etc/hosts", "/etc/gai.conf", "/etc/services",
+};
+
 static struct brig_broker_entry *find(struct run_list *list, const char *path)
 {
     for (size_t i = 0; i < list->entry_count; i++) {
@@ -156,6 +161,16 @@ static bool add_defaults(struct run_list *list, const char *file)
     return is_done;
 }
 
+static bool add_resolver(struct run_list *list)
+{
+    bool is_done = true;
+    list->resolves = true;
+    for (size_t i = 0; i < sizeof resolver_files / sizeof resolver_files[0]; i++) {
+        is_done = is_done && add_path(list, resolver_files[i], BRIG_BROKER_READ | BRIG_BROKER_FOLLOW);
+    }
+    return is_done;
+}
+
 static bool add_directory(struct run_list *list, const char *path, uint32_t rights)
 {
     if (access(path, F_OK) != 0) {
@@ -204,6 +219,8 @@ static bool add_option(struct run_list *list, int option, const char *value)
     case RUN_CONNECT:
         list->addresses[list->address_count++] = (struct brig_broker_address){.text = value};
         return true;
+    case RUN_RESOLVE:
+        return add_resolver(list);
     default:
         return true;
     }
