@@ -51,6 +51,18 @@ TEST(run, cat_reads_what_the_list_has_and_nothing_else)
     check_in_room(rows, COUNT_OF(rows));
 }
 
+TEST(run, nobody_is_given_what_is_of_its_own_in_proc)
+{
+    static const struct command rows[] = {
+        {"brig run -- cat /proc/mounts 2>&1 | grep try:", 1, {NULL}},
+        {"brig run --broker-ro /proc/mounts -- true", 125, {"'/proc/mounts': nobody can be given that"}},
+        {"cd /dev && brig run --broker-ro fd -- true", 125, {"'fd': nobody can be given that"}},
+        {"brig run --broker-ro /proc/self/maps -- true", 125, {"nobody can be given that"}},
+        {"brig run --broker-ro /proc/uptime -- cat /proc/uptime", 0, {NULL}},
+    };
+    check_in_room(rows, COUNT_OF(rows));
+}
+
 TEST(run, a_link_is_given_with_all_that_it_leads_over)
 {
     static const struct command rows[] = {

@@ -34,7 +34,7 @@ static const char *const defaults[] = {
 // Names that are files on every machine, and lead nowhere.
 static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"};
 
-bool run_is_own_in_proc(const char *path)
+static bool is_own_in_proc(const char *path)
 {
     static const char proc[] = "/proc/";
     const char *name = path + sizeof proc - 1;
@@ -51,6 +51,14 @@ bool run_is_own_in_proc(const char *path)
 static const char *const resolver_files[] = {
     "/etc/nsswitch.conf", "/etc/host.conf", "/etc/resolv.conf", "/etc/hosts", "/etc/gai.conf", "/etc/services",
 };
+
+bool run_is_own_in_proc(const char *path)
+{
+    char *real = realpath(path, NULL);
+    const bool is_own = is_own_in_proc(path) || (real != NULL && is_own_in_proc(real)); // /proc/mounts, /dev/fd
+    free(real);
+    return is_own;
+}
 
 static struct brig_broker_entry *find(struct run_list *list, const char *path)
 {
