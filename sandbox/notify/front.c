@@ -375,19 +375,20 @@ static void end_leftovers(void)
     }
 }
 
-static void wait_for_end(const struct front_state *state)
+static void wait_for_end(struct front_state *state)
 {
     const struct box_front *front = state->front;
     siginfo_t info = {.si_pid = 0};
     while (waitid(P_PID, (id_t)front->program_pid, &info, WEXITED) != 0 && errno == EINTR)
         continue;
     const bool is_violation = __atomic_load_n(&state->is_violation, __ATOMIC_ACQUIRE);
-    const struct box_front_message message = {.kind = BOX_FRONT_ENDED,
-                                              .pid = (uint32_t)front->program_pid,
-                                              .wait_status = is_violation ? SIGSYS : wait_status_of(&info),
-                                              .is_violation = is_violation,
-                                              .exec_errno = __atomic_load_n(&front->page->exec_errno, __ATOMIC_ACQUIRE)};
+    struct box_front_message message = {.kind = BOX_FRONT_ENDED,
+                                        .pid = (uint32_t)front->program_pid,
+                                        .wait_status = is_violation ? SIGSYS : wait_status_of(&info),
+                                        .is_violation = is_violation,
+                                        .exec_errno = __atomic_load_n(&front->page->exec_errno, __ATOMIC_ACQUIRE)};
     end_leftovers();
+    message.lost = box_tell_lost(&state->teller);
     send_all(state->teller.channel_fd, &message, sizeof message, -1);
 }
 

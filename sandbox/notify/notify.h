@@ -115,6 +115,9 @@ struct box_teller {
 bool box_tell_violation(struct box_teller *teller, const struct box_asker *asker, const struct box_notice *notice,
                         const struct box_decision *decision);
 
+// Returns: how many were not told since the last one that was; they count as told from now on. Context: any thread.
+uint32_t box_tell_lost(struct box_teller *teller);
+
 struct box_verdict; // below
 // Asks the supervisor about a call that the policy has questions for, and waits for what it says, one question at a time. Returns:
 // false where nobody answers. Owns: the caller closes ret_verdict->descriptor. Context: any thread.
@@ -147,7 +150,7 @@ struct box_front_message {
     int32_t wait_status;
     uint32_t is_violation; // ENDED: the front end killed it
     int32_t exec_errno;    // ENDED: why it could not be executed
-    uint32_t lost;         // VIOLATION: how many were not told since the last
+    uint32_t lost;         // VIOLATION, ENDED: how many were not told since the last
     uint32_t pointee_count;
     uint32_t maps_bytes;
     struct box_front_pointee pointees[6];

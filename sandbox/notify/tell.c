@@ -195,6 +195,15 @@ bool box_tell_violation(struct box_teller *teller, const struct box_asker *asker
     return is_sent;
 }
 
+uint32_t box_tell_lost(struct box_teller *teller)
+{
+    pthread_mutex_lock(&one_at_a_time);
+    const uint32_t lost = teller->lost;
+    teller->lost = 0;
+    pthread_mutex_unlock(&one_at_a_time);
+    return lost;
+}
+
 // --- questions --------------------------------------------------------------------------------------------------------
 
 static bool hear_verdict(int channel_fd, struct box_verdict *ret_verdict)

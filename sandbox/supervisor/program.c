@@ -198,8 +198,11 @@ static void hear_question(struct brig_worker *front, const struct heard *heard, 
         close(answer.descriptor);
 }
 
-static void hear_end(struct box_program *program, const struct box_front_message *message)
+static void hear_end(struct brig_worker *front, const struct box_front_message *message)
 {
+    struct box_program *program = front->program;
+    front->violation_count += message->lost;
+    front->unreported_count += message->lost;
     program->has_ended = true;
     program->is_violation = message->is_violation != 0;
     program->wait_status = message->wait_status;
@@ -223,7 +226,7 @@ void box_program_hear(struct brig_worker *front)
         else if (heard->message.kind == BOX_FRONT_QUESTION)
             hear_question(front, heard, (size_t)bytes);
         else if (heard->message.kind == BOX_FRONT_ENDED)
-            hear_end(front->program, &heard->message);
+            hear_end(front, &heard->message);
         if (fd >= 0)
             close(fd);
     }

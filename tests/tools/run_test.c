@@ -312,6 +312,17 @@ TEST(run, what_was_denied_names_the_option_that_helps)
         {"cd \"$ROOM/rw\" && touch 1 2 3 4 5 6 && brig run -o - -- cat \"$ROOM\"/rw/[1-6] 2>/dev/null",
          1,
          {"denied openat of 6 names in \"/tmp/brig-run-", "\" EACCES, 6 times; try: --broker-ro /tmp/brig-run-"}},
+        {"cd \"$ROOM/rw\" && brig run -o - -- $PY -c 'for i in range(8):\n"
+         "    try: open(\"'$ROOM'/rw/new%d\" % i, \"w\")\n    except OSError: pass'",
+         0,
+         {"denied openat of 8 names in \"/tmp/brig-run-", "/rw:rwc\n"}},
+        {"brig run -o - -- $PY -c 'for i in range(300):\n    try: open(\"'$ROOM'/new%d\" % i)\n    except OSError: pass'",
+         0,
+         {"brig: denied ", " more, too many to be kept one by one\n"}},
+        {"brig run --unveil /etc: -- cat /etc/passwd", 1, {"denied openat(\"/etc/passwd\") EACCES, 1 time\n"}},
+        {"brig run --mode errno -- $PY -c 'import ctypes\nfor i in range(100): ctypes.CDLL(None).ptrace(0, 0, 0, 0)'",
+         0,
+         {" more violations, which came too fast to be told one by one\n"}},
     };
     check_in_room(rows, COUNT_OF(rows));
 }

@@ -338,6 +338,7 @@ static bool tell(const struct run *run)
                                   .exit_status = run->exit_status,
                                   .violation_count = run->violation_count,
                                   .events = run->events,
+                                  .list = &run->list,
                                   .denials = denials};
     if (brig_broker_denials(run->broker, denials, DENIAL_MAX, &outcome.denial_count, &error) != BRIG_OK) {
         tool_fail("run", &error);

@@ -59,7 +59,8 @@ struct run_outcome {
     const char *policy;
     int exit_status;
     uint64_t violation_count;
-    json_t *events; // violations: message, key of the cause, the row's reason, path of the report
+    json_t *events;              // violations: message, key of the cause, the row's reason, path of the report
+    const struct run_list *list; // what hides, no option shows
     const struct brig_broker_denial *denials;
     size_t denial_count;
 };

@@ -100,13 +100,27 @@ static bool describe_option(const struct brig_broker_denial *denial, bool exists
     return true;
 }
 
-static json_t *denial_json(const struct brig_broker_denial *denial)
+// Returns: whether an option hides this path, or one above it.
+static bool is_hidden(const struct run_list *list, const char *path)
+{
+    for (size_t i = 0; i < list->entry_count; i++) {
+        const struct brig_broker_entry *entry = &list->entries[i];
+        const size_t bytes = strlen(entry->path);
+        if (entry->rights == BRIG_BROKER_DENY && strncmp(path, entry->path, bytes) == 0 &&
+            (path[bytes] == '/' || path[bytes] == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static json_t *denial_json(const struct run_list *list, const struct brig_broker_denial *denial)
 {
     char option[sizeof denial->path + 5000];
     const char *call = brig_dsl_call_name(denial->call);
     const char *code = brig_dsl_constant_name("errno", denial->sys_errno, brig_dsl_arch_native());
     const bool exists = is_there(denial);
-    const bool has_option = describe_option(denial, exists, option, sizeof option);
+    const bool has_option = !is_hidden(list, denial->path) && describe_option(denial, exists, option, sizeof option);
     return json_pack("{s:s, s:s, s:s, s:b, s:s, s:I, s:s?}", "call", call == NULL ? "unknown call" : call, "right",
                      right_names[right_of(denial)], "path", denial->path, "exists", (int)exists, "errno",
                      code == NULL ? "unknown errno" : code, "count", (json_int_t)denial->count, "option",
@@ -117,7 +131,7 @@ json_t *run_outcome_json(const struct run_outcome *outcome)
 {
     json_t *denied = json_array();
     for (size_t i = 0; i < outcome->denial_count; i++) {
-        json_array_append_new(denied, denial_json(&outcome->denials[i]));
+        json_array_append_new(denied, denial_json(outcome->list, &outcome->denials[i]));
     }
     return json_pack("{s:s, s:s, s:s, s:i, s:I, s:O, s:o}", "schema", RUN_SCHEMA, "command", outcome->command, "policy",
                      outcome->policy, "exit_status", outcome->exit_status, "violations", (json_int_t)outcome->violation_count,

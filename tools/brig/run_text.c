@@ -115,7 +115,7 @@ static bool is_search(const struct refusal *refusal)
 static size_t directory_bytes(const struct refusal *refusal)
 {
     const char *slash = strrchr(refusal->path, '/');
-    const bool counts = refusal->path[0] == '/' && refusal->exists && refusal->option != NULL;
+    const bool counts = refusal->path[0] == '/' && !is_search(refusal) && refusal->option != NULL;
     return counts && slash != NULL && strcmp(refusal->right, "connect") != 0 ? (size_t)(slash - refusal->path) : 0;
 }
 
@@ -135,14 +135,12 @@ static void put_count(FILE *out, json_int_t count)
 
 static void put_refusal(FILE *out, const struct refusal *refusal)
 {
-    fputs("brig: denied ", out);
-    put(out, refusal->calls);
     if (refusal->path[0] == '\0') { // the broker has counted what it had no room for
-        fputs(" and others", out);
-        put_count(out, refusal->count);
-        fputs("; too many to be kept one by one\n", out);
+        fprintf(out, "brig: denied %lld more, too many to be kept one by one\n", (long long)refusal->count);
         return;
     }
+    fputs("brig: denied ", out);
+    put(out, refusal->calls);
     fputs("(\"", out);
     put(out, refusal->path);
     fputs("\") ", out);
@@ -176,6 +174,7 @@ static bool put_directory(FILE *out, struct refusals *refusals, size_t first)
         if (i == first || is_beside(&refusals->list[first], refusal)) {
             add_calls(&all, refusal->calls);
             all.count += refusal->count;
+            all.exists = all.exists || refusal->exists;
             refusal->is_told = true;
         }
     }
@@ -186,9 +185,13 @@ static bool put_directory(FILE *out, struct refusals *refusals, size_t first)
     fputs("\" ", out);
     put(out, refusals->list[first].code);
     put_count(out, all.count);
-    fprintf(out, "; try: --broker-%s ", strcmp(refusals->list[first].right, "read") == 0 ? "ro" : "rw");
+    // Without a file of it that is there, the directory may be missing too.
+    fprintf(out, "; try: --%s ",
+            !all.exists                                        ? "unveil"
+            : strcmp(refusals->list[first].right, "read") == 0 ? "broker-ro"
+                                                               : "broker-rw");
     put(out, path);
-    fputs("\n", out);
+    fputs(all.exists ? "\n" : ":rwc\n", out);
     free(path);
     return true;
 }
@@ -320,6 +323,10 @@ void run_print_rest(FILE *out, const json_t *outcome)
             put_repeats(out, events, i);
         }
     }
+    const json_int_t untold = json_integer_value(json_object_get(outcome, "violations")) - (json_int_t)json_array_size(events);
+    if (untold > 0) {
+        fprintf(out, "brig: and %lld more violations, which came too fast to be told one by one\n", (long long)untold);
+    }
     put_denied(out, outcome);
 }
 
@@ -329,8 +336,9 @@ void run_print(FILE *out, const json_t *outcome)
     put(out, string_of(outcome, "command"));
     fputs(" under ", out);
     put(out, string_of(outcome, "policy"));
-    fprintf(out, ": exit status %lld, %lld violations\n", (long long)json_integer_value(json_object_get(outcome, "exit_status")),
-            (long long)json_integer_value(json_object_get(outcome, "violations")));
+    const json_int_t violations = json_integer_value(json_object_get(outcome, "violations"));
+    fprintf(out, ": exit status %lld, %lld violation%s\n", (long long)json_integer_value(json_object_get(outcome, "exit_status")),
+            (long long)violations, violations == 1 ? "" : "s");
     for (size_t i = 0; i < json_array_size(events); i++) {
         if (run_is_new_event(events, i)) {
             run_print_event(out, json_array_get(events, i));
