@@ -43,7 +43,9 @@ static ssize_t receive(int socket, void *bytes, size_t count, int fds[3], int fl
         struct cmsghdr align;
     } control;
     struct iovec vector = {bytes, count};
-    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    // No room for a fourth, which the alignment would have.
+    struct msghdr message = {
+        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_LEN(3 * sizeof(int))};
     const ssize_t got = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
     const struct cmsghdr *head = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
     if (head) {
