@@ -127,35 +127,37 @@ static int64_t do_plainly(const struct same *same, const struct operation *opera
     }
 }
 
+// What calls are made with: values that mean something, and one or two that are refused.
+static const uint32_t opens[] = {O_RDONLY,
+                                 O_RDWR,
+                                 O_RDWR | O_CREAT,
+                                 O_WRONLY | O_CREAT | O_EXCL,
+                                 O_WRONLY | O_CREAT | O_TRUNC,
+                                 O_RDONLY | O_DIRECTORY,
+                                 O_RDONLY | O_NOFOLLOW,
+                                 O_PATH,
+                                 O_PATH | O_NOFOLLOW,
+                                 O_PATH | O_DIRECTORY,
+                                 O_RDWR | O_TMPFILE,
+                                 O_RDONLY | O_CREAT | O_DIRECTORY,
+                                 O_RDWR | O_CREAT | O_NOFOLLOW,
+                                 O_ACCMODE,
+                                 O_WRONLY | O_APPEND};
+static const uint32_t modes[] = {0644, 0600, 0755, 0400, 0, 0111, 0711};
+static const uint32_t links[] = {0, 0, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW};
+static const uint32_t renames[] = {0, 0, 0, RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_EXCHANGE | RENAME_NOREPLACE, 64};
+static const uint32_t removals[] = {0, 0, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW};
+static const uint32_t nofollows[] = {0, AT_SYMLINK_NOFOLLOW, 0x40000000};
+static const uint32_t accesses[] = {F_OK, R_OK, W_OK, X_OK, R_OK | W_OK, 8};
+static const int64_t times[][4] = {{1, 2, 3, 4}, {0, UTIME_NOW, 5, UTIME_OMIT}, {1, -5, 2, 3}, {0, 0, 1, 1000000000}};
+static const enum brig_broker_op ops[] = {
+    BRIG_BROKER_OP_OPEN,    BRIG_BROKER_OP_OPEN,     BRIG_BROKER_OP_OPEN,    BRIG_BROKER_OP_STAT,  BRIG_BROKER_OP_STAT,
+    BRIG_BROKER_OP_ACCESS,  BRIG_BROKER_OP_RENAME,   BRIG_BROKER_OP_RENAME,  BRIG_BROKER_OP_MKDIR, BRIG_BROKER_OP_MKDIR,
+    BRIG_BROKER_OP_UNLINK,  BRIG_BROKER_OP_LINK,     BRIG_BROKER_OP_SYMLINK, BRIG_BROKER_OP_CHMOD, BRIG_BROKER_OP_UTIMENS,
+    BRIG_BROKER_OP_SYMLINK, BRIG_BROKER_OP_TRUNCATE, BRIG_BROKER_OP_READLINK};
+
 static void choose(struct same *same, struct operation *operation)
 {
-    static const uint32_t opens[] = {O_RDONLY,
-                                     O_RDWR,
-                                     O_RDWR | O_CREAT,
-                                     O_WRONLY | O_CREAT | O_EXCL,
-                                     O_WRONLY | O_CREAT | O_TRUNC,
-                                     O_RDONLY | O_DIRECTORY,
-                                     O_RDONLY | O_NOFOLLOW,
-                                     O_PATH,
-                                     O_PATH | O_NOFOLLOW,
-                                     O_PATH | O_DIRECTORY,
-                                     O_RDWR | O_TMPFILE,
-                                     O_RDONLY | O_CREAT | O_DIRECTORY,
-                                     O_RDWR | O_CREAT | O_NOFOLLOW,
-                                     O_ACCMODE,
-                                     O_WRONLY | O_APPEND};
-    static const uint32_t modes[] = {0644, 0600, 0755, 0400, 0, 0111, 0711};
-    static const uint32_t links[] = {0, 0, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW};
-    static const uint32_t renames[] = {0, 0, 0, RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_EXCHANGE | RENAME_NOREPLACE, 64};
-    static const uint32_t removals[] = {0, 0, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW};
-    static const uint32_t nofollows[] = {0, AT_SYMLINK_NOFOLLOW, 0x40000000};
-    static const uint32_t accesses[] = {F_OK, R_OK, W_OK, X_OK, R_OK | W_OK, 8};
-    static const int64_t times[][4] = {{1, 2, 3, 4}, {0, UTIME_NOW, 5, UTIME_OMIT}, {1, -5, 2, 3}, {0, 0, 1, 1000000000}};
-    static const enum brig_broker_op ops[] = {
-        BRIG_BROKER_OP_OPEN,    BRIG_BROKER_OP_OPEN,     BRIG_BROKER_OP_OPEN,    BRIG_BROKER_OP_STAT,  BRIG_BROKER_OP_STAT,
-        BRIG_BROKER_OP_ACCESS,  BRIG_BROKER_OP_RENAME,   BRIG_BROKER_OP_RENAME,  BRIG_BROKER_OP_MKDIR, BRIG_BROKER_OP_MKDIR,
-        BRIG_BROKER_OP_UNLINK,  BRIG_BROKER_OP_LINK,     BRIG_BROKER_OP_SYMLINK, BRIG_BROKER_OP_CHMOD, BRIG_BROKER_OP_UTIMENS,
-        BRIG_BROKER_OP_SYMLINK, BRIG_BROKER_OP_TRUNCATE, BRIG_BROKER_OP_READLINK};
     struct asking *asking = &operation->asking;
     asking->op = ops[draw(same, COUNT_OF(ops))];
     asking->mode = modes[draw(same, COUNT_OF(modes))];
