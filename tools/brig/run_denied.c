@@ -51,24 +51,29 @@ static bool is_of_resolver(const struct brig_broker_denial *denial)
 }
 
 // Returns: whether the kernel finds something; of addresses only those of files are looked up.
-static bool is_there(const struct brig_broker_denial *denial)
+static bool is_there(const struct brig_broker_denial *denial, bool *ret_is_directory)
 {
     static const char file_address[] = "unix:";
     const char *path = denial->path;
     struct stat status;
+    *ret_is_directory = false;
     if (right_of(denial) == RIGHT_CONNECT) {
         if (strncmp(path, file_address, sizeof file_address - 1) != 0 || path[sizeof file_address - 1] != '/') {
             return true;
         }
         path += sizeof file_address - 1;
     }
-    return fstatat(AT_FDCWD, path, &status, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0;
+    if (fstatat(AT_FDCWD, path, &status, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0) {
+        return false;
+    }
+    *ret_is_directory = S_ISDIR(status.st_mode);
+    return true;
 }
 
 // Writes `text` as one word of a shell. Returns: false where that takes more than single quotes.
 static bool quote(const char *text, char *word, size_t word_bytes)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:,@%=[]";
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:,@%=";
     if (*text == '\0' || strpbrk(text, "'\\") != NULL) {
         return false;
     }
@@ -87,10 +92,13 @@ static bool describe_option(const struct brig_broker_denial *denial, bool exists
     const char *here = *denial->path == '/' || exists || right == RIGHT_CONNECT ? NULL : getcwd(path, 4096);
     snprintf(path + (here ? strlen(here) : 0), sizeof path - (here ? strlen(here) : 0), "%s%s", here ? "/" : "", denial->path);
     const bool is_dead = right == RIGHT_CONNECT && !exists; // a list takes addresses that are there
-    if (*denial->path == '\0' || is_dead || run_is_own_in_proc(path) || !quote(path, word, sizeof word)) {
+    const bool is_all = strcmp(denial->path, "/") == 0;     // who wants to give everything needs no advice
+    if (*denial->path == '\0' || is_dead || is_all || run_is_own_in_proc(path) || !quote(path, word, sizeof word)) {
         return false;
     }
-    if (right == RIGHT_CONNECT) {
+    if (strcmp(denial->path, "/etc/resolv.conf") == 0) { // who reads that looks for a host
+        snprintf(text, text_bytes, "--resolve");
+    } else if (right == RIGHT_CONNECT) {
         snprintf(text, text_bytes, "--connect %s", word);
     } else if (exists) {
         snprintf(text, text_bytes, "--broker-%s %s", right == RIGHT_READ ? "ro" : "rw", word);
@@ -119,11 +127,12 @@ static json_t *denial_json(const struct run_list *list, const struct brig_broker
     char option[sizeof denial->path + 5000];
     const char *call = brig_dsl_call_name(denial->call);
     const char *code = brig_dsl_constant_name("errno", denial->sys_errno, brig_dsl_arch_native());
-    const bool exists = is_there(denial);
+    bool is_directory;
+    const bool exists = is_there(denial, &is_directory);
     const bool has_option = !is_hidden(list, denial->path) && describe_option(denial, exists, option, sizeof option);
-    return json_pack("{s:s, s:s, s:s, s:b, s:s, s:I, s:s?}", "call", call == NULL ? "unknown call" : call, "right",
-                     right_names[right_of(denial)], "path", denial->path, "exists", (int)exists, "errno",
-                     code == NULL ? "unknown errno" : code, "count", (json_int_t)denial->count, "option",
+    return json_pack("{s:s, s:s, s:s, s:b, s:b, s:s, s:I, s:s?}", "call", call == NULL ? "unknown call" : call, "right",
+                     right_names[right_of(denial)], "path", denial->path, "exists", (int)exists, "directory", (int)is_directory,
+                     "errno", code == NULL ? "unknown errno" : code, "count", (json_int_t)denial->count, "option",
                      has_option ? option : NULL);
 }
 

@@ -22,6 +22,7 @@ struct refusal {
     char calls[96];
     json_int_t count;
     bool exists;
+    bool is_directory;
     bool is_told; // by a line before
 };
 
@@ -83,6 +84,7 @@ static struct refusal *find(struct refusals *refusals, const json_t *denial)
                              .code = string_of(denial, "errno"),
                              .right = string_of(denial, "right"),
                              .option = json_string_value(json_object_get(denial, "option")),
+                             .is_directory = json_is_true(json_object_get(denial, "directory")),
                              .exists = !json_is_false(json_object_get(denial, "exists"))};
     return made;
 }
@@ -150,6 +152,7 @@ static void put_refusal(FILE *out, const struct refusal *refusal)
     if (refusal->option != NULL) {
         fputs("; try: ", out);
         put(out, refusal->option);
+        fputs(refusal->is_directory ? "  (with all below it)" : "", out);
     } else if (run_is_own_in_proc(refusal->path)) {
         fputs("; no option allows that: to the broker it would be its own", out);
     }
