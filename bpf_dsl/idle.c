@@ -23,6 +23,7 @@ struct values {
     uint32_t tests;     // that find the values one by one or by their borders
     uint32_t exception; // place of a value that is asked for by itself; `count`: none
     uint32_t value[IDLE_VALUES];
+    uint32_t child[IDLE_VALUES];
 };
 
 static uint32_t widest_run(const struct dsl_decision *node)
@@ -46,6 +47,7 @@ static bool add_values(struct values *values, uint32_t run)
         if (values->count == IDLE_VALUES) {
             return false;
         }
+        values->child[values->count] = values->node->runs[run].child;
         values->value[values->count++] = value;
         if (value++ == UINT32_MAX) {
             break;
@@ -56,7 +58,10 @@ static bool add_values(struct values *values, uint32_t run)
 
 static bool read_values(const struct dsl_decision *node, struct values *ret_values)
 {
-    *ret_values = (struct values){.node = node, .background = node->runs[widest_run(node)].child};
+    ret_values->node = node;
+    ret_values->background = node->runs[widest_run(node)].child;
+    ret_values->count = 0;
+    ret_values->tests = 0;
     for (uint32_t i = 0; i < node->run_count; i++) {
         if (node->runs[i].child != ret_values->background && !add_values(ret_values, i)) {
             return false;
@@ -76,16 +81,31 @@ static bool is_idle(const struct values *values, uint32_t bit)
     for (uint32_t i = 0; i < values->count; i++) {
         uint32_t turned = values->value[i] ^ bit;
         bool is_exception = values->exception < values->count && turned == values->value[values->exception];
-        if (i != values->exception &&
-            (is_exception || child_of(values->node, values->value[i]) != child_of(values->node, turned))) {
+        if (i != values->exception && (is_exception || values->child[i] != child_of(values->node, turned))) {
             return false;
         }
     }
     return true;
 }
 
+// Whether some bit may be idle: values that it makes pairs of have nothing but that bit, or nothing, left when they are added
+// without carry, as their pairs are odd or even in number. Few lists pass.
+static bool may_be_pairs(const struct values *values)
+{
+    bool has_exception = values->exception < values->count;
+    uint32_t sum = has_exception ? values->value[values->exception] : 0;
+    for (uint32_t i = 0; i < values->count; i++) {
+        sum ^= values->value[i];
+    }
+    bool is_odd = (values->count - has_exception) / 2 % 2 == 1;
+    return is_odd ? __builtin_popcount(sum) == 1 : sum == 0;
+}
+
 static uint32_t idle_bits(const struct values *values)
 {
+    if (!may_be_pairs(values)) {
+        return 0;
+    }
     uint32_t differ = 0;
     uint32_t idle = 0;
     uint32_t first = values->exception == 0 ? 1 : 0;
