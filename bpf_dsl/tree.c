@@ -19,10 +19,12 @@ struct builder {
     const struct dsl_decisions *graph;
     struct dsl_weights weights;
     struct dsl_tree *tree;
-    uint32_t *entry_of; // step that starts each decision
-    uint8_t *parents;   // of each decision: runs that lead to it, at most 2
-    uint8_t word;       // of the switch at work
+    struct dsl_item *items; // room for the runs of any switch
+    uint32_t *entry_of;     // step that starts each decision
+    uint8_t *parents;       // of each decision: runs that lead to it, at most 2
+    uint8_t word;           // of the switch at work
 };
+
 // --- steps ------------------------------------------------------------------------------------------------------------
 
 static bool same_step(const void *node, const void *key)
@@ -170,10 +172,7 @@ static uint32_t build_switch(struct builder *builder, uint32_t id)
     const struct dsl_decision *node = dsl_decision_get(builder->graph, id);
     bool bit_test = is_bit_test(node);
     uint32_t mask = bit_test ? UINT32_MAX : node->mask; // what A holds of the word during the tests
-    struct dsl_item *items = DSL_ARENA_ARRAY(builder->tree->steps.arena, struct dsl_item, node->run_count);
-    if (items == NULL) {
-        return 0;
-    }
+    struct dsl_item *items = builder->items;
     for (uint32_t i = 0; i < node->run_count; i++) {
         make_item(builder, id, i, &items[i]);
     }
@@ -224,16 +223,20 @@ unsigned char *dsl_tree_mark(const struct dsl_tree *tree)
     return marks;
 }
 
-static void count_parents(struct builder *builder, uint32_t root, const unsigned char *marks)
+// Returns: the most runs that a switch has.
+static uint32_t count_parents(struct builder *builder, uint32_t root, const unsigned char *marks)
 {
+    uint32_t most = 0;
     memset(builder->parents, 0, (size_t)root + 1);
     for (uint32_t id = 0; id <= root; id++) {
         const struct dsl_decision *node = dsl_decision_get(builder->graph, id);
+        most = marks[id] && node->run_count > most ? node->run_count : most;
         for (uint32_t i = 0; marks[id] && i < node->run_count; i++) {
             uint8_t *parents = &builder->parents[node->runs[i].child];
             *parents = *parents < 2 ? (uint8_t)(*parents + 1) : 2;
         }
     }
+    return most;
 }
 
 bool dsl_tree_build(const struct dsl_decisions *graph, uint32_t root, const struct brig_dsl_profile *profile, struct dsl_tree *tree)
@@ -249,12 +252,12 @@ bool dsl_tree_build(const struct dsl_decisions *graph, uint32_t root, const stru
         !dsl_intern_init(&tree->steps, arena, graph->nodes.count)) {
         return false;
     }
-    count_parents(&builder, root, marks);
-    for (uint32_t id = 0; id <= root; id++) {
+    builder.items = DSL_ARENA_ARRAY(arena, struct dsl_item, count_parents(&builder, root, marks));
+    for (uint32_t id = 0; id <= root && builder.items != NULL; id++) {
         if (marks[id]) {
             build_decision(&builder, id);
         }
     }
-    tree->root = builder.entry_of[root];
+    tree->root = builder.items != NULL ? builder.entry_of[root] : 0;
     return !arena->exhausted && !tree->steps.full;
 }
