@@ -21,6 +21,12 @@ union control {
 // So nothing with a descriptor in it can stand behind something else, and the first header is all there is to look at.
 _Static_assert(CMSG_LEN(sizeof(int) * BOX_PACKET_FDS) < CMSG_LEN(0) + CMSG_LEN(sizeof(int)), "room for one control message");
 
+// In musl's type, which is the narrower one.
+static socklen_t room_for(size_t count)
+{
+    return (socklen_t)CMSG_LEN(sizeof(int) * count);
+}
+
 ssize_t box_packet_send(int socket_fd, const void *bytes, size_t byte_count, const struct box_packet_fds *fds, int flags)
 {
     struct iovec part = {(void *)(uintptr_t)bytes, byte_count};
@@ -29,10 +35,10 @@ ssize_t box_packet_send(int socket_fd, const void *bytes, size_t byte_count, con
     if (fds->count) {
         control.header.cmsg_level = SOL_SOCKET;
         control.header.cmsg_type = SCM_RIGHTS;
-        control.header.cmsg_len = CMSG_LEN(sizeof(int) * fds->count);
+        control.header.cmsg_len = room_for(fds->count);
         memcpy(CMSG_DATA(&control.header), fds->fds, sizeof(int) * fds->count);
         message.msg_control = &control;
-        message.msg_controllen = CMSG_LEN(sizeof(int) * fds->count);
+        message.msg_controllen = room_for(fds->count);
     }
     return sendmsg(socket_fd, &message, flags | MSG_NOSIGNAL);
 }
@@ -62,8 +68,7 @@ static bool take_descriptors(struct msghdr *message, struct box_packet_fds *fds)
 ssize_t box_packet_receive(int socket_fd, struct iovec part, size_t most, int flags, struct box_packet_fds *ret_fds)
 {
     union control control = {.bytes = {0}};
-    struct msghdr message = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_LEN(sizeof(int) * most)};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = room_for(most)};
     const ssize_t got = recvmsg(socket_fd, &message, flags | MSG_CMSG_CLOEXEC);
     *ret_fds = no_fds;
     if (got < 0)

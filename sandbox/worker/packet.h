@@ -27,7 +27,7 @@ static inline struct box_packet_fds box_packet_fd(int fd)
 // signal. Context: any.
 ssize_t box_packet_send(int socket_fd, const void *bytes, size_t byte_count, const struct box_packet_fds *fds, int flags);
 
-// Receives a packet with at most `most` descriptors, all close-on-exec. `flags`: MSG_DONTWAIT or 0.
+// Receives a packet with at most `most` descriptors (up to BOX_PACKET_FDS), all close-on-exec. `flags`: MSG_DONTWAIT or 0.
 // Returns: its bytes; 0 at the end, and for an empty packet; or -1 with errno: recvmsg(2)'s; EPROTO for one that is longer than
 // `part`, is empty and has descriptors, has more than `most`, or something that is none; EMFILE where this process may not have so
 // many. Then nothing was left open.
