@@ -72,10 +72,12 @@ TEST(run, a_link_is_given_with_all_that_it_leads_over)
         {"cd \"$ROOM/ro\" && brig run --broker-ro 1 -- cat 1", 0, {"key\n"}},
         {"cd \"$ROOM/ro\" && brig run --broker-ro ../0 -- cat ../0 ../rw/3", 0, {"key\nkey\n"}},
         {"cd \"$ROOM\" && brig run --broker-ro 0 -- cat ro/hello", 1, {"Permission denied"}},
+        {"cd \"$ROOM\" && brig run --broker-rw 0 -- rm -f ro/1 rw/3", 1, {"'ro/1': Permission", "'rw/3': Permission"}},
         {"cd \"$ROOM\" && ln -s ../secret/ rw/up && brig run --broker-ro ro/up/ --broker-ro rw/up/ -- cat rw/up/key ro/up/key",
          0,
          {"key\nkey\n"}},
         {"cd \"$ROOM\" && ln -s loop loop && brig run --broker-ro loop -- true", 125, {"loop"}},
+        {"cd \"$ROOM\" && brig run --broker-rw 0 -- sh -c 'echo new > 0' && cat secret/key", 0, {"new\n"}},
     };
     check_in_room(rows, COUNT_OF(rows));
 }

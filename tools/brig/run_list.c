@@ -97,7 +97,7 @@ static void trim_slashes(char *path)
     }
 }
 
-// The names of `path` and of what it leads to, as long as these are links.
+// The names of `path` and of what it leads to, as long as these are links. Those on the way are followed, and nobody's to change.
 static bool add_links(struct run_list *list, const char *path, uint32_t rights)
 {
     char at[PATH_MAX], folder[PATH_MAX], target[PATH_MAX], *name;
@@ -117,6 +117,7 @@ static bool add_links(struct run_list *list, const char *path, uint32_t rights)
         if (asprintf(&name, "%s/%s", parent, slash + 1) < 0 || !add_entry(list, name, rights)) {
             return false;
         }
+        rights = BRIG_BROKER_FOLLOW | (rights & BRIG_BROKER_READ);
         at_bytes = snprintf(at, sizeof at, "%s%s%s", *target == '/' ? "" : parent, *target == '/' ? "" : "/", target);
     }
     return true;
