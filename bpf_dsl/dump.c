@@ -207,6 +207,10 @@ static void dump_step(const struct dsl_tree *tree, uint32_t id, const struct bri
         put_node(sink, " ? s", step->yes);
         put_node(sink, " : s", step->no);
     }
+    if (step->kind != DSL_STEP_RET) {
+        dsl_put(sink, "  ; ");
+        dsl_put_decimal(sink, (int64_t)step->weight);
+    }
     dsl_put(sink, "\n");
 }
 

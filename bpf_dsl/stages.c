@@ -182,6 +182,7 @@ static bool visit_tree(const struct dsl_tree *tree, const struct brig_dsl_visito
         struct brig_dsl_node node = {.id = id, .kind = kind_of_step((enum dsl_step_kind)step->kind), .value = step->k};
         if (node.kind != BRIG_DSL_NODE_RET) {
             node.word = word_of(step->word);
+            node.weight = step->weight;
             node.part_count = dsl_step_is_test(step) ? 2 : 1;
             node.parts = parts;
         }

@@ -67,8 +67,9 @@ struct brig_dsl_node {
     uint32_t id; // of this stage
     enum brig_dsl_node_kind kind;
     struct brig_dsl_word word;
-    uint64_t mask;  // TEST, SWITCH
-    uint32_t value; // RET, AND and tests of the tree
+    uint64_t mask;   // TEST, SWITCH
+    uint32_t value;  // RET, AND and tests of the tree
+    uint64_t weight; // tree, but RET: in the search; calls of the profile, or what is assumed without one
     uint32_t run_count;
     const struct brig_dsl_node_run *runs;
     uint32_t part_count;

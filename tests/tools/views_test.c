@@ -63,6 +63,20 @@ TEST(views, dump_json_is_a_graph)
     json_decref(json);
 }
 
+// A profile changes what the search takes to come by.
+TEST(views, a_tree_has_its_weights)
+{
+    static const struct command weights[] = {
+        {"brig dump renderer --stage=tree -a x86_64 | grep 'load nr'", 0, {" ; "}},
+        {"for profile in 'futex\\t9' 'fcntl\\t9'; do printf \"syscall\\tcount\\n$profile\\n\" | brig dump renderer -a x86_64 --stage=tree "
+         "--json --profile=- 2>/dev/null | python3 -c 'import json, sys; print(sum(node.get(\"weight\", 0) for node in "
+         "json.load(sys.stdin)[\"stages\"][\"tree\"]))'; done | sort -u | wc -l",
+         0,
+         {"2\n"}},
+    };
+    check_commands(weights, COUNT_OF(weights));
+}
+
 TEST(views, dump_json_of_several_arches_is_an_array)
 {
     json_t *json = run_json("brig dump renderer --json --stage=ranges -a arm -a riscv64");

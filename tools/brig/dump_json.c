@@ -144,6 +144,9 @@ json_t *dump_node_json(const struct brig_dsl_node *node)
     if (node->kind >= BRIG_DSL_NODE_AND) {
         json_object_set_new(json, "value", json_integer(node->value));
     }
+    if (node->kind >= BRIG_DSL_NODE_LOAD) {
+        json_object_set_new(json, "weight", json_integer((json_int_t)node->weight));
+    }
     if (node->run_count > 0) {
         json_object_set_new(json, "runs", runs_json(node));
     }
