@@ -221,6 +221,10 @@ TEST(views, bash_completes)
         {"brig graph renderer read mmap", "mmap mmap2"},
         {"brig completion z", "zsh"},
         {"brig help pro", "prove"},
+        {"brig prove renderer baseline netw", "network"},
+        {"brig run --mo", "--mode"},
+        {"brig run -- mkfif", "mkfifo"}, // what stands behind -- is another program's
+        {"brig run --mode kill -- mkfifo /proc/cmdlin", "/proc/cmdline"},
     };
     static struct command_outcome outcome;
     for (size_t i = 0; i < COUNT_OF(lines); i++) {

@@ -84,6 +84,12 @@ static const struct choices *choices_of_operand(const struct tool_verb *verb, in
     return found;
 }
 
+// Returns: whether a command line of another program stands behind --, which is completed as that program's own.
+static bool starts_program(const struct tool_verb *verb)
+{
+    return strncmp(verb->arguments, "-- ", strlen("-- ")) == 0;
+}
+
 static void put_list(const struct choices *chosen)
 {
     switch (chosen->list) {
@@ -163,6 +169,19 @@ static void put_bash_verb(const struct tool_verb *verb)
     fputs("            esac\n            ;;\n        esac\n        ;;\n", stdout);
 }
 
+// What stands behind -- in bash: the name of a program, then what bash-completion knows of it, or files.
+static void put_bash_program(const struct tool_verb *verb)
+{
+    printf("    for ((i = 2; i < COMP_CWORD; i++)); do\n"
+           "        [[ $verb == %s && ${COMP_WORDS[i]} == -- ]] || continue\n"
+           "        if declare -F _command_offset >/dev/null; then\n            _command_offset $((i + 1))\n            return\n"
+           "        fi\n"
+           "        compopt -o filenames 2>/dev/null\n"
+           "        mapfile -t COMPREPLY < <(compgen -$( ((i + 1 == COMP_CWORD)) && echo c || echo f) -- \"$word\" | sort -u)\n"
+           "        return\n    done\n",
+           verb->name);
+}
+
 static void put_bash(void)
 {
     fputs("# Completion of brig for bash; made by `brig completion bash`.\n"
@@ -178,9 +197,14 @@ static void put_bash(void)
     fputs("help --help' -- \"$word\"))\n        return\n    fi\n"
           "    # bash takes --option=value for three words.\n"
           "    [[ $word == = ]] && word='' && previous=${COMP_WORDS[COMP_CWORD - 1]}\n"
-          "    [[ $previous == = ]] && previous=${COMP_WORDS[COMP_CWORD - 2]}\n"
-          "    case $verb in\n",
+          "    [[ $previous == = ]] && previous=${COMP_WORDS[COMP_CWORD - 2]}\n",
           stdout);
+    for (const struct tool_verb *verb = tool_verbs; verb->name != NULL; verb++) {
+        if (starts_program(verb)) {
+            put_bash_program(verb);
+        }
+    }
+    fputs("    case $verb in\n", stdout);
     for (const struct tool_verb *verb = tool_verbs; verb->name != NULL; verb++) {
         put_bash_valued(verb);
     }
@@ -255,9 +279,14 @@ static void put_zsh_option(const struct tool_verb *verb, const struct tool_optio
 
 static void put_zsh_verb(const struct tool_verb *verb)
 {
-    printf("    %s)\n        _arguments -s", verb->name);
+    printf("    %s)\n        _arguments -s%s", verb->name, starts_program(verb) ? " -S" : "");
     for (const struct tool_option *option = verb->options; option->name != NULL; option++) {
         put_zsh_option(verb, option);
+    }
+    if (starts_program(verb)) {
+        fputs(" \\\n            '--help[print help]' '(-)1:program:_command_names -e' '*::arguments:_normal'\n        ;;\n",
+              stdout);
+        return;
     }
     fputs(" \\\n            '--help[print help]' '1:operand:", stdout);
     put_zsh_action(choices_of_operand(verb, 0));
@@ -315,6 +344,12 @@ static void put_fish_verb(const struct tool_verb *verb)
         fputs(" -d '", stdout);
         put_quoted(option->help, "\\");
         fputs("'\n", stdout);
+    }
+    if (starts_program(verb)) {
+        printf("complete -c brig -n '__fish_seen_subcommand_from %s; and contains -- -- (commandline -opc)' -F "
+               "-a '(__fish_complete_command)'\n",
+               verb->name);
+        return;
     }
     for (int i = 0; i < 2; i++) {
         const struct choices *chosen = choices_of_operand(verb, i);
