@@ -123,5 +123,8 @@ int brig_asm_main(int argc, char **argv)
     if (!as_c && strcmp(format, "raw") != 0) {
         return tool_complain("asm", "format '%s' is not known; known are raw, c", format);
     }
+    if (!as_c && tool_is_terminal(arguments.values[OUTPUT])) {
+        return tool_complain("asm", "a raw program is nothing for a terminal; give --output=FILE");
+    }
     return assemble(&arguments, as_c);
 }

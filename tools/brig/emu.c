@@ -78,11 +78,13 @@ static bool read_call(const char *text, enum brig_dsl_arch arch, enum brig_dsl_c
         *ret_nr = (uint32_t)nr;
         return true;
     }
-    if (!read_number(text, &number)) {
+    const bool is_number = read_number(text, &number);
+    const bool is_digits = text[strspn(text, "0123456789")] == '\0';
+    if (!is_number && !is_digits) {
         tool_complain_about_call("emu", text + strspn(text, " "));
         return false;
     }
-    if (number > UINT32_MAX && number < (uint64_t)INT32_MIN) {
+    if (!is_number || (number > UINT32_MAX && number < (uint64_t)INT32_MIN)) {
         tool_complain("emu", "a call's number has 32 bits, '%s' has more", text);
         return false;
     }

@@ -146,9 +146,9 @@ static int find_option(const struct tool_option *options, int value)
 // none but got one, or 0 for a long option that is not known, in the word before the next.
 static int complain_about_option(const char *verb, const struct tool_option *options, const char *word)
 {
-    const char *names[TOOL_OPTION_MAX] = {NULL};
+    const char *names[TOOL_OPTION_MAX + 1] = {"help"};
     char name[64];
-    size_t count = 0;
+    size_t count = 1;
     int known = optopt == 0 ? -1 : find_option(options, optopt);
     if (known >= 0 || optopt == 'h') {
         return tool_complain(verb, "option '--%s' takes no value", known >= 0 ? options[known].name : "help");
@@ -310,7 +310,8 @@ bool tool_read_kernel(const char *text, uint16_t *ret_kernel)
         return false;
     }
     unsigned long minor = strtoul(end + 1, &end, 10);
-    if (*end != '\0' || minor > 255) {
+    // What `uname -r` says goes on: 6.1.0-18-amd64.
+    if ((*end != '\0' && *end != '.' && *end != '-') || minor > 255) {
         return false;
     }
     *ret_kernel = (uint16_t)BRIG_DSL_KERNEL(major, minor);
@@ -329,6 +330,11 @@ FILE *tool_open_output(const char *verb, const char *path)
         tool_complain(verb, "cannot write '%s': %s", path, strerror(errno));
     }
     return out;
+}
+
+bool tool_is_terminal(const char *path)
+{
+    return (path == NULL || strcmp(path, "-") == 0) && isatty(STDOUT_FILENO) != 0;
 }
 
 int tool_close_output(const char *verb, FILE *out, const char *path)

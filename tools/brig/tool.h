@@ -122,7 +122,7 @@ struct tool_arguments {
 // Returns: -1 to go on, else the exit status to return at once.
 int tool_parse(const char *verb, const struct tool_option *options, int argc, char **argv, struct tool_arguments *ret_arguments);
 
-// Reads "6.1" or "6.18" as BRIG_DSL_KERNEL. Returns: false if it is not a version, or newer than the tables.
+// Reads "6.1" or "6.18.44-amd64" as BRIG_DSL_KERNEL. Returns: false if it is not a version, or newer than the tables.
 bool tool_read_kernel(const char *text, uint16_t *ret_kernel);
 
 // --- errors -----------------------------------------------------------------------------------------------------------
@@ -143,6 +143,8 @@ const char *tool_closest(const char *name, const char *const *candidates, size_t
 
 // Opens `path`, or standard output for NULL and "-". Returns: NULL after having complained.
 FILE *tool_open_output(const char *verb, const char *path);
+// Returns: whether what is written to `path` is seen on a terminal.
+bool tool_is_terminal(const char *path);
 // Flushes and closes. Returns: TOOL_OK, or TOOL_USAGE after having complained that not everything could be written.
 int tool_close_output(const char *verb, FILE *out, const char *path);
 // Says whether WHEN of --color is auto, always, never or not given. Returns: false after having complained.

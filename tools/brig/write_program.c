@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 // --- formats ----------------------------------------------------------------------------------------------------------
 
@@ -110,7 +109,7 @@ int write_program_find_format(const char *verb, const struct write_program_optio
         return -1;
     }
     int format = is_json ? WRITE_PROGRAM_JSON : find_named(verb, options);
-    if (format == WRITE_PROGRAM_RAW && options->output == NULL && !options->wants_stats && isatty(STDOUT_FILENO) != 0) {
+    if (format == WRITE_PROGRAM_RAW && !options->wants_stats && tool_is_terminal(options->output)) {
         tool_complain(verb, "a raw program is nothing for a terminal; give --output=FILE");
         return -1;
     }
