@@ -65,16 +65,15 @@ void *dsl_arena_alloc(struct brig_dsl_arena *arena, size_t bytes, size_t align)
         return NULL;
     }
     size_t strict = align > DSL_GUARD_ALIGN ? align : DSL_GUARD_ALIGN;
-    size_t free_bytes = arena->size_bytes - arena->used_bytes;
-    size_t gap = gap_before((uintptr_t)(arena->memory + arena->used_bytes), strict);
+    size_t start = arena->used_bytes + gap_before((uintptr_t)(arena->memory + arena->used_bytes), strict);
     // One byte at least, so that two empty pieces have two addresses.
-    size_t taken = bytes == 0 ? 1 : bytes;
-    if (gap > free_bytes || taken > free_bytes - gap) {
+    size_t taken = bytes + (bytes == 0);
+    if (start > arena->size_bytes || taken > arena->size_bytes - start) {
         arena->exhausted = true;
         return NULL;
     }
-    unsigned char *piece = arena->memory + arena->used_bytes + gap;
-    arena->used_bytes += gap + taken;
+    unsigned char *piece = arena->memory + start;
+    arena->used_bytes = start + taken;
     arena->used_bytes += smaller(arena->size_bytes - arena->used_bytes, DSL_GUARD_BYTES);
     guard_release(piece, bytes);
     return piece;

@@ -133,20 +133,23 @@ static bool are_silent(const struct brig_dsl_call_rules four[4])
     return (four[0].rule_count | four[1].rule_count | four[2].rule_count | four[3].rule_count) == 0;
 }
 
+static void note_call(const struct dsl_target *target, uint32_t call, struct notable *notable)
+{
+    int32_t nr = target->rules->calls[call].rule_count != 0 ? brig_dsl_call_nr((enum brig_dsl_call)call, target->arch) : -1;
+    if (nr >= 0 && nr < BRIG_DSL_TRAP_NRS) {
+        notable->rows[nr / 64] |= UINT64_C(1) << nr % 64;
+    }
+}
+
 static struct notable find_notable(const struct dsl_target *target)
 {
     const struct brig_dsl_rules *rules = target->rules;
     struct notable notable = {.is_all = rules == NULL || rules->fallback_ret != rules->unknown_ret};
-    for (uint32_t call = 0; !notable.is_all && call < BRIG_SYS_COUNT;) {
-        if (call + 4 <= BRIG_SYS_COUNT && are_silent(&rules->calls[call])) {
+    for (uint32_t call = 0; !notable.is_all && call < BRIG_SYS_COUNT; call++) {
+        while (call + 4 < BRIG_SYS_COUNT && are_silent(&rules->calls[call])) {
             call += 4;
-            continue;
         }
-        int32_t nr = rules->calls[call].rule_count != 0 ? brig_dsl_call_nr((enum brig_dsl_call)call, target->arch) : -1;
-        if (nr >= 0 && nr < BRIG_DSL_TRAP_NRS) {
-            notable.rows[nr / 64] |= UINT64_C(1) << nr % 64;
-        }
-        call++;
+        note_call(target, call, &notable);
     }
     return notable;
 }

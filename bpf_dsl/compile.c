@@ -125,9 +125,10 @@ static enum dsl_checked check(struct dsl_compilation *compilation, unsigned char
 static enum dsl_checked check_and_cut(struct dsl_compilation *compilation, uint32_t *ret_nr)
 {
     struct dsl_emitter *emitter = &compilation->emitter;
-    unsigned char taken[BPF_MAXINSNS] = {0};
-    enum dsl_checked checked = check(compilation, taken, ret_nr);
+    unsigned char taken[BPF_MAXINSNS];
     const struct dsl_code code = {dsl_emitted(emitter), emitter->head};
+    memset(taken, 0, code.count);
+    enum dsl_checked checked = check(compilation, taken, ret_nr);
     if (checked != DSL_CHECKED_EQUAL || !dsl_has_untaken(&code, taken)) {
         return checked;
     }

@@ -338,8 +338,12 @@ static bool has_relatives(const struct state *state)
 static uint32_t lower_root(struct dsl_lowering *lowering, uint32_t node)
 {
     struct dsl_decisions *graph = lowering->graph;
+    const struct dsl_expr *root = dsl_expr_get(lowering->builder, node);
+    if (root->kind == DSL_EXPR_RET) {
+        return dsl_decision_ret(graph, (uint32_t)root->mask);
+    }
     struct state state = {.lowering = lowering, .graph = graph, .is_chaining = lowering->prefer_chains};
-    struct dsl_order order = choose_order(expr(&state, node));
+    struct dsl_order order = choose_order(root);
     dsl_decisions_set_order(graph, &order);
     dsl_decisions_allow_steps(graph, DSL_STEPS_PER_CALL);
     uint32_t result = lower_chain(&state, node);

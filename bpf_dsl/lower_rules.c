@@ -218,16 +218,22 @@ static bool has_none_in_four(const struct brig_dsl_call_rules four[4])
     return (four[0].rule_count | four[1].rule_count | four[2].rule_count | four[3].rule_count) == 0;
 }
 
+static void ask_about(struct dsl_asked_calls *asked, uint32_t call)
+{
+    uint32_t nr = (uint32_t)brig_dsl_call_nr((enum brig_dsl_call)call, asked->arch);
+    if (asked->rules->calls[call].rule_count != 0 && nr < BRIG_DSL_TRAP_NRS) {
+        asked->nr_set[nr / 64] |= UINT64_C(1) << nr % 64;
+    }
+}
+
 struct dsl_asked_calls dsl_asked_calls(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_arch arch)
 {
     struct dsl_asked_calls asked = {.rules = sparse_rules(evaluator), .arch = arch};
     for (uint32_t call = 0; asked.rules != NULL && call < BRIG_SYS_COUNT; call++) {
-        if (call + 4 <= BRIG_SYS_COUNT && has_none_in_four(&asked.rules->calls[call])) {
-            call += 3;
-        } else if (asked.rules->calls[call].rule_count != 0) {
-            uint32_t nr = (uint32_t)brig_dsl_call_nr((enum brig_dsl_call)call, arch);
-            asked.nr_set[nr / 64 % (BRIG_DSL_TRAP_NRS / 64)] |= nr < BRIG_DSL_TRAP_NRS ? UINT64_C(1) << nr % 64 : 0;
+        while (call + 4 < BRIG_SYS_COUNT && has_none_in_four(&asked.rules->calls[call])) {
+            call += 4;
         }
+        ask_about(&asked, call);
     }
     return asked;
 }
