@@ -136,6 +136,8 @@ static void broker(const struct brig_broker_call *call, const struct box_notice 
         answer->kind = BOX_ANSWER_GONE;
     else if (gathered == BRIG_BROKER_ABOUT_DESCRIPTOR)
         answer_result(answer, box_answer_descriptor(call, notice, outside, work, work->numbers[0]));
+    else if (gathered == BRIG_BROKER_GATHERED && box_asks_own_program(&work->request))
+        answer_result(answer, box_answer_own_program(call, notice, outside, work));
     else if (gathered == BRIG_BROKER_NOTHING_TO_DO)
         answer_result(answer, 0);
     else if (gathered != BRIG_BROKER_GATHERED)

@@ -93,6 +93,23 @@ int64_t box_answer_descriptor(const struct brig_broker_call *call, const struct 
     return brig_broker_deliver(call, notice->data.args, &memory, &work->reply);
 }
 
+bool box_asks_own_program(const struct brig_broker_request *request)
+{
+    static const char name[] = "/proc/self/exe";
+    return request->op == BRIG_BROKER_OP_READLINK && request->path_bytes[0] == sizeof name &&
+           memcmp(request->bytes, name, sizeof name) == 0;
+}
+
+int64_t box_answer_own_program(const struct brig_broker_call *call, const struct box_notice *notice,
+                               const struct box_outside *outside, struct box_workspace *work)
+{
+    const struct brig_broker_memory memory = box_memory_of(outside, 0);
+    const int64_t bytes = outside->program(outside, work->reply.answer, BRIG_BROKER_ANSWER_BYTES);
+    fill_reply(&work->reply, bytes, NULL, 0);
+    work->reply.answer_bytes = bytes >= 0 ? (uint32_t)bytes : 0;
+    return brig_broker_deliver(call, notice->data.args, &memory, &work->reply);
+}
+
 // --- emulations -------------------------------------------------------------------------------------------------------
 
 static int64_t emulate_fstatat(const struct box_decision *decision, const struct box_notice *notice,

@@ -46,6 +46,8 @@ struct box_outside {
                 struct brig_broker_reply *reply, int *ret_descriptor);
     uint32_t (*umask)(const struct box_outside *outside);  // of the asking process
     uint32_t (*parent)(const struct box_outside *outside); // its parent's number, 0: unknown
+    // The path of what it executes, without an end. Returns: its bytes, or -errno.
+    int64_t (*program)(const struct box_outside *outside, void *path, size_t bytes);
     bool has_broker;
 };
 
@@ -81,6 +83,12 @@ struct brig_broker_memory box_memory_of(const struct box_outside *outside, uint3
 // Does what a request asks of the descriptor `number` itself. Returns: the call's result or -errno. Context: any thread.
 int64_t box_answer_descriptor(const struct brig_broker_call *call, const struct box_notice *notice,
                               const struct box_outside *outside, struct box_workspace *work, int number);
+// Whether a request asks for the link to the asking process' own program, which no list can have: to a broker it would be the
+// broker's. Glibc asks for it in every static program. Context: any.
+bool box_asks_own_program(const struct brig_broker_request *request);
+// Answers that. Returns: the call's result or -errno. Context: any thread.
+int64_t box_answer_own_program(const struct brig_broker_call *call, const struct box_notice *notice,
+                               const struct box_outside *outside, struct box_workspace *work);
 // Returns: result or -errno; ENOSYS for a handler that makes no sense outside. Context: any thread.
 int64_t box_emulate(const struct box_decision *decision, const struct box_notice *notice, const struct box_outside *outside,
                     struct box_workspace *work);

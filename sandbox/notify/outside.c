@@ -72,6 +72,14 @@ static uint32_t parent_of(const struct box_outside *outside)
     return box_proc_field(asker_of(outside)->tid, "PPid", 10);
 }
 
+static int64_t program_of(const struct box_outside *outside, void *path, size_t bytes)
+{
+    char link[48];
+    snprintf(link, sizeof link, "/proc/%u/exe", asker_of(outside)->tid);
+    const ssize_t got = readlinkat(AT_FDCWD, link, path, bytes);
+    return got < 0 ? -errno : got;
+}
+
 static uint32_t umask_of(const struct box_outside *outside)
 {
     return box_proc_field(asker_of(outside)->tid, "Umask", 8);
@@ -159,6 +167,7 @@ void box_asker_init(struct box_asker *asker, int listener_fd, int broker_fd)
                                             .ask = ask,
                                             .umask = umask_of,
                                             .parent = parent_of,
+                                            .program = program_of,
                                             .has_broker = broker_fd >= 0},
                                 .listener_fd = listener_fd,
                                 .broker_fd = broker_fd};

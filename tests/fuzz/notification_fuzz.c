@@ -120,6 +120,13 @@ static uint32_t some_number(const struct box_outside *outside)
     return world_of(outside)->choices & 0777;
 }
 
+static int64_t some_program(const struct box_outside *outside, void *path, size_t bytes)
+{
+    const size_t some = world_of(outside)->choices & 0777;
+    memset(path, 'p', some < bytes ? some : bytes);
+    return some == 0 ? -ENOENT : (int64_t)(some < bytes ? some : bytes);
+}
+
 static const struct brig_dsl_rules *rules_of_programs(void)
 {
     static unsigned char memory[BRIG_DSL_ARENA_BYTES];
@@ -164,6 +171,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
                                       .ask = ask,
                                       .umask = some_number,
                                       .parent = some_number,
+                                      .program = some_program,
                                       .has_broker = head.shape & 1},
                           .bytes = data + sizeof head,
                           .count = bytes - sizeof head,

@@ -86,6 +86,15 @@ TEST(run, other_programs_of_the_machine_work)
 {
     static const struct command rows[] = {
         {"brig run -- /sbin/ldconfig -p", 0, {"libc.so.6"}}, // static
+        {"brig run -- readlink /proc/self/exe && brig run -- readlink /proc/self/exe 2>&1 | grep -c denied", 1, {"/readlink\n0\n"}},
+        {"brig run -- $PY -c 'import os; print(len(os.readlink(\"/proc/self/exe\")), os.fork() and os.wait() and 1); "
+         "print(os.readlink(\"/proc/self/exe\")[:8])'",
+         0,
+         {"/usr/bin\n"}},
+        {"brig run -- $PY -c 'import ctypes; b = ctypes.create_string_buffer(8); "
+         "print(ctypes.CDLL(None).readlink(b\"/proc/self/exe\", b, 4), b.value)'",
+         0,
+         {"4 b'/usr'\n"}},
         {"brig run --broker-ro \"$ROOM/ro\" -- ls \"$ROOM/ro\"", 0, {"hello\ninside\nout\nup\n"}},
         {"brig run --broker-ro \"$ROOM/ro\" -- grep -r here \"$ROOM/ro/hello\"", 0, {"hello there"}},
         {"brig run --broker-ro \"$ROOM/ro\" --broker-rw \"$ROOM/rw\" -- cp \"$ROOM/ro/hello\" \"$ROOM/rw/copy\" && cat \"$ROOM/rw/copy\"",
@@ -344,7 +353,7 @@ TEST(run, a_cause_is_told_once_and_counted)
          {"/usr/bin/env under program: exit status 126, 5 violations\n", "execve(\"/1/true\"", "the same 4 times more"}},
         {"cd \"$ROOM\" && brig report reports",
          0,
-         {"5 reports in reports, 1 cause\n", "1 run; what the program was denied: brig report reports/run-"}},
+         {" 5 x env  execve(", "1 run; what the program was denied: brig report reports/run-"}},
         {"cd \"$ROOM\" && brig report reports/run-*.json --html=-", 2, {"has text and JSON only"}},
         {"PATH=/1:/2:/3:/4:/bin $(which brig) run --json -o - -- /usr/bin/env true 2>/dev/null | "
          "$PY -c 'import json, sys; print(len(json.load(sys.stdin)[\"events\"]))'",
