@@ -81,6 +81,7 @@ struct box_broker_start {
     struct box_list *opened;
     struct box_denials *denials;
     int wake_fd;
+    unsigned processors; // that it may run on
 };
 
 // Opens the list, and gives up what the broker will not need: a struct box_preparation's function, `data` is a box_broker_start.

@@ -3,9 +3,14 @@
 // One thread at a time has the seat: it waits for a request. It leaves the seat with one, serves it, and comes back; if somebody
 // else has sat down meanwhile, it parks. So a client that asks one thing after the other is served by one thread, without any
 // wake-up between threads (the kernel wakes all that wait on a listener, kernel/seccomp.c:recv_wait_event: more than one would
-// cost a switch each). When the main thread sees an empty seat at its tick, because a file system is slow or there is more to do
-// than one thread can, it puts a parked thread or a new one there. So one slow request delays the next by a tick, and no more, up
-// to as many threads as there are slots.
+// cost a switch each).
+//
+// The main thread looks after the seat at its tick. Found empty, it is given to a parked thread or a new one in two cases: if no
+// thread has taken a request since the last tick, because a file system is slow; or if a request is waiting, and fewer threads than
+// can be of use are taking any (a thread that hands over a descriptor waits until it is taken: kernel/seccomp.c:
+// seccomp_notify_addfd). So slow requests delay the next by two ticks, and no more, up to as many threads as there are slots; and
+// sixteen clients are served by as few threads as four, with the same caches. Threads beyond that number, which came while others
+// were slow, park when they come back.
 //
 // The end: nobody enters a call on the listener any more; who is in one is woken by a signal; when the last is out, the listener is
 // closed, and the kernel answers all that still wait with ENOSYS. A thread that hangs in a dead file system keeps its memory, not
@@ -13,6 +18,7 @@
 #include "sandbox/broker/session.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,16 +86,28 @@ void box_session_end_number(struct box_process *process, uint32_t number)
 
 // --- a thread ---------------------------------------------------------------------------------------------------------
 
-// Returns: false if the session is over.
-static bool take_seat(struct box_session *session)
+static bool is_surplus(struct box_session *session)
 {
-    if (!atomic_exchange(&session->seat, true))
+    unsigned surplus = atomic_load_explicit(&session->surplus, memory_order_relaxed);
+    return surplus && atomic_compare_exchange_strong(&session->surplus, &surplus, surplus - 1);
+}
+
+// Returns: false if the session is over.
+static bool take_seat(struct box_work *work)
+{
+    struct box_session *session = work->session;
+    bool waits = is_surplus(session);
+    if (!waits && !atomic_exchange(&session->seat, true))
         return !box_session_is_over(session);
     pthread_mutex_lock(&session->process->lock);
+    work->is_parked = true;
     session->parked++;
-    while (!box_session_is_over(session) && atomic_exchange(&session->seat, true))
+    while (!box_session_is_over(session) && (waits || atomic_exchange(&session->seat, true))) {
         pthread_cond_wait(&session->seat_is_free, &session->process->lock);
+        waits = false;
+    }
     session->parked--;
+    work->is_parked = false;
     pthread_mutex_unlock(&session->process->lock);
     return !box_session_is_over(session);
 }
@@ -104,8 +122,7 @@ static enum box_received receive(struct box_work *work)
     atomic_store(&session->seat, false);
     if (received != BOX_RECEIVED_REQUEST)
         return received;
-    if (!atomic_load_explicit(&session->was_active, memory_order_relaxed))
-        atomic_store_explicit(&session->was_active, true, memory_order_relaxed);
+    atomic_fetch_add_explicit(&work->taken, 1, memory_order_relaxed);
     if (atomic_load(&session->process->is_asleep) && atomic_exchange(&session->process->is_asleep, false))
         box_process_wake(session->process);
     return BOX_RECEIVED_REQUEST;
@@ -246,7 +263,7 @@ static void *run(void *argument)
     pthread_mutex_lock(&session->process->lock);
     session->tids[work->thread] = (int)syscall(SYS_gettid);
     pthread_mutex_unlock(&session->process->lock);
-    while (take_seat(session)) {
+    while (take_seat(work)) {
         switch (receive(work)) {
         case BOX_RECEIVED_REQUEST:
             handle(work);
@@ -282,6 +299,9 @@ static bool add_thread(struct box_session *session)
     }
     work->session = session;
     work->thread = free_place;
+    atomic_init(&work->taken, 0);
+    work->taken_before = 0;
+    work->is_parked = false;
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     session->works[free_place] = work;
@@ -296,14 +316,47 @@ static bool add_thread(struct box_session *session)
     return false;
 }
 
+// Under the lock. Returns: how many threads took a request since the last look, but for those that have parked.
+static unsigned count_moving(struct box_session *session)
+{
+    unsigned moving = 0;
+    for (unsigned i = 0; i < session->port->threads; i++) {
+        struct box_work *work = session->works[i];
+        if (!work)
+            continue;
+        const unsigned taken = atomic_load_explicit(&work->taken, memory_order_relaxed);
+        moving += taken != work->taken_before && !work->is_parked;
+        work->taken_before = taken;
+    }
+    return moving;
+}
+
+static bool has_help(const struct box_session *session)
+{
+    return session->parked || session->thread_count < session->port->threads;
+}
+
+static bool is_request_waiting(const struct box_session *session)
+{
+    struct pollfd polled = {.fd = session->request_fd, .events = POLLIN};
+    return poll(&polled, 1, 0) > 0;
+}
+
 // Puts somebody on an empty seat. Returns: whether there is somebody.
 static bool fill_seat(struct box_session *session)
 {
-    if (atomic_load(&session->seat))
-        return false;
-    if (session->parked)
-        return pthread_cond_signal(&session->seat_is_free) == 0;
-    return session->thread_count < session->port->threads && add_thread(session);
+    return session->parked ? pthread_cond_signal(&session->seat_is_free) == 0 : add_thread(session);
+}
+
+// Under the lock. Returns: whether something is going on that should be looked at again soon.
+static bool tend_living(struct box_session *session)
+{
+    const unsigned moving = count_moving(session), most = session->process->at_once;
+    atomic_store_explicit(&session->surplus, moving > most ? moving - most : 0, memory_order_relaxed);
+    if (atomic_load(&session->seat) || !has_help(session))
+        return moving > 0;
+    const bool needs_help = moving == 0 || (moving < most && is_request_waiting(session));
+    return (needs_help && fill_seat(session)) || moving;
 }
 
 static void free_session(struct box_session *session)
@@ -338,7 +391,7 @@ static bool tend(struct box_process *process)
     for (struct box_session **link = &process->sessions; *link;) {
         struct box_session *session = *link;
         if (!box_session_is_over(session)) {
-            is_busy |= fill_seat(session) || atomic_exchange(&session->was_active, false);
+            is_busy |= tend_living(session);
             link = &session->next;
         } else if (take_apart(session)) {
             *link = session->next;
@@ -355,8 +408,7 @@ static bool tend(struct box_process *process)
 static bool may_sleep(const struct box_process *process)
 {
     for (struct box_session *session = process->sessions; session; session = session->next) {
-        const bool has_help = session->parked || session->thread_count < session->port->threads;
-        if (box_session_is_over(session) || (!atomic_load(&session->seat) && has_help))
+        if (box_session_is_over(session) || (!atomic_load(&session->seat) && has_help(session)))
             return false;
     }
     return true;

@@ -28,6 +28,7 @@ struct box_process {
     pthread_mutex_t lock; // sessions, and their threads
     struct box_session *sessions;
     unsigned quiet_ticks;
+    unsigned at_once; // threads of a session that can be of use, where none of them is slow
 };
 
 // Makes the main thread look after the sessions now. Context: any thread.
@@ -78,7 +79,10 @@ void box_attached_close(int fds[BOX_ATTACHED]);
 
 struct box_work {
     struct box_session *session;
-    int thread; // its index in the session
+    int thread;            // its index in the session
+    atomic_uint taken;     // requests so far
+    unsigned taken_before; // when the main thread looked last
+    bool is_parked;
     const char *wrong;
     size_t request_bytes;
     int pid;                     // of who asks, 0: not known
@@ -127,9 +131,9 @@ struct box_session {
     pthread_mutex_t refusals_lock; // and so long `slots` stay mapped
     uint32_t refusals_taken;
 
-    atomic_uint users;      // threads in a call on request_fd; BOX_SESSION_OVER
-    atomic_bool seat;       // a thread waits for requests, or is about to
-    atomic_bool was_active; // since the main thread's last look
+    atomic_uint users;   // threads in a call on request_fd; BOX_SESSION_OVER
+    atomic_bool seat;    // a thread waits for requests, or is about to
+    atomic_uint surplus; // threads that are to park when they come back, though the seat may be free
     atomic_bool has_touched;
     // Under the process's lock.
     pthread_cond_t seat_is_free;
