@@ -196,18 +196,15 @@ struct check_range dsl_check_fit(struct check_facts *facts, const struct check_s
     return range;
 }
 
-// Index of the first span that ends at or above `from`.
+// Index of the first span that ends at or above `from`. Halves are chosen without branches, which could not be foretold.
 static uint32_t first_span(const struct check_condition *condition, uint64_t from)
 {
+    const struct check_span *spans = condition->spans;
     uint32_t low = 0;
-    uint32_t high = condition->count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (condition->spans[middle].last < from) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+    for (uint32_t left = condition->count; left > 0;) {
+        uint32_t half = (left + 1) / 2;
+        low += half & (0 - (uint32_t)(spans[low + half - 1].last < from));
+        left -= half;
     }
     return low;
 }
