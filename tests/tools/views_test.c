@@ -221,7 +221,7 @@ TEST(views, bash_completes)
         {"brig graph renderer read mmap", "mmap mmap2"},
         {"brig completion z", "zsh"},
         {"brig help pro", "prove"},
-        {"brig prove renderer baseline netw", "network"},
+        {"brig prove renderer baseline progr", "program"},
         {"brig run --mo", "--mode"},
         {"brig run -- mkfif", "mkfifo"}, // what stands behind -- is another program's
         {"brig run --mode kill -- mkfifo /proc/cmdlin", "/proc/cmdline"},

@@ -87,8 +87,8 @@ static bool make_side(const struct pair_names *names, struct pair_side *side)
         bytes += strlen(names->names[i]) + strlen(" + ");
     }
     side->name = malloc(bytes);
-    side->members = calloc(names->count, sizeof *side->members);
-    side->programs = calloc(names->count, sizeof *side->programs);
+    side->members = calloc(names->count + 1, sizeof *side->members);
+    side->programs = calloc(names->count + 1, sizeof *side->programs);
     if (side->name == NULL || side->members == NULL || side->programs == NULL) {
         return false;
     }
