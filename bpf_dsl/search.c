@@ -405,10 +405,11 @@ static uint32_t middle_of(const struct list *list)
     for (uint32_t at = 1; at < list->count; at++) {
         left += list->items[at - 1].weight + base;
         uint64_t imbalance = 2 * left > all ? 2 * left - all : all - 2 * left;
-        if (imbalance < best) {
-            best = imbalance;
-            middle = at;
+        if (imbalance >= best) {
+            break; // from here on it only grows
         }
+        best = imbalance;
+        middle = at;
     }
     return middle;
 }
