@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "trap/alternate_stack.h"
+#include "trap/broker.h"
 #include "trap/registry.h"
 
 #define KERNEL_SA_RESTORER 0x04000000ul // include/uapi/asm/signal.h of our arches; libc hides it
@@ -138,6 +139,12 @@ static enum brig_code arm_again(const struct brig_dsl_program *program, const st
     }
     return brig_trap_thread_enter(reterr);
 }
+
+// What libbrig-wrap refers to weakly, which takes nothing out of a static library: whoever arms has all of it.
+__attribute__((used)) static const struct {
+    bool (*try_call)(enum brig_dsl_call call, const uint64_t args[6], int64_t *ret_result);
+    int (*resolve)(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **ret_addresses);
+} for_wrappers = {brig_broker_try, brig_broker_getaddrinfo};
 
 bool brig_trap_is_armed(void)
 {

@@ -77,12 +77,13 @@ struct brig_broker_hints {
     int32_t flags, family, type, protocol;
 };
 
-// What RESOLVE answers. What getaddrinfo calls an error is an errno: ENOENT (no such name), EAGAIN (later), EIO (the resolver
-// failed), EINVAL (hints, service), ENOMEM.
+// What RESOLVE answers; behind the last one, where AI_CANONNAME was asked for, the canonical name with its NUL. What getaddrinfo
+// calls an error is an errno (broker_errors.def).
 struct brig_broker_resolved {
     int32_t family, type, protocol;
     uint32_t address_bytes;
-    uint8_t address[32]; // a struct sockaddr_in or sockaddr_in6
+    uint8_t address[28]; // a struct sockaddr_in or sockaddr_in6
+    int32_t flags;       // AI_*, as libc gives them back
 };
 
 #define BRIG_BROKER_HEADER_BYTES offsetof(struct brig_broker_request, bytes)
@@ -256,11 +257,12 @@ int64_t brig_broker_deliver(const struct brig_broker_call *call, const uint64_t 
 
 struct addrinfo;
 
-// Asks the broker for the addresses of a host and a service, as getaddrinfo does; for a list with may_resolve. Canonical names are
-// not given.
+// Asks the broker for the addresses of a host and a service, as getaddrinfo does; for a list with may_resolve. libbrig-wrap's
+// getaddrinfo does this, and libc's where there is nobody to ask.
 //
-// Returns: 0; EAI_SYSTEM with errno EACCES where this process has no broker or the list refuses; EAI_NONAME; EAI_AGAIN, also when
-// no slot comes free in ten seconds; EAI_FAIL, also when the broker is dead; EAI_BADFLAGS; EAI_MEMORY.
+// Returns: 0; EAI_SYSTEM with errno EACCES where this process has no broker or the list refuses; EAI_AGAIN, also when no slot comes
+// free in ten seconds; EAI_FAIL, also when the broker is dead; EAI_BADFLAGS, also for flags that make libc load something
+// (AI_IDN); and all others of getaddrinfo.
 // Owns: the caller frees *ret_addresses, the whole list at once, by brig_broker_freeaddrinfo and by nothing else.
 // Context: normal, once armed. A signal handler that leaves by siglongjmp takes a slot with it.
 // Source: getaddrinfo(3).

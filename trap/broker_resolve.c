@@ -28,21 +28,26 @@ _Static_assert(sizeof(struct brig_broker_resolved) == 48, "no padding: this is a
 
 static int error_of(int64_t result)
 {
-    switch (-result) {
-    case ENOENT:
-        return EAI_NONAME;
-    case EAGAIN:
-        return EAI_AGAIN;
-    case EIO:
-        return EAI_FAIL;
-    case EINVAL:
-        return EAI_BADFLAGS;
-    case ENOMEM:
-        return EAI_MEMORY;
-    default:
-        errno = (int)-result;
-        return EAI_SYSTEM;
+    static const struct {
+        int code, reason;
+    } errors[] = {
+#define ERROR(code, reason) {code, reason},
+#include "trap/broker_errors.def"
+#undef ERROR
+    };
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        if (errors[i].reason == -result) {
+            return errors[i].code;
+        }
     }
+    errno = (int)-result;
+    return EAI_SYSTEM;
+}
+
+static int refused(void)
+{
+    errno = EACCES;
+    return EAI_SYSTEM;
 }
 
 // Returns: how long `text` is with its NUL, 0 for NULL.
@@ -79,7 +84,8 @@ static bool fill_result(struct result *result, const uint8_t *from)
         return false;
     }
     memcpy(result->address.bytes, wire.address, wire.address_bytes);
-    result->info = (struct addrinfo){.ai_family = wire.family,
+    result->info = (struct addrinfo){.ai_flags = wire.flags,
+                                     .ai_family = wire.family,
                                      .ai_socktype = wire.type,
                                      .ai_protocol = wire.protocol,
                                      .ai_addrlen = wire.address_bytes,
@@ -87,23 +93,41 @@ static bool fill_result(struct result *result, const uint8_t *from)
     return true;
 }
 
-static int read_answer(const struct brig_broker_reply *reply, int64_t count, struct addrinfo **ret_addresses)
+// One behind the other, and the name behind the last.
+static bool fill_results(struct result *results, size_t count, const struct brig_broker_reply *reply, size_t name_bytes)
 {
-    if (count <= 0 || (uint64_t)count > ADDRESSES_MAX) {
-        return EAI_FAIL;
-    }
-    struct result *results = calloc((size_t)count, sizeof *results);
-    if (!results) {
-        return EAI_MEMORY;
-    }
-    for (size_t i = 0; i < (size_t)count; i++) {
+    char *name = (char *)&results[count];
+    for (size_t i = 0; i < count; i++) {
         if (!fill_result(&results[i], reply->answer + i * sizeof(struct brig_broker_resolved))) {
-            free(results);
-            return EAI_FAIL;
+            return false;
         }
         if (i > 0) {
             results[i - 1].info.ai_next = &results[i].info;
         }
+    }
+    if (name_bytes > 0) {
+        memcpy(name, reply->answer + count * sizeof(struct brig_broker_resolved), name_bytes);
+        name[name_bytes - 1] = '\0';
+        results->info.ai_canonname = name;
+    }
+    return true;
+}
+
+static int read_answer(const struct brig_broker_reply *reply, int64_t count, struct addrinfo **ret_addresses)
+{
+    const uint32_t answer_bytes = __atomic_load_n(&reply->answer_bytes, __ATOMIC_RELAXED);
+    if (count <= 0 || (uint64_t)count > ADDRESSES_MAX || answer_bytes > sizeof reply->answer ||
+        answer_bytes < (size_t)count * sizeof(struct brig_broker_resolved)) {
+        return EAI_FAIL;
+    }
+    const size_t name_bytes = answer_bytes - (size_t)count * sizeof(struct brig_broker_resolved);
+    struct result *results = calloc(1, (size_t)count * sizeof *results + name_bytes);
+    if (!results) {
+        return EAI_MEMORY;
+    }
+    if (!fill_results(results, (size_t)count, reply, name_bytes)) {
+        free(results);
+        return EAI_FAIL;
     }
     *ret_addresses = &results->info;
     return 0;
@@ -114,7 +138,7 @@ int brig_broker_getaddrinfo(const char *node, const char *service, const struct 
     const struct brig_trap_call ordinary = {.level = 0}; // a trap of what is called from here is a first one
     const char *const texts[2] = {node, service};
     if (!trap_root_page.root.broker_slots) {
-        return error_of(-EACCES);
+        return refused();
     }
     if ((!node && !service) || text_bytes(node) > BRIG_BROKER_PATH_BYTES || text_bytes(service) > BRIG_BROKER_PATH_BYTES) {
         return EAI_NONAME;
@@ -125,7 +149,10 @@ int brig_broker_getaddrinfo(const char *node, const char *service, const struct 
     }
     write_request(&slot->request, texts, hints);
     const int64_t result = trap_broker_exchange(&ordinary, slot);
-    const int error = result < 0 ? error_of(result) : read_answer(&slot->reply, result, ret_addresses);
+    const uint32_t verdict = slot->reply.verdict;
+    const int error = result >= 0                   ? read_answer(&slot->reply, result, ret_addresses)
+                      : verdict == BRIG_BROKER_DONE ? error_of(result)
+                                                    : refused();
     trap_broker_release(slot);
     return error;
 }

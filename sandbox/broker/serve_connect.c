@@ -41,21 +41,18 @@ void box_serve_CONNECT(struct box_job *job)
 
 static int errno_of_resolver(int code, int reason)
 {
-    switch (code) {
-    case EAI_NONAME:
-    case EAI_NODATA:
-        return ENOENT;
-    case EAI_AGAIN:
-        return EAGAIN;
-    case EAI_MEMORY:
-        return ENOMEM;
-    case EAI_SYSTEM:
-        return reason ? reason : EIO;
-    case EAI_FAIL:
-        return EIO;
-    default:
-        return EINVAL;
+    static const struct {
+        int code, reason;
+    } errors[] = {
+#define ERROR(code, reason) {code, reason},
+#include "trap/broker_errors.def"
+#undef ERROR
+    };
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        if (errors[i].code == code)
+            return errors[i].reason;
     }
+    return code == EAI_SYSTEM && reason ? reason : EIO;
 }
 
 // Not AI_IDN and its like: libc loads a library for them, which the broker's policy kills it for.
@@ -75,28 +72,33 @@ static struct brig_broker_hints hints_of(const struct box_job *job)
 
 static struct addrinfo as_libc_has_them(const struct brig_broker_hints *hints)
 {
-    // The canonical name is not part of the answer.
-    return (struct addrinfo){.ai_flags = hints->flags & ~AI_CANONNAME,
-                             .ai_family = hints->family,
-                             .ai_socktype = hints->type,
-                             .ai_protocol = hints->protocol};
+    return (struct addrinfo){
+        .ai_flags = hints->flags, .ai_family = hints->family, .ai_socktype = hints->type, .ai_protocol = hints->protocol};
 }
 
+// The canonical name has room in any case; addresses as many as are left.
 static uint32_t write_addresses(struct brig_broker_reply *reply, const struct addrinfo *address)
 {
+    const char *name = address->ai_canonname;
+    const size_t name_bytes = name && strlen(name) < NI_MAXHOST ? strlen(name) + 1 : 0;
     uint32_t count = 0;
-    for (; address && (count + 1) * sizeof(struct brig_broker_resolved) <= sizeof reply->answer; address = address->ai_next) {
+    size_t used = 0;
+    for (; address && used + sizeof(struct brig_broker_resolved) + name_bytes <= sizeof reply->answer; address = address->ai_next) {
         struct brig_broker_resolved resolved = {.family = address->ai_family,
                                                 .type = address->ai_socktype,
                                                 .protocol = address->ai_protocol,
-                                                .address_bytes = address->ai_addrlen};
+                                                .address_bytes = address->ai_addrlen,
+                                                .flags = address->ai_flags};
         if (address->ai_addrlen > sizeof resolved.address)
             continue;
         memcpy(resolved.address, address->ai_addr, address->ai_addrlen);
-        memcpy(reply->answer + count * sizeof resolved, &resolved, sizeof resolved);
+        memcpy(reply->answer + used, &resolved, sizeof resolved);
+        used += sizeof resolved;
         count++;
     }
-    reply->answer_bytes = count * (uint32_t)sizeof(struct brig_broker_resolved);
+    if (name_bytes > 0)
+        memcpy(reply->answer + used, name, name_bytes);
+    reply->answer_bytes = (uint32_t)(used + name_bytes);
     return count;
 }
 
@@ -110,7 +112,9 @@ void box_serve_RESOLVE(struct box_job *job)
         job->reply->verdict = BRIG_BROKER_DENIED;
         return;
     }
-    int code = are_known(given.flags) ? getaddrinfo(job->path[0], job->path[1], &hints, &addresses) : EAI_BADFLAGS;
+    int code = EAI_BADFLAGS;
+    if (are_known(given.flags)) // no hints are other hints than none set
+        code = getaddrinfo(job->path[0], job->path[1], job->request->data_bytes ? &hints : NULL, &addresses);
     if (code != 0) {
         job->reply->result = -errno_of_resolver(code, errno);
         return;

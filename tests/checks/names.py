@@ -22,7 +22,7 @@ PREFIXES = {
     "sandbox": ("brig_", "box_"),
 }
 # The one folder that defines names of libc: what its list says, under libc's own names or the linker's.
-WRAPPED = re.compile(r"^(?:(?:WRAP|REPLACE|WAIT)\([^,]+, |OPEN\()(\w+),", re.MULTILINE)
+WRAPPED = re.compile(r"--wrap=(\w+)$", re.MULTILINE)
 KERNEL_DEFINE = re.compile(r"^\s*#\s*define\s+((?:bpf_|BPF_|SECCOMP_|SYS_|__NR_)\w+)", re.MULTILINE)
 # Also names that start so and are not object macros.
 KERNEL_TYPE = re.compile(r"^\s*(?:struct|enum|union)\s+((?:bpf_|seccomp_)\w+)\s*\{", re.MULTILINE)
@@ -35,7 +35,7 @@ def globals_of(path):
 
 
 def check_symbols(build):
-    wrapped = WRAPPED.findall(tree.read("trap/wrap/wrap.def"))
+    wrapped = WRAPPED.findall(tree.read("trap/wrap/wrap.flags"))
     wrappers = set(wrapped + ["__wrap_" + name for name in wrapped])
     for room, prefixes in PREFIXES.items():
         for path in sorted(glob.glob(os.path.join(build, "obj", room, "**", "*.o"), recursive=True)):

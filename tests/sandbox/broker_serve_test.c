@@ -490,3 +490,31 @@ TEST(broker, names_of_hosts_are_resolved_if_the_list_says_so)
         box_list_free(list);
     }
 }
+
+static struct answer resolve(const struct box_list *list, const char *service, int32_t family, int32_t flags)
+{
+    const struct brig_broker_hints hints = {.flags = flags, .family = family, .type = SOCK_STREAM};
+    return broker_ask(
+        list, &(struct asking){
+                  .op = BRIG_BROKER_OP_RESOLVE, .paths = {"127.0.0.1", service}, .data = &hints, .data_bytes = sizeof hints});
+}
+
+TEST(broker, what_getaddrinfo_says_is_told_as_it_was)
+{
+    const struct brig_broker_list given = {.may_resolve = true};
+    struct brig_broker_resolved resolved;
+    struct brig_error error;
+    struct box_list *list;
+    REQUIRE_OK(box_list_new(&given, &list, &error), &error);
+    const struct answer answer = resolve(list, "80", AF_INET, AI_CANONNAME | AI_NUMERICHOST);
+    CHECK_EQ(answer.result, 1);
+    CHECK_EQ(answer.answer_bytes, sizeof resolved + sizeof "127.0.0.1");
+    CHECK_STR_EQ((const char *)answer.answer + sizeof resolved, "127.0.0.1");
+    memcpy(&resolved, answer.answer, sizeof resolved);
+    CHECK_EQ(resolved.flags, AI_CANONNAME | AI_NUMERICHOST);
+    CHECK_EQ(resolve(list, "80", 77, 0).result, -EAFNOSUPPORT);              // EAI_FAMILY
+    CHECK_EQ(resolve(list, "no-such", AF_INET, 0).result, -EPROTONOSUPPORT); // EAI_SERVICE
+    CHECK_EQ(resolve(list, "http", AF_INET, AI_NUMERICSERV).result, -ENOENT);
+    CHECK_EQ(resolve(list, "80", AF_INET6, AI_NUMERICHOST).result, -EADDRNOTAVAIL); // EAI_ADDRFAMILY
+    box_list_free(list);
+}

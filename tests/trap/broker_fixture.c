@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -134,11 +135,53 @@ static int64_t connect_socket(const struct asked *asked, const uint8_t *data)
     return connect(asked->attached[2], (const struct sockaddr *)&address, asked->request.data_bytes) == 0 ? 0 : -errno;
 }
 
-// Two addresses for "host", what is no address for "broken", more than there are for "endless".
+int (*broker_resolver)(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **ret_infos);
+
+// What the resolver says.
+static int64_t resolve_really(const struct asked *asked)
+{
+    const struct brig_broker_request *request = &asked->request;
+    struct brig_broker_hints given;
+    struct brig_broker_resolved resolved[16];
+    struct addrinfo *infos = NULL;
+    size_t count = 0;
+    memcpy(&given, request->bytes + request->path_bytes[0] + request->path_bytes[1], sizeof given);
+    const struct addrinfo hints = {given.flags, given.family, given.type, given.protocol, 0, NULL, NULL, NULL};
+    const int code = broker_resolver(request->path_bytes[0] ? asked->path[0] : NULL, request->path_bytes[1] ? asked->path[1] : NULL,
+                                     request->data_bytes ? &hints : NULL, &infos);
+#define ERROR(name, reason) \
+    if (code == (name)) { \
+        return -(reason); \
+    }
+#include "trap/broker_errors.def"
+#undef ERROR
+    const char *name = code == 0 && infos->ai_canonname ? infos->ai_canonname : NULL;
+    for (const struct addrinfo *info = infos; info && count < COUNT_OF(resolved); info = info->ai_next) {
+        struct brig_broker_resolved *one = &resolved[count++];
+        *one = (struct brig_broker_resolved){info->ai_family, info->ai_socktype, info->ai_protocol, info->ai_addrlen, {0},
+                                             info->ai_flags};
+        memcpy(one->address, info->ai_addr, info->ai_addrlen);
+    }
+    answer_text(asked, (const char *)resolved, count * sizeof resolved[0]);
+    if (name) {
+        memcpy(asked->slot->reply.answer + count * sizeof resolved[0], name, strlen(name) + 1);
+        asked->slot->reply.answer_bytes += (uint32_t)strlen(name) + 1;
+    }
+    return (int64_t)count; // the list goes with this process
+}
+
+// Two addresses for "host", what is no address for "broken", more than there are for "endless", a list's refusal for "refused".
 static int64_t resolve(const struct asked *asked)
 {
     struct brig_broker_resolved resolved[2] = {0};
     const char *name = asked->path[0];
+    if (strcmp(name, "refused") == 0) {
+        asked->slot->reply.verdict = BRIG_BROKER_DENIED;
+        return -EPERM;
+    }
+    if (broker_resolver && (!asked->request.path_bytes[0] || strpbrk(name, ".:*") || strcmp(name, "localhost") == 0)) {
+        return resolve_really(asked);
+    }
     for (uint32_t i = 0; i < 2; i++) {
         const struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(80), .sin_addr = {htonl(0x7f000001 + i)}};
         resolved[i] = (struct brig_broker_resolved){.family = AF_INET, .type = SOCK_STREAM, .address_bytes = sizeof address};

@@ -35,6 +35,11 @@ struct broker_fixture {
     pid_t pid;
 };
 
+// Answers for host names that are numbers, for "localhost" and for none; NULL: nobody does. It is no reference to libc's, which a
+// static program would get in whole.
+struct addrinfo;
+extern int (*broker_resolver)(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **ret_infos);
+
 void broker_start(struct broker_fixture *fixture, const struct trap_rule *rules, size_t rule_count);
 // The same with rules for many calls, so that all a test makes are asked of the broker.
 void broker_start_with_all(struct broker_fixture *fixture);

@@ -3,7 +3,7 @@
 //
 //   interposed.c   libc's names; libc's own functions are found by dlsym(RTLD_NEXT)       libbrig-wrap.so, dynamic programs
 //   linked.c       __wrap_NAME; libc's own are __real_NAME (ld's --wrap, wrap.flags)      libbrig-wrap.a, any program
-//   threads.c, signals.c, files.c, streams.c   what both do
+//   threads.c, signals.c, files.c, streams.c, names.c   what both do
 //
 // Libraries of their own, because a program has to want this: libbrig itself exports brig_* and changes nothing for those who link
 // it. The references to libbrig are weak: whichever form of it the program has answers, and without one nothing is changed.
@@ -76,6 +76,17 @@ int trap_wrap_openat64(int dir_fd, const char *path, int flags, unsigned mode);
 // Opens by the broker. Returns: whether *ret_result is what openat(2) of libc returns; then errno is set.
 bool trap_wrap_try_open(int dir_fd, const char *path, int flags, unsigned mode, int *ret_result);
 
+// --- host names, beside the table: a program that does not resolve any is not to get libc's resolver ---------------------
+
+struct addrinfo;
+struct trap_wrap_resolver {
+    int (*getaddrinfo)(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **ret_infos);
+    void (*freeaddrinfo)(struct addrinfo *infos);
+};
+const struct trap_wrap_resolver *trap_wrap_resolver(void);
+int trap_wrap_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **ret_infos);
+void trap_wrap_freeaddrinfo(struct addrinfo *infos);
+
 // Whether a call with these flags has a mode behind them.
 bool trap_wrap_has_mode(int flags);
 #define TRAP_WRAP_OPEN_BODY(name, arguments) \
@@ -92,6 +103,8 @@ bool trap_wrap_has_mode(int flags);
 
 #pragma GCC visibility pop
 
+#pragma weak brig_broker_freeaddrinfo
+#pragma weak brig_broker_getaddrinfo
 #pragma weak brig_broker_try
 #pragma weak brig_trap_is_armed
 #pragma weak brig_trap_thread_enter
