@@ -1,9 +1,9 @@
 // synthetic: policies that are made up, so that limits are measured on every machine, whatever files it has.
 //
 // The container profile has the shape of those that container engines ship: a list of calls that is allowed, few with arguments, an
-// errno for the rest. The others are as bad as real policies may get: a thousand ioctl numbers, and hundreds of calls of which four
-// in five are decided by arguments. All are imported policies, so that nothing of Brig's own is in them that libseccomp could not
-// say as well. Guarantees: the same rows every time.
+// errno for the rest. Others are as bad as real policies may get, a thousand ioctl numbers, and hundreds of calls of which four in
+// five are decided by arguments; or as small. All are imported policies, so that nothing of Brig's own is in them that libseccomp
+// could not say as well. Guarantees: the same rows every time.
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +74,27 @@ static const struct brig_dsl_row container_rows[] = {
 };
 static const struct brig_dsl_policy container = {
     .name = bench_container_name, .rows = container_rows, FALLBACK(DENY(1)), .libc = "any", .import = &import};
+
+// --- few rules --------------------------------------------------------------------------------------------------------
+
+// As a service manager or a daemon adds to what others have set; most of the time goes into what does not depend on the rules.
+static const struct brig_dsl_row two_denied_rows[] = {ROW(ptrace, DENY(1)), ROW(process_vm_readv, DENY(1)), ROWS_END};
+static const struct brig_dsl_policy two_denied = {
+    .name = "two denied", .rows = two_denied_rows, FALLBACK(ALLOW), .libc = "any", .import = &import};
+
+static const struct brig_dsl_row four_allowed_rows[] = {ROW(read, ALLOW), ROW(write, ALLOW), ROW(exit, ALLOW),
+                                                        ROW(rt_sigreturn, ALLOW), ROWS_END};
+static const struct brig_dsl_policy four_allowed = {
+    .name = "four allowed", .rows = four_allowed_rows, FALLBACK(KILL_PROCESS), .libc = "any", .import = &import};
+
+static const struct brig_dsl_row one_value_rows[] = {ROW(ioctl, DENY(1), IN(reg1, 0x5412)), ROWS_END};
+static const struct brig_dsl_policy one_value = {
+    .name = "one value", .rows = one_value_rows, FALLBACK(ALLOW), .libc = "any", .import = &import};
+
+static const struct brig_dsl_row two_values_rows[] = {ROW(ptrace, DENY(1)), ROW(socket, DENY(97), IN(reg0, 16)),
+                                                      ROW(ioctl, DENY(1), IN(reg1, 0x5412)), ROWS_END};
+static const struct brig_dsl_policy two_values = {
+    .name = "two values", .rows = two_values_rows, FALLBACK(ALLOW), .libc = "any", .import = &import};
 
 // --- many values, many calls ------------------------------------------------------------------------------------------
 
@@ -160,7 +181,7 @@ static const struct brig_dsl_policy *dense(void)
 
 const struct brig_dsl_policy *const *bench_synthetic_policies(void)
 {
-    static const struct brig_dsl_policy *all[4];
+    static const struct brig_dsl_policy *all[] = {NULL, NULL, NULL, &two_denied, &four_allowed, &one_value, &two_values, NULL};
     if (!all[0]) {
         all[1] = thousand_values();
         all[2] = dense();
