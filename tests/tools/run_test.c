@@ -254,6 +254,29 @@ TEST(run, exit_statuses_are_those_of_shells)
     check_in_room(rows, COUNT_OF(rows));
 }
 
+// A program in a run starts no other, and env is one.
+TEST(run, scripts_of_env_are_given_to_their_interpreters)
+{
+    static const struct command rows[] = {
+        {"cd \"$ROOM/rw\" && printf '#!/usr/bin/env sh\\necho \"$0\" $#; exit 9\\n' > script && chmod +x script && brig run -- ./script 'a b' c",
+         9,
+         {"./script 2\n"}},
+        {"cd \"$ROOM/rw\" && printf '#!/usr/bin/env script\\n' > twice && chmod +x twice && PATH=.:$PATH brig run -- twice x",
+         9,
+         {"./script 2\n"}},
+        {"cd \"$ROOM/rw\" && printf '#!/usr/bin/env no-such-sh\\n' > script && brig run -- ./script",
+         127,
+         {"there is no program 'no-such-sh' in PATH, which it is a script of"}},
+        {"cd \"$ROOM/rw\" && printf '#!/usr/bin/env -S sh -x\\n' > script && brig run -- ./script",
+         126,
+         {"because no other program"}},
+        {"cd \"$ROOM/rw\" && printf '#!/usr/bin/env round\\n' > round && chmod +x round && PATH=.:$PATH brig run -- round",
+         126,
+         {NULL}},
+    };
+    check_in_room(rows, COUNT_OF(rows));
+}
+
 // What a terminal's shell does with ^Z and fg.
 TEST(run, a_stopped_run_has_a_stopped_program)
 {

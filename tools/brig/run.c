@@ -36,22 +36,14 @@ const struct tool_option brig_run_options[] = {
     {NULL, 0, NULL, NULL},
 };
 
-enum {
-    EXIT_OWN_FAILURE = 125,
-    EXIT_NOT_EXECUTABLE = 126,
-    EXIT_NOT_FOUND = 127,
-    EXIT_SIGNAL = 128,
-    DENIAL_MAX = 256,
-    EVENT_MAX = 1000
-};
+enum { EXIT_SIGNAL = 128, DENIAL_MAX = 256, EVENT_MAX = 1000 };
 
 struct run {
     struct tool_arguments arguments;
     struct tool_subject subject;
     struct run_policy policy; // the subject's, in its mode
     struct run_list list;
-    char *file; // of the program
-    char **command;
+    struct run_program program;
     struct brig_supervisor *supervisor;
     struct brig_broker *broker;
     struct brig_worker *worker; // NULL: ended
@@ -64,51 +56,6 @@ struct run {
 
 // --- the command line -------------------------------------------------------------------------------------------------
 
-static bool is_program(const char *path)
-{
-    struct stat status;
-    return stat(path, &status) == 0 && S_ISREG(status.st_mode);
-}
-
-// As execvp finds it. Returns: ours, or NULL.
-static char *find_program(const char *name)
-{
-    const char *place = getenv("PATH");
-    if (strchr(name, '/') != NULL) {
-        return is_program(name) ? strdup(name) : NULL;
-    }
-    for (place = place == NULL ? "/usr/local/bin:/usr/bin:/bin" : place; place != NULL;) {
-        const char *end = strchrnul(place, ':');
-        char *path = NULL;
-        const int bytes = (int)(end - place);
-        if (asprintf(&path, "%.*s/%s", bytes == 0 ? 1 : bytes, bytes == 0 ? "." : place, name) < 0) {
-            return NULL;
-        }
-        if (is_program(path) && access(path, X_OK) == 0) {
-            return path;
-        }
-        free(path);
-        place = *end == ':' ? end + 1 : NULL;
-    }
-    return NULL;
-}
-
-// Returns: the exit status.
-static int complain_about_program(const char *name)
-{
-    struct stat status;
-    if (strchr(name, '/') == NULL) {
-        tool_complain("run", "there is no program '%s' in PATH", name);
-        return EXIT_NOT_FOUND;
-    }
-    if (stat(name, &status) != 0) {
-        tool_complain("run", "cannot run '%s': %s", name, strerror(errno));
-        return errno == ENOENT || errno == ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
-    }
-    tool_complain("run", "cannot run '%s': it is %s", name, S_ISDIR(status.st_mode) ? "a directory" : "no regular file");
-    return EXIT_NOT_EXECUTABLE;
-}
-
 // What stands behind -- is the program's, options too. Returns: -1 to go on, else the exit status.
 static int read_command_line(struct run *run, int argc, char **argv)
 {
@@ -118,22 +65,13 @@ static int read_command_line(struct run *run, int argc, char **argv)
     }
     const int status = tool_parse("run", brig_run_options, own, argv, &run->arguments);
     if (status >= 0) {
-        return status == TOOL_OK ? status : EXIT_OWN_FAILURE;
+        return status == TOOL_OK ? status : RUN_EXIT_OWN_FAILURE;
     }
     if (run->arguments.operand_count > 0 || own >= argc - 1) {
         tool_complain("run", "the program stands behind --, as in: brig run --broker-ro . -- cat README.md");
-        return EXIT_OWN_FAILURE;
+        return RUN_EXIT_OWN_FAILURE;
     }
-    run->command = argv + own + 1;
-    run->file = find_program(run->command[0]);
-    if (run->file == NULL) {
-        return complain_about_program(run->command[0]);
-    }
-    if (access(run->file, X_OK) != 0) {
-        tool_complain("run", "'%s': %s", run->file, strerror(errno));
-        return EXIT_NOT_EXECUTABLE;
-    }
-    return -1;
+    return run_find_program(argv + own + 1, &run->program);
 }
 
 static int load_policy(struct run *run)
@@ -141,19 +79,19 @@ static int load_policy(struct run *run)
     const char *name = run->arguments.values[RUN_POLICY];
     struct tool_request request;
     if (!tool_make_request("run", &run->arguments, &request)) {
-        return EXIT_OWN_FAILURE;
+        return RUN_EXIT_OWN_FAILURE;
     }
     request.refuses_raw = "a raw program has no rows, and the front end answers by rows";
     request.options.target = BRIG_DSL_NOTIFIED;
     if (tool_load("run", name == NULL ? "program" : name, &request, &run->subject) >= 0) {
         run->subject.policy = NULL;
-        return EXIT_OWN_FAILURE;
+        return RUN_EXIT_OWN_FAILURE;
     }
     if (run->subject.policy->import != NULL) {
         tool_complain("run", "'%s' was written for another tool, whose calls no broker answers; give a policy of Brig's own", name);
-        return EXIT_OWN_FAILURE;
+        return RUN_EXIT_OWN_FAILURE;
     }
-    return run_change_policy(run->arguments.values[RUN_MODE], run->subject.policy, &run->policy) ? -1 : EXIT_OWN_FAILURE;
+    return run_change_policy(run->arguments.values[RUN_MODE], run->subject.policy, &run->policy) ? -1 : RUN_EXIT_OWN_FAILURE;
 }
 
 // --- the run ----------------------------------------------------------------------------------------------------------
@@ -161,7 +99,8 @@ static int load_policy(struct run *run)
 static int exit_status_of(const struct brig_event *event)
 {
     if (event->error != NULL) {
-        return event->error->sys_errno == ENOENT || event->error->sys_errno == ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+        return event->error->sys_errno == ENOENT || event->error->sys_errno == ENOTDIR ? RUN_EXIT_NOT_FOUND
+                                                                                       : RUN_EXIT_NOT_EXECUTABLE;
     }
     return WIFEXITED(event->wait_status) ? WEXITSTATUS(event->wait_status) : EXIT_SIGNAL + WTERMSIG(event->wait_status);
 }
@@ -185,23 +124,6 @@ static void note_violation(struct run *run, const struct brig_event *event)
     }
 }
 
-// The file was there when we looked: what else can be missing is a script's interpreter.
-static void complain_about_start(const struct run *run, int reason)
-{
-    char line[256] = "";
-    FILE *file = fopen(run->file, "re");
-    if (file != NULL && fgets(line, sizeof line, file) != NULL && strncmp(line, "#!", 2) == 0) {
-        char *interpreter = line + 2 + strspn(line + 2, " \t");
-        interpreter[strcspn(interpreter, " \t\n")] = '\0';
-        tool_complain("run", "cannot run '%s', a script of '%s': %s", run->file, interpreter, strerror(reason));
-    } else {
-        tool_complain("run", "cannot run '%s': %s", run->file, strerror(reason));
-    }
-    if (file != NULL) {
-        fclose(file);
-    }
-}
-
 static void on_event(void *context, const struct brig_event *event)
 {
     struct run *run = context;
@@ -219,7 +141,7 @@ static void on_event(void *context, const struct brig_event *event)
         }
     }
     if (event->kind == BRIG_EVENT_EXIT && is_program && event->error != NULL) {
-        complain_about_start(run, event->error->sys_errno);
+        run_complain_about_start(&run->program, event->error->sys_errno);
         return;
     }
     fprintf(stderr, "%s\n", event->message);
@@ -254,12 +176,12 @@ static bool start(struct run *run)
                                                      .addresses = run->list.addresses,
                                                      .address_count = run->list.address_count,
                                                      .may_resolve = run->list.resolves}};
-    const char *slash = strrchr(run->file, '/');
+    const char *file = run_executed(&run->program), *slash = strrchr(file, '/');
     const struct brig_supervisor_options options = {
         .report_dir = run->arguments.values[RUN_REPORT_DIR], .on_event = on_event, .context = run};
-    struct brig_program_spec program = {.name = slash == NULL ? run->file : slash + 1,
-                                        .file = run->file,
-                                        .argv = run->command,
+    struct brig_program_spec program = {.name = slash == NULL ? file : slash + 1,
+                                        .file = file,
+                                        .argv = run->program.command,
                                         .envp = environ,
                                         .policy = run->policy.policy,
                                         .front_policy = brig_policy_for_this_build("notify")};
@@ -333,7 +255,7 @@ static bool tell(const struct run *run)
     static struct brig_broker_denial denials[DENIAL_MAX];
     const char *directory = run->arguments.values[RUN_REPORT_DIR];
     struct brig_error error;
-    struct run_outcome outcome = {.command = run->file,
+    struct run_outcome outcome = {.command = run->program.files[0],
                                   .policy = run->subject.policy->name,
                                   .exit_status = run->exit_status,
                                   .violation_count = run->violation_count,
@@ -383,9 +305,9 @@ static int run_program(struct run *run)
     run->events = json_array();
     run->out = path == NULL ? stderr : tool_open_output("run", path);
     const bool is_ready =
-        run->out != NULL && make_report_dir(run) && run_make_list(&run->arguments, run->file, &run->list) && take_signals(run);
+        run->out != NULL && make_report_dir(run) && run_make_list(&run->arguments, &run->program, &run->list) && take_signals(run);
     if (!is_ready || !start(run) || !watch(run) || !tell(run)) {
-        return EXIT_OWN_FAILURE;
+        return RUN_EXIT_OWN_FAILURE;
     }
     return run->exit_status;
 }
@@ -397,7 +319,7 @@ int brig_run_main(int argc, char **argv)
     run.signal_fd = -1;
     int status = read_command_line(&run, argc, argv);
     if (status >= 0) {
-        free(run.file);
+        run_free_program(&run.program);
         return status;
     }
     status = load_policy(&run);
@@ -414,6 +336,6 @@ int brig_run_main(int argc, char **argv)
     if (run.signal_fd >= 0) {
         close(run.signal_fd);
     }
-    free(run.file);
+    run_free_program(&run.program);
     return status;
 }

@@ -23,6 +23,28 @@ enum run_option {
     RUN_OUTPUT
 };
 
+enum { RUN_EXIT_OWN_FAILURE = 125, RUN_EXIT_NOT_EXECUTABLE = 126, RUN_EXIT_NOT_FOUND = 127 };
+enum { RUN_SCRIPT_MAX = 5 }; // scripts and the program that reads them
+
+// What a command comes to (run_program.c).
+struct run_program {
+    char *
+        files[RUN_SCRIPT_MAX]; // the command's, of a script the interpreter's that env would start, and so on: the last is executed
+    size_t file_count;
+    char **command;                  // its words; NULL ends them
+    char **commands[RUN_SCRIPT_MAX]; // that were made for it
+    char *names[RUN_SCRIPT_MAX];
+};
+
+// Finds what `command` is. Returns: -1 to go on, else the exit status. Freed by run_free_program, also after a failure; `command`
+// is kept.
+int run_find_program(char **command, struct run_program *ret_program);
+// Returns: the file that is executed.
+const char *run_executed(const struct run_program *program);
+// Says why it could not be executed. It was there when we looked: what else can be missing is a script's interpreter.
+void run_complain_about_start(const struct run_program *program, int reason);
+void run_free_program(struct run_program *program);
+
 // What the broker of a program may do for it. Paths are ours.
 struct run_list {
     struct brig_broker_entry entries[RUN_ENTRY_MAX];
@@ -34,7 +56,7 @@ struct run_list {
 
 // Makes the list of a command line: what every program needs to start, the program itself, and what the options name. Returns:
 // false after having complained. Freed by run_free_list, also after a failure.
-bool run_make_list(const struct tool_arguments *arguments, const char *file, struct run_list *ret_list);
+bool run_make_list(const struct tool_arguments *arguments, const struct run_program *program, struct run_list *ret_list);
 void run_free_list(struct run_list *list);
 
 // What --mode says of refusals (run_mode.c).

@@ -156,9 +156,12 @@ static bool add_path(struct run_list *list, const char *path, uint32_t rights)
     return add_entry(list, real, rights) && is_done && (rights == BRIG_BROKER_DENY || add_links(list, path, rights));
 }
 
-static bool add_defaults(struct run_list *list, const char *file)
+static bool add_defaults(struct run_list *list, const struct run_program *program)
 {
-    bool is_done = add_path(list, file, BRIG_BROKER_READ | BRIG_BROKER_FOLLOW);
+    bool is_done = true;
+    for (size_t i = 0; i < program->file_count; i++) {
+        is_done = is_done && add_path(list, program->files[i], BRIG_BROKER_READ | BRIG_BROKER_FOLLOW);
+    }
     for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++) {
         if (strncmp(defaults[i], "/etc/", 5) == 0 || access(defaults[i], F_OK) == 0) {
             is_done = is_done && add_path(list, defaults[i], BRIG_BROKER_READ | BRIG_BROKER_FOLLOW);
@@ -235,10 +238,10 @@ static bool add_option(struct run_list *list, int option, const char *value)
     }
 }
 
-bool run_make_list(const struct tool_arguments *arguments, const char *file, struct run_list *ret_list)
+bool run_make_list(const struct tool_arguments *arguments, const struct run_program *program, struct run_list *ret_list)
 {
     *ret_list = (struct run_list){.entry_count = 0};
-    bool is_done = add_defaults(ret_list, file);
+    bool is_done = add_defaults(ret_list, program);
     for (int i = 0; i < arguments->given_count && is_done; i++) {
         is_done = add_option(ret_list, arguments->given[i].option, arguments->given[i].value);
     }
