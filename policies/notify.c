@@ -8,10 +8,16 @@
 #include "bpf_dsl/words.h"
 #include "policies/policies.h"
 
+// Newer than the oldest headers that this builds with. Source: include/uapi/linux/seccomp.h, 6.6.
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#endif
+
 // clang-format off
 static const struct brig_dsl_values notification_requests =
-    VALUES(notification_requests, "take a notification, ask whether it still waits, answer it, add a descriptor to its process",
-           SECCOMP_IOCTL_NOTIF_RECV, SECCOMP_IOCTL_NOTIF_SEND, SECCOMP_IOCTL_NOTIF_ID_VALID, SECCOMP_IOCTL_NOTIF_ADDFD);
+    VALUES(notification_requests, "take a notification, ask whether it still waits, answer it, add a descriptor, say where it wakes",
+           SECCOMP_IOCTL_NOTIF_RECV, SECCOMP_IOCTL_NOTIF_SEND, SECCOMP_IOCTL_NOTIF_ID_VALID, SECCOMP_IOCTL_NOTIF_ADDFD,
+           SECCOMP_IOCTL_NOTIF_SET_FLAGS);
 // clang-format on
 
 static const struct brig_dsl_row notify_rows[] = {

@@ -2,6 +2,9 @@
 // descriptors, the next one back is its reply; a socket has one request at a time, and a front end as many sockets as it has
 // threads.
 //
+// A message wakes a thread wherever there is room, maybe where others work; so these threads preempt (they are not patient), or
+// each would wait for a stranger's slice: with both processors busy an open of a program took 2 ms, where it now takes 0.1.
+//
 // The front end is ours, but it has copied what a hostile program wrote, and a program that takes it over speaks here: so a message
 // is checked as a slot is.
 #include <errno.h>
@@ -48,4 +51,4 @@ static void free_nothing(struct box_session *session)
     (void)session;
 }
 
-const struct box_port box_port_messages = {1, receive, collect, answer, free_nothing};
+const struct box_port box_port_messages = {1, false, receive, collect, answer, free_nothing};

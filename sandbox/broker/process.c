@@ -83,15 +83,6 @@ static unsigned count_processors(void)
     return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : CPU_SETSIZE; // more than a set has room for
 }
 
-// SCHED_BATCH: a thread that is woken does not preempt who woke it. On one core a brokered open then takes 4.4 us, else 5.5.
-// A kernel that refuses makes the broker slower and no worse.
-static void be_patient(void)
-{
-    const struct sched_param none = {.sched_priority = 0};
-    if (sched_setscheduler(0, SCHED_BATCH, &none) != 0)
-        return;
-}
-
 // One of libc's modules for host names, as nsswitch.conf(5) calls it. What cannot be loaded now, libc will do without later.
 static void load_module(const char *name)
 {
@@ -152,7 +143,6 @@ enum brig_code box_broker_prepare(void *data, struct brig_error *reterr)
     if (start->list->may_resolve)
         load_resolver();
     start->processors = count_processors();
-    be_patient();
     umask(0); // the client's is taken off by the client
     code = box_landlock(start->list, reterr);
     return code == BRIG_OK ? make_nscd_fd(start, reterr) : code;

@@ -103,6 +103,7 @@ enum box_received { BOX_RECEIVED_REQUEST, BOX_RECEIVED_NOTHING, BOX_RECEIVED_END
 // How requests come in and answers go out.
 struct box_port {
     unsigned threads; // at most
+    bool is_patient;  // who is woken does not preempt
     // Waits for a request. Context: inside box_session_enter.
     enum box_received (*receive)(struct box_work *work);
     // Copies it: fills request, request_bytes, job.attached. Returns: NULL, or what is malformed.

@@ -70,6 +70,8 @@ enum brig_code box_stage_audit_all(const struct box_child *child, struct brig_er
 // listener.c
 // Makes the filter by which requests reach the broker, and hands its listener to the supervisor. Context: after fork, one thread.
 enum brig_code box_stage_listener(const struct box_child *child, struct brig_error *reterr);
+// Asks the kernel to wake whoever listens where the caller ran, and the other way round. Context: any; ioctl must be allowed.
+void box_listener_keep_together(int listener_fd);
 
 // audit.c
 // Roles beyond those of enum brig_keep_role: of what the worker's own warm-up opened, and of what a preparation of ours did.

@@ -66,7 +66,7 @@ static int install_killable(void)
 // Whoever asks waits, and whoever answers has done its work: so the other runs where the first one ran, with its caches, and no
 // processor has to be woken from its sleep for it. Where they may not run on the same one, the kernel does as without the flag; a
 // kernel before 6.6 does so always.
-static void keep_together(int listener_fd)
+void box_listener_keep_together(int listener_fd)
 {
     syscall(SYS_ioctl, listener_fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
 }
@@ -86,7 +86,7 @@ enum brig_code box_stage_listener(const struct box_child *child, struct brig_err
     const int fd = install_killable();
     if (fd < 0)
         return failed(reterr, errno == EBUSY ? "a second listener" : "seccomp listener");
-    keep_together(fd);
+    box_listener_keep_together(fd);
     const bool is_sent = hand_over(child->broker_fd, fd);
     const int reason = errno;
     close(fd); // whoever holds it could answer this worker's requests

@@ -13,7 +13,6 @@
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sandbox/child/child.h"
 #include "sandbox/child/handshake.h"
 #include "sandbox/notify/notify.h"
 #include "sandbox/worker/packet.h"
@@ -281,8 +281,10 @@ static enum brig_code fetch_listener(struct front_state *state, struct brig_erro
     const int reason = errno;
     close(pid_fd);
     errno = reason;
-    return state->listener_fd >= 0 ? BRIG_OK
-                                   : failed(reterr, reason == ENOSYS ? BRIG_KERNEL_LACKS : BRIG_KERNEL_REFUSED, "pidfd_getfd");
+    if (state->listener_fd < 0)
+        return failed(reterr, reason == ENOSYS ? BRIG_KERNEL_LACKS : BRIG_KERNEL_REFUSED, "pidfd_getfd");
+    box_listener_keep_together(state->listener_fd);
+    return BRIG_OK;
 }
 
 static enum brig_code read_back(const struct box_front *front, struct brig_error *reterr)
@@ -462,15 +464,6 @@ static enum brig_code drop_streams(struct brig_error *reterr)
     return BRIG_OK;
 }
 
-// SCHED_BATCH, as the broker is: a thread that is woken does not preempt who woke it. On one processor an open of the program
-// then takes a tenth less. A kernel that refuses makes the front end slower and no worse.
-static void be_patient(void)
-{
-    const struct sched_param none = {.sched_priority = 0};
-    if (sched_setscheduler(0, SCHED_BATCH, &none) != 0)
-        return;
-}
-
 enum brig_code box_front_prepare(void *data, struct brig_error *reterr)
 {
     struct box_front *front = data;
@@ -485,6 +478,5 @@ enum brig_code box_front_prepare(void *data, struct brig_error *reterr)
         box_program_become(front, front_pid);
     if (front->program_pid < 0)
         return failed(reterr, BRIG_KERNEL_REFUSED, "fork");
-    be_patient();
     return drop_streams(reterr);
 }
