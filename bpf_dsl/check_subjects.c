@@ -1,16 +1,16 @@
 // check_subjects: what the rules say about a number, compared with one value that the program returns.
 //
 // Takes: the rules of a call (or an expression), a return value, and the facts of the path that returns it. Gives: equal if the
-// rules say that value for every call with these facts. Guarantees: exact. Rules are gone through in order, as they are written; a
-// rule that may or may not match is passed over if it says the same value, and otherwise the facts are cut in two at a border of
-// one of its conditions, and both halves are looked at. Recursion: each cut halves the borders of one condition; CHECK_CUTS levels,
-// then undecided. Weaknesses: the number of cuts is the product over the conditions in the worst case; steps are counted, and the
-// budget is the walk's.
+// rules say that value for every call with these facts. Guarantees: exact. The first rule that says another value and that some
+// call may match is what is in the way. Where a rule before it that says this value matches all calls, it is not; where one may
+// match, or the conditions of the first do not all hold, the facts are cut in two at a border of such a condition, and both halves
+// are looked at. Recursion: each cut halves the borders of one condition; CHECK_CUTS levels, then undecided. Weaknesses: the number
+// of cuts is the product over the conditions in the worst case; steps are counted, and the budget is the walk's.
 #include "bpf_dsl/check_parts.h"
 
 #include <string.h>
 
-enum { CHECK_CUTS = 96, CHECK_STEPS = 2000000 };
+enum { ARGUMENTS = 6, CHECK_CUTS = 96, CHECK_STEPS = 3000000 };
 
 // --- reading rules ----------------------------------------------------------------------------------------------------
 
@@ -208,24 +208,36 @@ bool dsl_check_read_verdict(struct check_subjects *subjects, struct brig_dsl_ver
 
 // --- asking -----------------------------------------------------------------------------------------------------------
 
+// Conditions that would have to be known.
+struct open {
+    const struct check_condition *first;         // NULL: none
+    const struct check_condition *of[ARGUMENTS]; // by argument
+    uint8_t arguments;                           // bit per argument: there is one
+    uint8_t twice;                               // more than one
+};
+
 struct asking {
     const struct check_subjects *subjects;
     const struct check_subject *subject;
     uint32_t first; // rule that may be the first to match
     uint32_t ret;
     struct check_facts *facts;
-    const struct check_condition *open; // a condition that would have to be known; NULL: none
-    uint32_t open_rule;                 // and the rule that it is of; those before it do not match
-    bool is_hasty;                      // stops at the first rule that is open
-    bool is_empty;                      // no call has these facts
+    struct open open;   // of a rule, or of an expression's chain
+    uint32_t open_rule; // rules before it do not match
+    bool is_empty;      // no call has these facts
 };
 
 static unsigned can_of(struct asking *asking, const struct check_condition *condition)
 {
     unsigned can = dsl_check_condition_can(asking->facts, condition);
     asking->is_empty |= can == 0;
-    if (can == (CHECK_CAN_HOLD | CHECK_CAN_FAIL) && asking->open == NULL) {
-        asking->open = condition;
+    if (can == (CHECK_CAN_HOLD | CHECK_CAN_FAIL)) {
+        struct open *open = &asking->open;
+        uint8_t bit = (uint8_t)(1u << condition->argument);
+        open->first = open->first == NULL ? condition : open->first;
+        open->of[condition->argument] = (open->arguments & bit) == 0 ? condition : open->of[condition->argument];
+        open->twice |= open->arguments & bit;
+        open->arguments |= bit;
     }
     return can;
 }
@@ -289,41 +301,77 @@ static unsigned test_can(struct asking *asking, uint32_t id)
     return CHECK_CAN_FAIL;
 }
 
-// What one link of a list of rules comes to.
-enum link { LINK_EQUAL, LINK_DIFFERENT, LINK_NEXT, LINK_OPEN };
+// What a list of rules comes to, or a chain of choices.
+enum link { LINK_EQUAL, LINK_DIFFERENT, LINK_OPEN };
 
-static enum link judge_link(unsigned can, bool same)
+// What was open in a rule that does not match does not matter.
+static void forget_open(struct asking *asking)
 {
-    if ((can & CHECK_CAN_HOLD) == 0) {
-        return LINK_NEXT;
+    if (asking->open.first != NULL) {
+        asking->open = (struct open){.first = NULL};
     }
-    if ((can & CHECK_CAN_FAIL) == 0) {
-        return same ? LINK_EQUAL : LINK_DIFFERENT;
+}
+
+// What the rules say that calls may match, up to the first one that says another value.
+struct outlook {
+    const struct check_rule *contrary; // NULL: none, or all calls match a rule before it
+    struct open before;                // what rules before it ask, and a condition of the one that asks about the fewest arguments
+    int fewest;
+};
+
+static void note_before(struct asking *asking, uint32_t rule, struct outlook *outlook)
+{
+    const struct open *open = &asking->open;
+    int arguments = __builtin_popcount(open->arguments);
+    asking->open_rule = rule < asking->open_rule ? rule : asking->open_rule;
+    outlook->before.arguments |= open->arguments;
+    outlook->before.first = arguments < outlook->fewest ? open->first : outlook->before.first;
+    outlook->fewest = arguments < outlook->fewest ? arguments : outlook->fewest;
+}
+
+// What is open afterwards is what the contrary rule asks.
+static struct outlook look(struct asking *asking)
+{
+    struct outlook outlook = {.fewest = ARGUMENTS + 1};
+    asking->open_rule = UINT32_MAX;
+    for (uint32_t i = asking->first; i < asking->subject->rule_count; i++) {
+        const struct check_rule *rule = &asking->subject->rules[i];
+        forget_open(asking);
+        unsigned can = rule_can(asking, rule);
+        if ((can & CHECK_CAN_HOLD) != 0 && rule->ret != asking->ret) {
+            asking->open_rule = i < asking->open_rule ? i : asking->open_rule;
+            outlook.contrary = rule;
+            return outlook;
+        }
+        if (can == CHECK_CAN_HOLD) {
+            return outlook;
+        }
+        if ((can & CHECK_CAN_HOLD) != 0) {
+            note_before(asking, i, &outlook);
+        }
     }
-    return same ? LINK_NEXT : LINK_OPEN;
+    return outlook;
+}
+
+// What to cut: an argument of the contrary rule that more than one condition is about, its own or those that may take calls away
+// from it. What it alone asks of an argument can hold, and nothing else depends on it.
+static const struct check_condition *choose(const struct open *contrary, const struct open *before)
+{
+    unsigned shared = contrary->arguments & (contrary->twice | before->arguments);
+    if (shared != 0) {
+        return contrary->of[__builtin_ctz(shared)];
+    }
+    return before->first != NULL ? before->first : contrary->first;
 }
 
 static enum link ask_rules(struct asking *asking)
 {
-    for (uint32_t i = asking->first; i < asking->subject->rule_count; i++) {
-        const struct check_rule *rule = &asking->subject->rules[i];
-        const struct check_condition *open = asking->open;
-        unsigned can = rule_can(asking, rule);
-        if ((can & CHECK_CAN_HOLD) == 0) {
-            asking->open = open; // what was open in a rule that does not match does not matter
-        }
-        if (open == NULL && asking->open != NULL) {
-            asking->open_rule = i;
-        }
-        enum link link = judge_link(can, rule->ret == asking->ret);
-        if (link != LINK_NEXT) {
-            return link;
-        }
-        if (asking->is_hasty && asking->open != NULL) {
-            return LINK_OPEN;
-        }
+    const struct outlook outlook = look(asking);
+    if (outlook.contrary == NULL) {
+        return LINK_EQUAL;
     }
-    return LINK_DIFFERENT; // the last rule is unconditional, so this is not reached
+    asking->open.first = choose(&asking->open, &outlook.before);
+    return asking->open.first != NULL ? LINK_OPEN : LINK_DIFFERENT;
 }
 
 static enum link ask_expression(struct asking *asking)
@@ -346,8 +394,7 @@ static enum link ask_expression(struct asking *asking)
 
 static enum dsl_checked ask(struct asking *asking, uint32_t cuts);
 
-// Looks at one half of what a cut leaves: [lo, hi] of the set. Once all rules were gone through without an answer, going through
-// all of them again after each cut would only say so again.
+// Looks at one half of what a cut leaves: [lo, hi] of the set.
 static enum dsl_checked ask_half(struct asking *asking, const struct check_cut *cut, struct check_set half, uint32_t cuts)
 {
     struct check_facts *facts = asking->facts;
@@ -358,7 +405,6 @@ static enum dsl_checked ask_half(struct asking *asking, const struct check_cut *
     }
     const struct asking was = *asking;
     asking->first = asking->subject->verdict == NULL ? asking->open_rule : 0;
-    asking->is_hasty = true;
     dsl_check_learn(facts, cut->word, cut->mask, range);
     enum dsl_checked checked = ask(asking, cuts + 1);
     dsl_check_rewind(facts, mark);
@@ -370,7 +416,8 @@ static enum dsl_checked ask_halves(struct asking *asking, uint32_t cuts)
 {
     struct check_facts *facts = asking->facts;
     struct check_cut cut;
-    if (cuts == CHECK_CUTS || facts->steps > CHECK_STEPS || facts->overflowed || !dsl_check_find_cut(facts, asking->open, &cut)) {
+    if (cuts == CHECK_CUTS || facts->steps > CHECK_STEPS || facts->overflowed ||
+        !dsl_check_find_cut(facts, asking->open.first, &cut)) {
         return DSL_CHECKED_UNDECIDED;
     }
     struct check_set below = dsl_check_set_of(facts, cut.word, cut.mask);
@@ -383,7 +430,7 @@ static enum dsl_checked ask_halves(struct asking *asking, uint32_t cuts)
 
 static enum dsl_checked ask(struct asking *asking, uint32_t cuts)
 {
-    asking->open = NULL;
+    forget_open(asking);
     enum link link = asking->subject->verdict != NULL ? ask_expression(asking) : ask_rules(asking);
     if (asking->is_empty) {
         asking->is_empty = false;
@@ -393,11 +440,10 @@ static enum dsl_checked ask(struct asking *asking, uint32_t cuts)
     case LINK_EQUAL:
         return DSL_CHECKED_EQUAL;
     case LINK_DIFFERENT:
-        if (asking->open == NULL) {
+        if (asking->open.first == NULL) {
             return dsl_check_is_possible(asking->facts) ? DSL_CHECKED_DIFFERENT : DSL_CHECKED_EQUAL;
         }
         break;
-    case LINK_NEXT:
     case LINK_OPEN:
         break;
     }

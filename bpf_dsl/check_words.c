@@ -12,7 +12,7 @@
 #define ALL UINT32_MAX
 
 enum {
-    SPANS_BY_ONE = 16,        // most spans of a condition that are searched one by one
+    SPANS_BY_ONE = 256,       // most spans of a condition that are searched one by one
     SIDE_STEPS = 4000,        // to find out whether a call takes one side of a test
     ALL_SIDES_STEPS = 400000, // and for all of them
 };
