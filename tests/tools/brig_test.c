@@ -102,6 +102,8 @@ static const struct command rows[] = {
     {"brig explain renderer opnat", 2, {"no system call has the name 'opnat'; did you mean 'openat'?"}},
     {"brig explain renderer open -a aarch64", 2, {"aarch64 has no call 'open'"}},
     {"brig explain filter.bpf", 2, {"a raw program has no rows"}},
+    {"brig explain --json \"$(printf 'x\\377.json')\"", 2, {"is not UTF-8, and JSON is"}},
+    {"brig compile --format=json \"$(printf 'x\\377.json')\"", 2, {"is not UTF-8, and JSON is"}},
     // emu.
     {"brig emu -q renderer read 0 0 0", 0, {"ALLOW\n"}},
     {"brig emu -q renderer 0xB169", 0, {"KILL_PROCESS\n"}},

@@ -338,6 +338,11 @@ TEST(run, what_was_denied_names_the_option_that_helps)
          0,
          {"missing\n"}},
         {"brig run -- cat /proc/self/status", 1, {"no option allows that"}},
+        {"mkdir -p \"$(printf \"$ROOM/b\\377\")\" && cd \"$(printf \"$ROOM/b\\377\")\" && cp /bin/cat \"$(printf 'c\\377')\" && "
+         "brig run --json -o - -- \"$(printf './c\\377')\" nothing 2>/dev/null | $PY -c 'import json, sys; run = json.load(sys.stdin)\n"
+         "print(run[\"command\"], run[\"denied\"][-1][\"path\"], run[\"denied\"][-1][\"option\"])'",
+         0,
+         {"./c\\xff nothing None\n"}},
         // Many names are one line.
         {"brig run -- sh -c 'ls /one /two /three /four /five' 2>/dev/null; PATH=/1:/2:/3:/4:/5 $(which brig) run -o - -- /bin/sh -c 'no-such'",
          127,

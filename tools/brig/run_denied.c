@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sandbox/report.h"
 #include "tools/brig/run.h"
 
 enum right { RIGHT_READ, RIGHT_WRITE, RIGHT_CONNECT };
@@ -73,6 +74,10 @@ static bool is_there(const struct brig_broker_denial *denial, bool *ret_is_direc
 // Writes `text` as one word of a shell. Returns: false where that takes more than single quotes.
 static bool quote(const char *text, char *word, size_t word_bytes)
 {
+    brig_report_clean(text, word, word_bytes);
+    if (strcmp(text, word) != 0) { // what it says is not what it is
+        return false;
+    }
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:,@%=";
     if (*text == '\0' || strpbrk(text, "'\\") != NULL) {
         return false;
@@ -138,13 +143,15 @@ static json_t *denial_json(const struct run_list *list, const struct brig_broker
 
 json_t *run_outcome_json(const struct run_outcome *outcome)
 {
+    char command[4096];
     json_t *denied = json_array();
+    brig_report_clean(outcome->command, command, sizeof command);
     for (size_t i = 0; i < outcome->denial_count; i++) {
         json_array_append_new(denied, denial_json(outcome->list, &outcome->denials[i]));
     }
-    return json_pack("{s:s, s:s, s:s, s:i, s:I, s:O, s:o}", "schema", RUN_SCHEMA, "command", outcome->command, "policy",
-                     outcome->policy, "exit_status", outcome->exit_status, "violations", (json_int_t)outcome->violation_count,
-                     "events", outcome->events, "denied", denied);
+    return json_pack("{s:s, s:s, s:s, s:i, s:I, s:O, s:o}", "schema", RUN_SCHEMA, "command", command, "policy", outcome->policy,
+                     "exit_status", outcome->exit_status, "violations", (json_int_t)outcome->violation_count, "events",
+                     outcome->events, "denied", denied);
 }
 
 bool run_write_outcome(json_t *outcome, const char *directory, int pid)

@@ -262,6 +262,30 @@ static void hide_negative_numbers(int argc, char **argv)
     }
 }
 
+static bool is_utf8(const char *text)
+{
+    json_t *json = json_string(text);
+    const bool is_valid = json != NULL;
+    json_decref(json);
+    return is_valid;
+}
+
+// Names of files may be any bytes, and strings of JSON may not. Returns: -1 to go on, else the exit status.
+static int check_json(const char *verb, const struct tool_option *options, const struct tool_arguments *arguments)
+{
+    bool is_asked = false;
+    const char *bad = NULL;
+    for (int i = 0; i < arguments->given_count; i++) {
+        const char *name = options[arguments->given[i].option].name, *value = arguments->given[i].value;
+        is_asked = is_asked || strcmp(name, "json") == 0 || (strcmp(name, "format") == 0 && strcmp(value, "json") == 0);
+        bad = is_utf8(value) ? bad : value;
+    }
+    for (int i = 0; i < arguments->operand_count; i++) {
+        bad = is_utf8(arguments->operands[i]) ? bad : arguments->operands[i];
+    }
+    return !is_asked || bad == NULL ? -1 : tool_complain(verb, "'%s' is not UTF-8, and JSON is", bad);
+}
+
 int tool_parse(const char *verb, const struct tool_option *options, int argc, char **argv, struct tool_arguments *ret_arguments)
 {
     struct option long_options[TOOL_OPTION_MAX + 2];
@@ -299,7 +323,7 @@ int tool_parse(const char *verb, const struct tool_option *options, int argc, ch
     }
     ret_arguments->operands = argv + optind;
     ret_arguments->operand_count = argc - optind;
-    return -1;
+    return check_json(verb, options, ret_arguments);
 }
 
 bool tool_read_kernel(const char *text, uint16_t *ret_kernel)
