@@ -221,10 +221,14 @@ static bool start_thread(struct box_nscd *nscd, void *(*run)(void *argument))
     return reason == 0;
 }
 
-// Under the lock. Where no thread can be had, the others come to it, or its time does.
+// Under the lock. An idle thread that was called before may not have come yet, so questions are counted. Where no thread can be
+// had, the others come to it, or its time does.
 static void call_thread(struct box_nscd *nscd)
 {
-    if (nscd->idle == 0 && nscd->threads < THREADS && start_thread(nscd, look_up))
+    unsigned asked = 0;
+    for (size_t i = 0; i < CONNECTIONS; i++)
+        asked += nscd->connections[i].state == ASKED;
+    if (asked > nscd->idle && nscd->threads < THREADS && start_thread(nscd, look_up))
         nscd->threads++;
     pthread_cond_signal(&nscd->is_asked);
 }
