@@ -8,6 +8,8 @@
 // worker goes on to its next request first. On one core a brokered open then takes 4.4 us, else 5.5. And it is served where it
 // asked (sandbox/child/listener.c), so that it does not wait behind strangers on another processor.
 //
+// Weakness: a broker that may not run where its worker runs (affinity, cpusets) waits for a slice there if strangers are at work.
+//
 // A worker that was killed while its request was served makes the answer fail with ENOENT, and that is all.
 #include <errno.h>
 #include <fcntl.h>
