@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <malloc.h>
 #include <netdb.h>
 #include <poll.h>
 #include <sched.h>
@@ -126,6 +127,15 @@ static enum brig_code make_nscd_fd(struct box_broker_start *start, struct brig_e
     return start->nscd_fd >= 0 || !start->list->may_resolve ? BRIG_OK : failed(reterr, "a listening socket");
 }
 
+// glibc counts processors by files that the broker may not open when a thread wants an arena of its own. Nothing here allocates in
+// a hurry.
+static void share_one_arena(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_ARENA_MAX, 1);
+#endif
+}
+
 enum brig_code box_broker_prepare(void *data, struct brig_error *reterr)
 {
     struct box_broker_start *start = data;
@@ -143,6 +153,7 @@ enum brig_code box_broker_prepare(void *data, struct brig_error *reterr)
     if (start->list->may_resolve)
         load_resolver();
     start->processors = count_processors();
+    share_one_arena();
     umask(0); // the client's is taken off by the client
     code = box_landlock(start->list, reterr);
     return code == BRIG_OK ? make_nscd_fd(start, reterr) : code;
