@@ -12,9 +12,13 @@
 // A client can have CLIENT_CONNECTIONS connections and CLIENT_LOOKUPS lookups; it waits for its own. Everything ends after LIFE_MS.
 // Guarantees: nothing that a client does or leaves undone makes a thread wait; nothing is allocated for a question.
 //
+// The name is abstract because a broker may have nowhere to write. Other databases are closed, and glibc reads its files.
+//
 // Weaknesses: a client whose sockets are of another network namespace does not find the abstract name, and is refused
 // (ECONNREFUSED). As many slow names as there are THREADS, by clients enough, keep all others waiting until they are told to try
-// again.
+// again. A process that asked while there was no nscd, or that was forked by such a one, asks nscd again at its 101st name; one
+// that has LOCALDOMAIN in its environment never does. As with nscd itself, a name server that is silent is EAI_NONAME for
+// getaddrinfo (TRY_AGAIN for gethostbyname), and addresses carry no scope. musl has a DNS client of its own.
 #include "sandbox/broker/nscd.h"
 
 #include <errno.h>
