@@ -153,6 +153,8 @@ enum brig_code box_broker_prepare(void *data, struct brig_error *reterr)
     if (start->list->may_resolve)
         load_resolver();
     start->processors = count_processors();
+    if (start->processors == 1) // no stranger's slice on another one to wait for
+        box_be_patient();
     share_one_arena();
     umask(0); // the client's is taken off by the client
     code = box_landlock(start->list, reterr);

@@ -257,8 +257,8 @@ static void leave(struct box_work *work)
     box_process_wake(process); // which stays
 }
 
-// SCHED_BATCH: a thread that is woken does not preempt who woke it. A kernel that refuses makes the broker slower and no worse.
-static void be_patient(void)
+// A kernel that refuses makes the broker slower and no worse.
+void box_be_patient(void)
 {
     const struct sched_param none = {.sched_priority = 0};
     if (syscall(SYS_sched_setscheduler, 0, SCHED_BATCH, &none) != 0)
@@ -270,7 +270,7 @@ static void *run(void *argument)
     struct box_work *work = argument;
     struct box_session *session = work->session;
     if (session->port->is_patient)
-        be_patient();
+        box_be_patient();
     pthread_mutex_lock(&session->process->lock);
     session->tids[work->thread] = (int)syscall(SYS_gettid);
     pthread_mutex_unlock(&session->process->lock);

@@ -31,6 +31,9 @@ struct box_process {
     unsigned at_once; // threads of a session that can be of use, where none of them is slow
 };
 
+// SCHED_BATCH: the calling thread, when it is woken, does not preempt who woke it. Context: any thread.
+void box_be_patient(void);
+
 // Makes the main thread look after the sessions now. Context: any thread.
 void box_process_wake(struct box_process *process);
 
