@@ -93,6 +93,8 @@ static const struct brig_dsl_row broker_network_rows[] = {
     WHY("what libc's modules for names ask of their own sockets, and do without"),
     ROW(getsockopt, ALLOW, IN(level, SOL_SOCKET), IN(optname, SO_DOMAIN, SO_TYPE, SO_ERROR)),
     ELSE(getsockopt, DENY(ENOPROTOOPT)),
+    WHY("an interface in an address (fe80::1%eth0), or reorder in host.conf: a name that any client may ask for is not to end it"),
+    ROW(ioctl, DENY(ENODEV), IN(cmd, SIOCGIFINDEX, SIOCGIFCONF)),
     WHY("caches of the name service, and of the linker when a module is not there after all: read-only, never executable"),
     ROW(mmap, ALLOW, ONLY_BITS(prot, PROT_READ), IN(flags, MAP_PRIVATE, MAP_SHARED)),
     ROW(mmap2, ALLOW, ONLY_BITS(prot, PROT_READ), IN(flags, MAP_PRIVATE, MAP_SHARED)),

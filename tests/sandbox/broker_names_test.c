@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "policies/policies.h"
+#include "sandbox/broker/nscd.h"
 #include "tests/sandbox/broker_room.h"
 
 // What this machine says without a lock. Found out in a child: where there is no nscd, glibc remembers that for a hundred
@@ -120,6 +122,29 @@ static int connect_otherwise(void *data, int channel_fd)
     return 0;
 }
 
+// What glibc does for such a name is more than to read files and to ask name servers.
+static int ask_for_an_interface(void *data, int channel_fd)
+{
+    static const char name[] = "fe80::1%lo";
+    static const int32_t header[3] = {BOX_NSCD_VERSION, BOX_NSCD_ADDRESSES, sizeof name};
+    const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = BOX_NSCD_PATH};
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct pollfd polled = {.fd = fd, .events = POLLIN};
+    char question[sizeof header + sizeof name];
+    int32_t answer[6];
+    (void)data;
+    (void)channel_fd;
+    memcpy(question, header, sizeof header);
+    memcpy(question + sizeof header, name, sizeof name);
+    CHECK_EQ(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    CHECK_EQ(send(fd, question, sizeof question, MSG_NOSIGNAL), sizeof question);
+    CHECK_EQ(poll(&polled, 1, 5000), 1);
+    CHECK_EQ(read(fd, answer, sizeof answer), sizeof answer);
+    close(fd);
+    CHECK_EQ(connect_to_nscd(SOCK_STREAM | SOCK_NONBLOCK), 0);
+    return 0;
+}
+
 static int be_refused(void *data, int channel_fd)
 {
     struct addrinfo *addresses = NULL;
@@ -167,6 +192,14 @@ SANDBOX_TEST(broker, it_is_nscd_for_glibc_alone, .expect_exit = 0)
     struct room room;
     REQUIRE(room_open(&room));
     run(&room, true, connect_otherwise);
+    room_close(&room);
+}
+
+SANDBOX_TEST(broker, a_name_with_an_interface_does_not_end_it, .expect_exit = 0)
+{
+    struct room room;
+    REQUIRE(room_open(&room));
+    run(&room, true, ask_for_an_interface);
     room_close(&room);
 }
 
