@@ -14,11 +14,12 @@
 //
 // The name is abstract because a broker may have nowhere to write. Other databases are closed, and glibc reads its files.
 //
-// Weaknesses: a client whose sockets are of another network namespace does not find the abstract name, and is refused
-// (ECONNREFUSED). As many slow names as there are THREADS, by clients enough, keep all others waiting until they are told to try
-// again. A process that asked while there was no nscd, or that was forked by such a one, asks nscd again at its 101st name; one
-// that has LOCALDOMAIN in its environment never does. As with nscd itself, a name server that is silent is EAI_NONAME for
-// getaddrinfo (TRY_AGAIN for gethostbyname), and addresses carry no scope. musl has a DNS client of its own.
+// Weaknesses: before Linux 6.16 a client can send descriptors that are slow to close (SO_LINGER), which keep all who connect
+// waiting. A client whose sockets are of another network namespace does not find the abstract name, and is refused (ECONNREFUSED).
+// As many slow names as there are THREADS, by clients enough, keep all others waiting until they are told to try again. A process
+// that asked while there was no nscd, or that was forked by such a one, asks nscd again at its 101st name; one that has LOCALDOMAIN
+// in its environment never does. As with nscd itself, a name server that is silent is EAI_NONAME for getaddrinfo (TRY_AGAIN for
+// gethostbyname), and addresses carry no scope. musl has a DNS client of its own.
 #include "sandbox/broker/nscd.h"
 
 #include <errno.h>
@@ -41,6 +42,11 @@ enum {
     FULL_MS = 50, // until accept is tried again where there was no descriptor left
     STACK_BYTES = 256 << 10,
 };
+
+// Newer than the oldest headers that this builds with. Source: include/uapi/asm-generic/socket.h, 6.16.
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
 
 enum state {
     FREE,
@@ -352,12 +358,22 @@ static void *serve(void *argument)
 
 // --- the beginning ----------------------------------------------------------------------------------------------------
 
+// The kernel closes what nobody takes of what a client sends, in the thread that reads or closes: and that may wait as long as the
+// client has said (SO_LINGER). What is accepted inherits this. A kernel before 6.16 does not know it.
+static void take_no_descriptors(int fd)
+{
+    static const int no = 0;
+    if (setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof no) != 0)
+        return;
+}
+
 int box_nscd_listen(void)
 {
     const struct sockaddr_un unnamed = {.sun_family = AF_UNIX}; // the kernel makes a name
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -1;
+    take_no_descriptors(fd);
     if (bind(fd, (const struct sockaddr *)&unnamed, sizeof unnamed.sun_family) == 0 && listen(fd, CONNECTIONS) == 0)
         return fd;
     const int reason = errno;
