@@ -93,6 +93,8 @@ json_t *run_outcome_json(const struct run_outcome *outcome);
 bool run_write_outcome(json_t *outcome, const char *directory, int pid);
 // Returns: whether a path is one of /proc that means whoever asks. A list cannot have it: it would mean the broker.
 bool run_is_own_in_proc(const char *path);
+// Writes `text` as one word of a shell. Returns: false where that takes more than single quotes.
+bool run_quote(const char *text, char *word, size_t word_bytes);
 
 // --- for people (run_text.c) ------------------------------------------------------------------------------------------
 

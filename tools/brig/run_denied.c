@@ -71,8 +71,7 @@ static bool is_there(const struct brig_broker_denial *denial, bool *ret_is_direc
     return true;
 }
 
-// Writes `text` as one word of a shell. Returns: false where that takes more than single quotes.
-static bool quote(const char *text, char *word, size_t word_bytes)
+bool run_quote(const char *text, char *word, size_t word_bytes)
 {
     brig_report_clean(text, word, word_bytes);
     if (strcmp(text, word) != 0) { // what it says is not what it is
@@ -98,12 +97,10 @@ static bool describe_option(const struct brig_broker_denial *denial, bool exists
     snprintf(path + (here ? strlen(here) : 0), sizeof path - (here ? strlen(here) : 0), "%s%s", here ? "/" : "", denial->path);
     const bool is_dead = right == RIGHT_CONNECT && !exists; // a list takes addresses that are there
     const bool is_all = strcmp(denial->path, "/") == 0;     // who wants to give everything needs no advice
-    if (*denial->path == '\0' || is_dead || is_all || run_is_own_in_proc(path) || !quote(path, word, sizeof word)) {
+    if (*denial->path == '\0' || is_dead || is_all || run_is_own_in_proc(path) || !run_quote(path, word, sizeof word)) {
         return false;
     }
-    if (strcmp(denial->path, "/etc/resolv.conf") == 0) { // who reads that looks for a host
-        snprintf(text, text_bytes, "--resolve");
-    } else if (right == RIGHT_CONNECT) {
+    if (right == RIGHT_CONNECT) {
         snprintf(text, text_bytes, "--connect %s", word);
     } else if (exists) {
         snprintf(text, text_bytes, "--broker-%s %s", right == RIGHT_READ ? "ro" : "rw", word);

@@ -164,11 +164,12 @@ static bool put_directory(FILE *out, struct refusals *refusals, size_t first)
 {
     struct refusal all = {.count = 0};
     char *path = strndup(refusals->list[first].path, directory_bytes(&refusals->list[first]));
+    char word[CLEAN_BYTES];
     size_t names = 0;
     for (size_t i = first; i < refusals->count; i++) {
         names += i == first || (!refusals->list[i].is_told && is_beside(&refusals->list[first], &refusals->list[i]));
     }
-    if (names < DIRECTORY_MIN || path == NULL || strpbrk(path, "' \\") != NULL) {
+    if (names < DIRECTORY_MIN || path == NULL || !run_quote(path, word, sizeof word)) {
         free(path);
         return false;
     }
@@ -193,8 +194,8 @@ static bool put_directory(FILE *out, struct refusals *refusals, size_t first)
             !all.exists                                        ? "unveil"
             : strcmp(refusals->list[first].right, "read") == 0 ? "broker-ro"
                                                                : "broker-rw");
-    put(out, path);
-    fputs(all.exists ? "\n" : ":rwc\n", out);
+    put(out, word);
+    fputs(all.exists ? "  (with all below it)\n" : ":rwc\n", out);
     free(path);
     return true;
 }
