@@ -146,6 +146,11 @@ static const struct command rows[] = {
     // A raw program is for the arch that it compares with.
     {"brig compile renderer -a arm --format=raw | brig emu - _llseek 0 0 0", 0, {"note: '<stdin>' is for arm", "ALLOW  "}},
     {"brig compile renderer -a arm --format=raw | brig emu - -q -a riscv64 read", 0, {"TRAP(1)\n"}},
+    // One that singles an arch out is for all others.
+    {"printf 'ld [4]\njeq #0x40000028, +0, +1\nret #0x80000000\nld [0]\njeq #7, +0, +1\nret #0x50001\nret #0x7fff0000\n' | brig asm - | "
+     "brig emu - -q 7 2>&1",
+     0,
+     {"ERRNO(1)\n"}},
     {"brig compile renderer -a arm --format=raw | brig optimize - --stats", 0, {"note: '<stdin>' is for arm", ", of arm\n"}},
     {"brig compile renderer -a arm --format=raw | brig disasm - 2>/dev/null | brig asm - | brig prove renderer -a arm -",
      0,

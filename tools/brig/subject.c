@@ -10,10 +10,23 @@
 
 // --- programs ---------------------------------------------------------------------------------------------------------
 
-// Finds what arch a raw program is for: the one that was asked for, or this machine's; but if the program never compares with that
-// and does with another, it decides nothing of interest here, and was made for the other.
+// Returns: whether a program answers some numbers of an arch otherwise than others.
+static bool tells_calls_apart(const struct sock_filter *insns, size_t count, enum brig_dsl_arch arch)
+{
+    struct brig_dsl_data data = {.audit_arch = brig_dsl_arch_audit(arch)};
+    const uint32_t first = brig_dsl_interpret(insns, count, &data, NULL).ret;
+    bool is_alike = true;
+    for (data.nr = 1; is_alike && data.nr < BRIG_DSL_TRAP_NRS; data.nr++) {
+        is_alike = brig_dsl_interpret(insns, count, &data, NULL).ret == first;
+    }
+    return !is_alike;
+}
+
+// Finds what arch a raw program is for: the one that was asked for, or this machine's; but if the program compares with others
+// only, and answers all calls of this one alike, it decides nothing of interest here, and was made for another.
 static enum brig_dsl_arch arch_of_program(const struct sock_filter *insns, size_t count, const struct tool_request *request)
 {
+    const enum brig_dsl_arch wanted = request->options.arch;
     bool compares[BRIG_DSL_ARCH_COUNT] = {false};
     enum brig_dsl_arch arch;
     for (size_t i = 0; i < count; i++) {
@@ -21,11 +34,15 @@ static enum brig_dsl_arch arch_of_program(const struct sock_filter *insns, size_
             compares[arch] = true;
         }
     }
-    arch = request->options.arch;
-    for (int i = 0; !request->arguments->has_arch && !compares[arch] && i < BRIG_DSL_ARCH_COUNT; i++) {
-        arch = compares[i] ? (enum brig_dsl_arch)i : arch;
+    if (request->arguments->has_arch || compares[wanted] || tells_calls_apart(insns, count, wanted)) {
+        return wanted;
     }
-    return arch;
+    for (int i = 0; i < BRIG_DSL_ARCH_COUNT; i++) {
+        if (compares[i]) {
+            return (enum brig_dsl_arch)i;
+        }
+    }
+    return wanted;
 }
 
 static int load_raw(const char *verb, const struct import_source *source, const struct tool_request *request,
