@@ -51,4 +51,4 @@ static void free_nothing(struct box_session *session)
     (void)session;
 }
 
-const struct box_port box_port_messages = {1, false, receive, collect, answer, free_nothing};
+const struct box_port box_port_messages = {1, false, true, receive, collect, answer, free_nothing};

@@ -147,4 +147,4 @@ static void free_slots(struct box_session *session)
     close(session->socket_fd);
 }
 
-const struct box_port box_port_notified = {BRIG_BROKER_SLOT_COUNT, true, receive, collect, answer, free_slots};
+const struct box_port box_port_notified = {BRIG_BROKER_SLOT_COUNT, true, false, receive, collect, answer, free_slots};

@@ -14,7 +14,7 @@
 //
 // The end: nobody enters a call on the listener any more; who is in one is woken by a signal; when the last is out, the listener is
 // closed, and the kernel answers all that still wait with ENOSYS. A thread that hangs in a dead file system keeps its memory, not
-// the listener.
+// the listener. A socket is shut down there, and closed by the last thread with all that nobody has read.
 #include "sandbox/broker/session.h"
 
 #include <errno.h>
@@ -245,8 +245,12 @@ static void leave(struct box_work *work)
     struct box_process *process = session->process;
     pthread_mutex_lock(&process->lock);
     if (session->thread_count == 1) {
+        const int fd = session->port->is_slow_to_close ? session->request_fd : -1;
+        session->request_fd = fd >= 0 ? -1 : session->request_fd;
         pthread_mutex_unlock(&process->lock);
         session->port->free(session);
+        if (fd >= 0)
+            close(fd);
         pthread_mutex_lock(&process->lock);
     }
     session->tids[work->thread] = 0;
@@ -389,8 +393,12 @@ static bool take_apart(struct box_session *session)
             syscall(SYS_tgkill, getpid(), session->tids[i], SIGUSR1);
     }
     if (session->request_fd >= 0 && atomic_load(&session->users) == BOX_SESSION_OVER) {
-        close(session->request_fd);
-        session->request_fd = -1;
+        if (session->port->is_slow_to_close) {
+            shutdown(session->request_fd, SHUT_RDWR);
+        } else {
+            close(session->request_fd);
+            session->request_fd = -1;
+        }
     }
     return session->thread_count == 0;
 }

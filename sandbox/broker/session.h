@@ -105,8 +105,9 @@ enum box_received { BOX_RECEIVED_REQUEST, BOX_RECEIVED_NOTHING, BOX_RECEIVED_END
 
 // How requests come in and answers go out.
 struct box_port {
-    unsigned threads; // at most
-    bool is_patient;  // who is woken does not preempt
+    unsigned threads;      // at most
+    bool is_patient;       // who is woken does not preempt
+    bool is_slow_to_close; // request_fd holds what a stranger sent
     // Waits for a request. Context: inside box_session_enter.
     enum box_received (*receive)(struct box_work *work);
     // Copies it: fills request, request_bytes, job.attached. Returns: NULL, or what is malformed.
@@ -125,7 +126,7 @@ struct box_session {
     const struct box_port *port;
     uint32_t number; // the supervisor's
     uint32_t client; // the number of its client's first session
-    int request_fd;  // listener or socket; closed when nobody is in a call on it any more
+    int request_fd;  // listener: closed when nobody is in a call on it any more; or socket: the last thread's to close
     int socket_fd;   // for attachments, or -1
     struct brig_broker_slots *slots;
     // Passed on from the thread that answered in a slot to the one that reads it next. The kernel and an honest client order the

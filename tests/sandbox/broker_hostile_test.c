@@ -1,7 +1,6 @@
 // Workers that do to their broker what they can: each row ends its own session, and nobody else's.
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -430,27 +429,6 @@ SANDBOX_TEST(broker, descriptors_that_are_not_there_are_asked_for_again, .expect
 
 // --- descriptors that are slow to close -------------------------------------------------------------------------------
 
-// A connection whose last close(2) waits for a peer that does not read. Returns: -1 after a failed check.
-static int make_lingering(int *ret_peer_fd)
-{
-    static const char bytes[65536];
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const struct linger linger = {.l_onoff = 1, .l_linger = 20};
-    const int small = 4096;
-    socklen_t address_bytes = sizeof address;
-    const int peer_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    *ret_peer_fd = peer_fd;
-    if (!CHECK_EQ(setsockopt(peer_fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0) ||
-        !CHECK_EQ(bind(peer_fd, (struct sockaddr *)&address, sizeof address), 0) || !CHECK_EQ(listen(peer_fd, 1), 0) ||
-        !CHECK_EQ(getsockname(peer_fd, (struct sockaddr *)&address, &address_bytes), 0) ||
-        !CHECK_EQ(connect(fd, (struct sockaddr *)&address, sizeof address), 0) ||
-        !CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger), 0))
-        return -1;
-    while (send(fd, bytes, sizeof bytes, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
-        continue;
-    return fd;
-}
-
 // Sends it for a slot of which it never asks anything, and leaves.
 static int leave_it_behind(void *data, int channel_fd)
 {
@@ -479,7 +457,7 @@ SANDBOX_TEST(broker, descriptors_that_are_slow_to_close_stall_nobody, .timeout_m
     int peer_fd;
     REQUIRE(room_open(&room));
     for (size_t i = 0; i < 3; i++) {
-        int fd = make_lingering(&peer_fd);
+        int fd = room_lingering(&peer_fd);
         const struct brig_keep keep[] = {{fd, BRIG_KEEP_SOCKET}};
         REQUIRE(fd >= 0);
         REQUIRE(fixture_launch(&room.fixture, &(struct brig_worker_spec){.name = "client",

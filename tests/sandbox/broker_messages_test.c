@@ -1,8 +1,11 @@
 // Requests as messages: what a notify front end does for a program that was executed.
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "policies/policies.h"
@@ -56,6 +59,34 @@ SANDBOX_TEST(broker, front_ends_ask_by_messages, .expect_exit = 0)
     close(socket_fd);
     CHECK_EQ(room_settled_descriptors(room.broker, before), before);
     brig_broker_stop(room.broker);
+    room_close(&room);
+}
+
+// What nobody read of its messages is closed with its socket: not by the thread that looks after all others.
+SANDBOX_TEST(broker, messages_that_are_slow_to_close_stall_nobody, .expect_exit = 0, .timeout_ms = 60000)
+{
+    static struct brig_broker_request request;
+    struct room room;
+    struct brig_error error;
+    int socket_fd, other_fd, peer_fd;
+    uint32_t client = 0, other = 0;
+    REQUIRE(room_open(&room));
+    int fd = room_lingering(&peer_fd);
+    REQUIRE_OK(box_broker_socket(room.broker, &client, &socket_fd, &error), &error);
+    REQUIRE(CHECK_EQ(mkfifo(room_path("ro/fifo"), 0600), 0));
+    const size_t bytes = fill_open(&request, room_path("ro/fifo"));
+    CHECK_EQ(send(socket_fd, &request, bytes, MSG_NOSIGNAL), bytes);
+    poll(NULL, 0, 100); // until its thread waits for the other end
+    CHECK_EQ(box_packet_send(socket_fd, "", 1, &(struct box_packet_fds){1, {fd}}, 0), 1);
+    close(fd);
+    close(socket_fd);
+    const int fifo_fd = open(room_path("ro/fifo"), O_WRONLY);
+    poll(NULL, 0, 100);
+    const time_t start = time(NULL);
+    REQUIRE_OK(box_broker_socket(room.broker, &other, &other_fd, &error), &error);
+    CHECK_EQ(ask_by_message(other_fd, &request, fill_open(&request, room_path("ro/hello")), &fd), 0);
+    CHECK_LT(time(NULL) - start, 5);
+    close(fd), close(fifo_fd), close(other_fd), close(peer_fd);
     room_close(&room);
 }
 
