@@ -30,7 +30,8 @@
 // - The three rules before this one are for policies of Brig's own; struct brig_dsl_import says what holds for others.
 // - Two calls of x86_64, uretprobe and uprobe, never reach a filter (kernel/seccomp.c:seccomp_uprobe_exception, Linux 6.14 and
 //   6.18); they fail wherever the kernel has not put a probe. A program's answer for them is for older kernels.
-// - Every program is checked against the rows before it is returned.
+// - Every program is checked against the rows before it is returned. Where the check does not come to an end in its budget, which
+//   takes rows of dozens of 64-bit masks for one call, the program says so (is_unproven).
 // - Nothing here allocates, locks, prints or keeps state: all results live in the caller's arena. Every function may be called
 //   after fork; none from a signal handler unless it says so.
 #ifndef BRIG_BPF_DSL_BPF_DSL_H
@@ -293,6 +294,7 @@ struct brig_dsl_program {
     uint32_t trap_count;               // ids are 1 .. trap_count - 1
     uint64_t hash;                     // FNV-1a 64 of the instruction bytes, little endian
     bool is_plain;                     // the check could not be done in its budget on the optimised form
+    bool is_unproven;                  // nor on this one: no lock of ours takes it
     const char *policy;                // name
 };
 

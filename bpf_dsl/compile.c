@@ -148,8 +148,10 @@ static enum brig_code compile_plain(struct dsl_compilation *compilation)
         bool exhausted = compilation->arena->exhausted;
         return exhausted ? out_of_arena(compilation) : fail(compilation, BRIG_PROGRAM_TOO_BIG, compilation->too_big);
     }
-    // Undecided is as far as it goes: there is no simpler program to fall back to.
-    return check(compilation, NULL, &nr) == DSL_CHECKED_DIFFERENT ? fail(compilation, BRIG_BUG_CHECK_FAILED, nr) : BRIG_OK;
+    const enum dsl_checked checked = check(compilation, NULL, &nr);
+    // There is no simpler program to fall back to.
+    compilation->is_unproven = checked == DSL_CHECKED_UNDECIDED;
+    return checked == DSL_CHECKED_DIFFERENT ? fail(compilation, BRIG_BUG_CHECK_FAILED, nr) : BRIG_OK;
 }
 
 void dsl_compile_add_rules(struct dsl_compilation *compilation, const struct brig_dsl_rules *rules)
@@ -188,7 +190,8 @@ static struct brig_dsl_program program_of(const struct dsl_compilation *compilat
     struct brig_dsl_program program = {.insns = dsl_emitted(&compilation->emitter),
                                        .insn_count = compilation->emitter.head,
                                        .arch = first->arch,
-                                       .is_plain = compilation->is_plain};
+                                       .is_plain = compilation->is_plain,
+                                       .is_unproven = compilation->is_unproven};
     program.hash = brig_dsl_hash(program.insns, program.insn_count);
     if (first->rules != NULL) {
         program.traps = first->rules->traps;

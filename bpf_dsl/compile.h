@@ -20,7 +20,7 @@ struct dsl_compilation {
     uint32_t root; // decision of the whole program
     struct dsl_tree *tree;
     struct dsl_emitter emitter;
-    bool is_plain;
+    bool is_plain, is_unproven;
     uint32_t too_big; // instructions of the smallest form that did not fit; 0: all did so far
 
     struct brig_error error; // once something failed

@@ -69,9 +69,9 @@ struct brig_lock_options {
 //
 // Call once, when all that needs more than the policy is done. Threads may run; each gets the filter. Other processes do not, also
 // those that share this memory (vfork, clone with CLONE_VM): there must be none.
-// Returns: OK; BAD_ARGUMENT, also for an imported policy; every code of brig_dsl_compile and brig_trap_arm, and of brig_install;
-// ALREADY_LOCKED (by an earlier brig_lock, also of a parent). On failure no filter is on; no_new_privs and the SIGSYS handler may
-// stay. A filter that is on and does not answer as it must ends the process.
+// Returns: OK; BAD_ARGUMENT, also for an imported policy; NOT_PROVEN (brig_dsl_program.is_unproven); every code of
+// brig_dsl_compile, brig_trap_arm and brig_install; ALREADY_LOCKED (by an earlier brig_lock, also of a parent). On failure no
+// filter is on; no_new_privs and the SIGSYS handler may stay. A filter that is on and does not answer as it must ends the process.
 // Owns: nothing; `policy`'s data must live as long as the process. A subject made at run time lives until this thread's next call.
 // Context: normal, after fork.
 // Source: seccomp(2) SECCOMP_SET_MODE_FILTER with SECCOMP_FILTER_FLAG_TSYNC (3.17).

@@ -88,6 +88,9 @@ static enum brig_code lock(const struct box_front *front, int front_pid, struct 
     enum brig_code code = brig_dsl_compile(front->spec->policy, &options, &arena, &compiled, reterr);
     if (code != BRIG_OK)
         return code;
+    if (compiled.is_unproven)
+        return brig_error_set(
+            reterr, (struct brig_error){.code = BRIG_NOT_PROVEN, .step = "start program", .subject = front->spec->policy->name});
     if (!tells_of_execve(front, &compiled))
         return brig_error_set(reterr, (struct brig_error){.code = BRIG_BAD_ARGUMENT,
                                                           .step = "start program",

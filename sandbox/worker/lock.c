@@ -44,7 +44,11 @@ static enum brig_code compile(const struct brig_dsl_policy *policy, const struct
     if (options->broker_slots)
         compile_options.broker_fd = options->broker_fd;
     brig_dsl_arena_init(arena, options->memory, options->memory_bytes);
-    return brig_dsl_compile(policy, &compile_options, arena, ret_program, reterr);
+    enum brig_code code = brig_dsl_compile(policy, &compile_options, arena, ret_program, reterr);
+    if (code != BRIG_OK || !ret_program->is_unproven)
+        return code;
+    struct brig_error error = {.code = BRIG_NOT_PROVEN, .step = "lock", .subject = policy->name};
+    return brig_error_set(reterr, error);
 }
 
 // A broker that no row asks was meant to be asked: a policy that was mixed up with another should not start a worker that fails

@@ -1,5 +1,6 @@
 // Locking the own process, and what the kernel and a process say about it.
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -134,6 +135,55 @@ SANDBOX_TEST(sandbox, a_program_that_is_too_big_is_not_installed, .timeout_ms = 
     CHECK_EQ(syscall(BRIG_DSL_PROBE_NR), -1);
     CHECK_EQ(errno, ENOSYS); // no filter is on
     fixture_big_free(&big);
+}
+
+// Masks that have nothing to do with each other: the check would have to try their combinations.
+enum { MASKED_ROWS = 40, MASKED_EACH = 3 };
+static const struct brig_dsl_row masked_else = ELSE(mmap, ALLOW), masked_end = ROWS_END;
+static struct brig_dsl_row masked_rows[MASKED_ROWS + 2];
+static struct brig_dsl_condition masked_conditions[MASKED_ROWS][MASKED_EACH + 1];
+static char masked_texts[MASKED_ROWS][MASKED_EACH][48];
+
+static void make_masked_rows(void)
+{
+    static const char *const arguments[] = {"addr", "length", "prot", "flags", "fd", "offset"};
+    uint64_t state = 0x9e3779b97f4a7c15;
+    for (size_t i = 0; i < MASKED_ROWS; i++) {
+        for (size_t k = 0; k < MASKED_EACH; k++) {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            const uint64_t mask = state & 0xffff, value = mask & state >> 16 & state >> 32;
+            snprintf(masked_texts[i][k], sizeof masked_texts[i][k], "%#" PRIx64 ", %#" PRIx64, mask, value);
+            masked_conditions[i][k] = (struct brig_dsl_condition){
+                .op = BRIG_DSL_MASKED, .argument = arguments[(i + k) % COUNT_OF(arguments)], .text = masked_texts[i][k]};
+        }
+        masked_conditions[i][MASKED_EACH] = (struct brig_dsl_condition){.op = BRIG_DSL_END};
+        masked_rows[i] = (struct brig_dsl_row){.kind = BRIG_DSL_ROW_CALL,
+                                               .call = BRIG_SYS_mmap,
+                                               .action = {.verb = BRIG_DSL_DENY, .data = 1},
+                                               .conditions = masked_conditions[i],
+                                               .file = __FILE__,
+                                               .line = (int)i};
+    }
+    masked_rows[MASKED_ROWS] = masked_else;
+    masked_rows[MASKED_ROWS + 1] = masked_end;
+}
+
+SANDBOX_TEST(sandbox, a_program_that_is_not_proven_is_not_installed, .timeout_ms = 30000)
+{
+    enum { ROOM = 64 << 20 };
+    const struct brig_dsl_policy policy = {
+        .name = "masked", .rows = masked_rows, FALLBACK(ALLOW), .kernel = BRIG_DSL_KERNEL(6, 18), .libc = "any"};
+    struct brig_error error;
+    void *room = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(room != MAP_FAILED);
+    const struct brig_lock_options roomy = {.memory = room, .memory_bytes = ROOM};
+    make_masked_rows();
+    CHECK(CHECK_CODE(brig_lock(&policy, &roomy, &error), BRIG_NOT_PROVEN, &error));
+    CHECK_STR_EQ(error.subject, "masked");
+    CHECK_EQ(syscall(BRIG_DSL_PROBE_NR), -1);
+    CHECK_EQ(errno, ENOSYS); // no filter is on
 }
 
 static const struct brig_dsl_row notify_rows[] = {

@@ -73,6 +73,7 @@ static void write_stats_json(FILE *out, const struct tool_subject *subject, cons
     json_object_set_new(json, "profile", profile_json(figures));
     json_object_set_new(json, "compile_us", json_real(subject->compile_us));
     json_object_set_new(json, "plain", json_boolean(program->is_plain));
+    json_object_set_new(json, "proven", json_boolean(!program->is_unproven));
     json_object_set_new(json, "trap_ids", json_integer(program->trap_count == 0 ? 0 : program->trap_count - 1));
     tool_print_json(out, json);
 }
@@ -84,7 +85,8 @@ static void write_stats(FILE *out, const struct tool_subject *subject, const str
     bool has_profile = figures->calls != NULL;
     fprintf(out, "policy             %s\narch               %s\nhash               %016" PRIx64 "\n", subject->name,
             brig_dsl_arch_name(program->arch), program->hash);
-    fprintf(out, "insns              %" PRIu32 " of 4096%s\n", stats->insns, program->is_plain ? "  (plain form)" : "");
+    fprintf(out, "insns              %" PRIu32 " of 4096%s%s\n", stats->insns, program->is_plain ? "  (plain form)" : "",
+            program->is_unproven ? "  (not proven: Brig locks no process with it)" : "");
     fprintf(out, "ebpf_insns         %" PRIu32 "\nbytes              %" PRIu32 "\n", stats->ebpf_insns, stats->bytes);
     fprintf(out, "cached_allow       %" PRIu32 "  of the numbers 0 to %d: the kernel's bitmap answers\n", stats->cached_allow,
             BRIG_DSL_BITMAP_NUMBERS - 1);
