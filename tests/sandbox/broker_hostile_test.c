@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/sandbox/broker_room.h"
+#include "tests/sandbox/lingering.h"
 
 static long ask(uint64_t slot, uint64_t generation)
 {
@@ -457,7 +458,7 @@ SANDBOX_TEST(broker, descriptors_that_are_slow_to_close_stall_nobody, .timeout_m
     int peer_fd;
     REQUIRE(room_open(&room));
     for (size_t i = 0; i < 3; i++) {
-        int fd = room_lingering(&peer_fd);
+        int fd = lingering_socket(&peer_fd);
         const struct brig_keep keep[] = {{fd, BRIG_KEEP_SOCKET}};
         REQUIRE(fd >= 0);
         REQUIRE(fixture_launch(&room.fixture, &(struct brig_worker_spec){.name = "client",

@@ -12,6 +12,7 @@
 #include "sandbox/supervisor/internal.h"
 #include "sandbox/worker/packet.h"
 #include "tests/sandbox/broker_room.h"
+#include "tests/sandbox/lingering.h"
 
 static int64_t ask_by_message(int socket_fd, const struct brig_broker_request *request, size_t bytes, int *ret_descriptor)
 {
@@ -71,7 +72,7 @@ SANDBOX_TEST(broker, messages_that_are_slow_to_close_stall_nobody, .expect_exit 
     int socket_fd, other_fd, peer_fd;
     uint32_t client = 0, other = 0;
     REQUIRE(room_open(&room));
-    int fd = room_lingering(&peer_fd);
+    int fd = lingering_socket(&peer_fd);
     REQUIRE_OK(box_broker_socket(room.broker, &client, &socket_fd, &error), &error);
     REQUIRE(CHECK_EQ(mkfifo(room_path("ro/fifo"), 0600), 0));
     const size_t bytes = fill_open(&request, room_path("ro/fifo"));

@@ -55,7 +55,5 @@ void room_fill(uint32_t slot, const char *path);
 int room_descriptors(int pid);
 // Waits until a broker has `count` of them, at most five seconds. Returns: how many it has.
 int room_settled_descriptors(const struct brig_broker *broker, int count);
-// A TCP connection whose last close(2) waits for a peer that does not read. Returns: -1 after a failed check.
-int room_lingering(int *ret_peer_fd);
 
 #endif

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -17,6 +16,7 @@
 
 #include "sandbox/broker/nscd.h"
 #include "sandbox/worker/packet.h"
+#include "tests/sandbox/lingering.h"
 #include "tests/shim/test.h"
 
 // Newer than the oldest headers that this builds with. Source: include/uapi/asm-generic/socket.h, 6.16.
@@ -202,31 +202,12 @@ SANDBOX_TEST(nscd, strangers_are_sent_away_unheard, .expect_exit = 0)
     end();
 }
 
-// A connection whose last close(2) waits for a peer that does not read. Returns: -1 after a failed check.
-static int make_lingering(int *ret_peer_fd)
-{
-    static const char bytes[65536];
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const struct linger linger = {.l_onoff = 1, .l_linger = 20};
-    socklen_t address_bytes = sizeof address;
-    const int peer_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    *ret_peer_fd = peer_fd;
-    if (!CHECK_EQ(bind(peer_fd, (struct sockaddr *)&address, sizeof address), 0) || !CHECK_EQ(listen(peer_fd, 1), 0) ||
-        !CHECK_EQ(getsockname(peer_fd, (struct sockaddr *)&address, &address_bytes), 0) ||
-        !CHECK_EQ(connect(fd, (struct sockaddr *)&address, sizeof address), 0) ||
-        !CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger), 0))
-        return -1;
-    while (send(fd, bytes, sizeof bytes, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
-        continue;
-    return fd;
-}
-
 SANDBOX_TEST(nscd, descriptors_that_are_slow_to_close_stall_nobody, .expect_exit = 0, .timeout_ms = 60000)
 {
     static const int no = 0;
     struct box_nscd *nscd = start();
     int peer_fd;
-    const int fd = make_lingering(&peer_fd), asker = ask(nscd, 1, "slow"); // so that nobody reads what comes behind it
+    const int fd = lingering_socket(&peer_fd), asker = ask(nscd, 1, "slow"); // so that nobody reads what comes behind it
     if (setsockopt(asker, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof no) != 0) {
         test_skip("this kernel has no sockets that take no descriptors");
         return;
