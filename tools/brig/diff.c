@@ -264,6 +264,10 @@ static int find_differences(struct diff *diff, long timeout_seconds, bool as_jso
     pair_progress_start(&diff->progress, "diff");
     enum prove_answer answer = prove_run(&question, &result);
     pair_progress_end(&diff->progress);
+    if (answer == PROVE_UNABLE) {
+        tool_complain("diff", "%s", result.why);
+        return TOOL_LACKS;
+    }
     if (answer == PROVE_BROKEN || diff->is_broken) {
         tool_complain("diff", "internal error: %s", diff->is_broken ? "out of memory" : result.why);
         return TOOL_UNDECIDED;

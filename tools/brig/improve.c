@@ -143,7 +143,11 @@ static const char *proof_words(const struct improvement *improvement)
     if (improvement->answer == PROVE_HOLDS) {
         return "proven equal";
     }
-    return improvement->optimized.is_checked ? "equal by the library's check, Z3 did not finish" : "not proven";
+    if (!improvement->optimized.is_checked) {
+        return "not proven";
+    }
+    return improvement->answer == PROVE_UNABLE ? "equal by the library's check, Z3 could not be loaded"
+                                               : "equal by the library's check, Z3 did not finish";
 }
 
 // Decides what is written. Returns: -1 to go on, else the exit status to return at once.
@@ -164,6 +168,9 @@ static int judge(struct improvement *improvement)
     improvement->program = (struct brig_dsl_program){.insns = improvement->optimized.insns,
                                                      .insn_count = improvement->optimized.insn_count,
                                                      .arch = improvement->request.options.arch};
+    if (is_shown && improvement->answer == PROVE_UNABLE) {
+        tool_complain(verb, "note: equal by the library's check alone; %s", improvement->proof.why);
+    }
     if (!is_shown) {
         tool_complain(verb, "note: the better program could not be proven equal (%s); this is the old one", improvement->proof.why);
         improvement->program.insns = improvement->subjects[0].program.insns;
@@ -248,9 +255,12 @@ static void write_stats(FILE *out, const struct improvement *improvement)
             has_profile ? "the profile's calls that are not cached"
                         : "all calls that are not cached, alike, arguments 0 (no --profile)",
             brig_dsl_arch_name(improvement->program.arch));
-    fprintf(out, "%s for every call, by Z3 in %.1f s (%zu parts, %zu queries); made in %.1f ms\n", proof_words(improvement),
-            (double)improvement->proof_ms / 1000, improvement->proof.parts, improvement->proof.queries,
-            improvement->improve_us / 1000);
+    fputs(proof_words(improvement), out);
+    if (improvement->answer == PROVE_HOLDS) {
+        fprintf(out, " for every call, by Z3 in %.1f s (%zu parts, %zu queries)", (double)improvement->proof_ms / 1000,
+                improvement->proof.parts, improvement->proof.queries);
+    }
+    fprintf(out, "; made in %.1f ms\n", improvement->improve_us / 1000);
 }
 
 // --- out --------------------------------------------------------------------------------------------------------------

@@ -81,6 +81,9 @@ static void print_answer(const struct pair *pair, const struct answer *answer)
     case PROVE_UNDECIDED:
         printf("undecided: %s after %.1f s\n", answer->result.why, (double)answer->elapsed_ms / 1000.0);
         break;
+    case PROVE_UNABLE:
+        tool_complain("prove", "%s", answer->result.why);
+        break;
     case PROVE_BROKEN:
         tool_complain("prove", "internal error: %s", answer->result.why);
         break;
@@ -90,9 +93,8 @@ static void print_answer(const struct pair *pair, const struct answer *answer)
 static void print_json(const struct pair *pair, const struct answer *answer)
 {
     const char *const words[] = {
-        [PROVE_HOLDS] = answer->claim->json_holds,
-        [PROVE_FAILS] = answer->claim->json_fails,
-        [PROVE_UNDECIDED] = "undecided",
+        [PROVE_HOLDS] = answer->claim->json_holds, [PROVE_FAILS] = answer->claim->json_fails,
+        [PROVE_UNDECIDED] = "undecided",           [PROVE_UNABLE] = "unable",
         [PROVE_BROKEN] = "internal-error",
     };
     json_t *json = json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s?, s:I, s:I, s:I}", "schema", "brig-prove-1", "a",
@@ -113,6 +115,8 @@ static int exit_status(enum prove_answer answer)
         return TOOL_OK;
     case PROVE_FAILS:
         return TOOL_FINDINGS;
+    case PROVE_UNABLE:
+        return TOOL_LACKS;
     default:
         return TOOL_UNDECIDED;
     }

@@ -17,7 +17,7 @@ enum tool_exit {
     TOOL_FINDINGS = 1,  // findings, or a difference
     TOOL_USAGE = 2,     // wrong arguments or bad input
     TOOL_UNDECIDED = 3, // a limit was reached
-    TOOL_LACKS = 4,     // the kernel lacks something that was asked for
+    TOOL_LACKS = 4,     // the kernel, or this machine, lacks something that was asked for
 };
 
 struct tool_option;

@@ -2,9 +2,8 @@
 #ifndef BRIG_TOOLS_PROVE_PARTS_H
 #define BRIG_TOOLS_PROVE_PARTS_H
 
-#include <z3.h>
-
 #include "tools/prove/prove.h"
+#include "tools/prove/z3_library.h"
 
 enum { PROVE_WORDS = 16 }; // of struct seccomp_data
 
@@ -31,7 +30,7 @@ struct prove_solver {
     size_t queries;
 };
 
-// Returns: false if memory ran out.
+// prove_z3_load has to have succeeded. Returns: false if memory ran out.
 bool prove_solver_open(struct prove_solver *solver, int64_t timeout_ms);
 void prove_solver_close(struct prove_solver *solver);
 // Returns: milliseconds left, 0 if the limit was reached, a large number if there is none.

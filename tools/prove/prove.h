@@ -27,6 +27,7 @@ enum prove_answer {
     PROVE_HOLDS,
     PROVE_FAILS,     // there is a witness
     PROVE_UNDECIDED, // the time limit was reached, or Z3 gave up
+    PROVE_UNABLE,    // the library of Z3 could not be loaded, see `why`
     PROVE_BROKEN,    // Z3 and the interpreter disagree, or memory ran out: a bug or a lack, see `why`
 };
 
@@ -80,7 +81,7 @@ struct prove_question {
 
 struct prove_result {
     struct prove_witness witness; // FAILS: the first
-    const char *why;              // UNDECIDED, BROKEN: a static sentence
+    const char *why;              // UNDECIDED, UNABLE, BROKEN: a sentence that stays
     size_t parts;                 // that the inputs were split into
     size_t queries;               // that Z3 answered
 };

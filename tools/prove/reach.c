@@ -93,8 +93,11 @@ static enum prove_answer take_all(struct search *search)
 enum prove_answer prove_reach(const struct prove_program *program, int64_t timeout_ms, unsigned char *taken,
                               struct prove_reached *ret_reached)
 {
-    struct search *search = malloc(sizeof *search);
     *ret_reached = (struct prove_reached){.queries = 0};
+    if (prove_z3_load() != NULL) {
+        return PROVE_UNABLE;
+    }
+    struct search *search = malloc(sizeof *search);
     if (search == NULL) {
         return PROVE_BROKEN;
     }

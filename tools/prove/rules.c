@@ -32,8 +32,8 @@ struct operand {
 
 static Z3_ast number(const struct operand *operand, uint64_t value)
 {
-    bool is_narrow = Z3_get_bv_sort_size(operand->z3, operand->sort) == 32;
-    return Z3_mk_unsigned_int64(operand->z3, is_narrow ? (uint32_t)value : value, operand->sort);
+    bool is_narrow = prove_z3.get_bv_sort_size(operand->z3, operand->sort) == 32;
+    return prove_z3.mk_unsigned_int64(operand->z3, is_narrow ? (uint32_t)value : value, operand->sort);
 }
 
 static struct operand operand_of(const struct prove_solver *solver, const struct brig_dsl_rule_condition *condition)
@@ -42,23 +42,23 @@ static struct operand operand_of(const struct prove_solver *solver, const struct
     Z3_ast high = solver->words[5 + 2 * condition->argument];
     struct operand operand = {.z3 = solver->z3, .ast = low, .sort = solver->word_sort, .is_signed = condition->is_signed};
     if (condition->bits == 64) {
-        operand.ast = Z3_mk_concat(solver->z3, high, low);
-        operand.sort = Z3_mk_bv_sort(solver->z3, 64);
+        operand.ast = prove_z3.mk_concat(solver->z3, high, low);
+        operand.sort = prove_z3.mk_bv_sort(solver->z3, 64);
     }
     return operand;
 }
 
 static Z3_ast at_most(const struct operand *operand, Z3_ast a, Z3_ast b)
 {
-    return operand->is_signed ? Z3_mk_bvsle(operand->z3, a, b) : Z3_mk_bvule(operand->z3, a, b);
+    return operand->is_signed ? prove_z3.mk_bvsle(operand->z3, a, b) : prove_z3.mk_bvule(operand->z3, a, b);
 }
 
 static Z3_ast one_of(const struct operand *operand, Z3_ast ast, const uint64_t *values, uint32_t count)
 {
-    Z3_ast any = Z3_mk_false(operand->z3);
+    Z3_ast any = prove_z3.mk_false(operand->z3);
     for (uint32_t i = 0; i < count; i++) {
-        Z3_ast is_value = Z3_mk_eq(operand->z3, ast, number(operand, values[i]));
-        any = i == 0 ? is_value : Z3_mk_or(operand->z3, 2, (Z3_ast[]){any, is_value});
+        Z3_ast is_value = prove_z3.mk_eq(operand->z3, ast, number(operand, values[i]));
+        any = i == 0 ? is_value : prove_z3.mk_or(operand->z3, 2, (Z3_ast[]){any, is_value});
     }
     return any;
 }
@@ -66,7 +66,7 @@ static Z3_ast one_of(const struct operand *operand, Z3_ast ast, const uint64_t *
 // (operand & mask) == value
 static Z3_ast masked_is(const struct operand *operand, uint64_t mask, uint64_t value)
 {
-    return Z3_mk_eq(operand->z3, Z3_mk_bvand(operand->z3, operand->ast, number(operand, mask)), number(operand, value));
+    return prove_z3.mk_eq(operand->z3, prove_z3.mk_bvand(operand->z3, operand->ast, number(operand, mask)), number(operand, value));
 }
 
 static Z3_ast condition_ast(const struct prove_solver *solver, const struct brig_dsl_rule_condition *condition)
@@ -78,7 +78,7 @@ static Z3_ast condition_ast(const struct prove_solver *solver, const struct brig
     case BRIG_DSL_IN_SET:
         return one_of(&operand, operand.ast, values, condition->value_count);
     case BRIG_DSL_NOT_IN:
-        return Z3_mk_not(solver->z3, one_of(&operand, operand.ast, values, condition->value_count));
+        return prove_z3.mk_not(solver->z3, one_of(&operand, operand.ast, values, condition->value_count));
     case BRIG_DSL_RANGE:
         return prove_and(solver, at_most(&operand, number(&operand, values[0]), operand.ast),
                          at_most(&operand, operand.ast, number(&operand, values[1])));
@@ -87,11 +87,11 @@ static Z3_ast condition_ast(const struct prove_solver *solver, const struct brig
     case BRIG_DSL_AT_MOST:
         return at_most(&operand, operand.ast, number(&operand, values[0]));
     case BRIG_DSL_MASKED:
-        return one_of(&operand, Z3_mk_bvand(solver->z3, operand.ast, number(&operand, values[0])), values + 1,
+        return one_of(&operand, prove_z3.mk_bvand(solver->z3, operand.ast, number(&operand, values[0])), values + 1,
                       condition->value_count - 1);
     case BRIG_DSL_NOT_MASKED:
-        return Z3_mk_not(solver->z3, one_of(&operand, Z3_mk_bvand(solver->z3, operand.ast, number(&operand, values[0])), values + 1,
-                                            condition->value_count - 1));
+        return prove_z3.mk_not(solver->z3, one_of(&operand, prove_z3.mk_bvand(solver->z3, operand.ast, number(&operand, values[0])),
+                                                  values + 1, condition->value_count - 1));
     case BRIG_DSL_ONLY_BITS:
         return masked_is(&operand, ~values[0], 0);
     case BRIG_DSL_NO_BITS:
@@ -99,11 +99,11 @@ static Z3_ast condition_ast(const struct prove_solver *solver, const struct brig
     case BRIG_DSL_ALL_BITS:
         return masked_is(&operand, values[0], values[0]);
     case BRIG_DSL_ANY_BITS:
-        return Z3_mk_not(solver->z3, masked_is(&operand, values[0], 0));
+        return prove_z3.mk_not(solver->z3, masked_is(&operand, values[0], 0));
     case BRIG_DSL_IS_NULL:
-        return Z3_mk_eq(solver->z3, operand.ast, number(&operand, 0));
+        return prove_z3.mk_eq(solver->z3, operand.ast, number(&operand, 0));
     case BRIG_DSL_NOT_NULL:
-        return Z3_mk_not(solver->z3, Z3_mk_eq(solver->z3, operand.ast, number(&operand, 0)));
+        return prove_z3.mk_not(solver->z3, prove_z3.mk_eq(solver->z3, operand.ast, number(&operand, 0)));
     case BRIG_DSL_END:
     case BRIG_DSL_OPERATOR_COUNT:
         break;
@@ -284,8 +284,12 @@ static bool check_foreign(struct comparison *comparison)
 
 enum prove_answer prove_rules_run(const struct prove_rules_question *question, struct prove_result *ret_result)
 {
+    *ret_result = (struct prove_result){.why = prove_z3_load()};
+    if (ret_result->why != NULL) {
+        return PROVE_UNABLE;
+    }
+    ret_result->why = "out of memory";
     struct comparison *comparison = malloc(sizeof *comparison);
-    *ret_result = (struct prove_result){.why = "out of memory"};
     if (comparison == NULL) {
         return PROVE_BROKEN;
     }

@@ -277,7 +277,10 @@ static bool make_rooms(struct run *run)
 
 enum prove_answer prove_run(const struct prove_question *question, struct prove_result *ret_result)
 {
-    *ret_result = (struct prove_result){.parts = 0};
+    *ret_result = (struct prove_result){.why = prove_z3_load()};
+    if (ret_result->why != NULL) {
+        return PROVE_UNABLE;
+    }
     struct run *run = calloc(1, sizeof *run);
     if (run == NULL) {
         ret_result->why = "out of memory";

@@ -26,18 +26,18 @@ static void ignore_error(Z3_context z3, Z3_error_code code)
 bool prove_solver_open(struct prove_solver *solver, int64_t timeout_ms)
 {
     enum { PROVEN_SLOTS = 1024 };
-    Z3_config config = Z3_mk_config();
-    *solver = (struct prove_solver){.z3 = Z3_mk_context(config), .proven_slots = PROVEN_SLOTS};
-    Z3_del_config(config);
+    Z3_config config = prove_z3.mk_config();
+    *solver = (struct prove_solver){.z3 = prove_z3.mk_context(config), .proven_slots = PROVEN_SLOTS};
+    prove_z3.del_config(config);
     if (solver->z3 == NULL) {
         return false;
     }
-    Z3_set_error_handler(solver->z3, ignore_error);
-    solver->word_sort = Z3_mk_bv_sort(solver->z3, 32);
-    solver->yes = Z3_mk_true(solver->z3);
-    solver->no = Z3_mk_false(solver->z3);
+    prove_z3.set_error_handler(solver->z3, ignore_error);
+    solver->word_sort = prove_z3.mk_bv_sort(solver->z3, 32);
+    solver->yes = prove_z3.mk_true(solver->z3);
+    solver->no = prove_z3.mk_false(solver->z3);
     for (int i = 0; i < PROVE_WORDS; i++) {
-        solver->words[i] = Z3_mk_const(solver->z3, Z3_mk_int_symbol(solver->z3, i), solver->word_sort);
+        solver->words[i] = prove_z3.mk_const(solver->z3, prove_z3.mk_int_symbol(solver->z3, i), solver->word_sort);
     }
     solver->deadline_ms = timeout_ms == 0 ? 0 : now_ms() + timeout_ms;
     solver->proven = calloc(solver->proven_slots, sizeof *solver->proven);
@@ -48,7 +48,7 @@ void prove_solver_close(struct prove_solver *solver)
 {
     free(solver->proven);
     if (solver->z3 != NULL) {
-        Z3_del_context(solver->z3);
+        prove_z3.del_context(solver->z3);
     }
 }
 
@@ -95,7 +95,7 @@ static void remember(struct prove_solver *solver, Z3_ast formula)
         grow(solver);
     }
     if (solver->proven_count * 2 < solver->proven_slots) {
-        *find_slot(solver, Z3_get_ast_id(solver->z3, formula)) = Z3_get_ast_id(solver->z3, formula);
+        *find_slot(solver, prove_z3.get_ast_id(solver->z3, formula)) = prove_z3.get_ast_id(solver->z3, formula);
         solver->proven_count++;
     }
 }
@@ -106,10 +106,10 @@ static void assert_bounds(const struct prove_solver *solver, Z3_solver z3_solver
 {
     Z3_context z3 = solver->z3;
     if (lo > 0) {
-        Z3_solver_assert(z3, z3_solver, Z3_mk_bvuge(z3, word, prove_ast(solver, prove_constant(lo))));
+        prove_z3.solver_assert(z3, z3_solver, prove_z3.mk_bvuge(z3, word, prove_ast(solver, prove_constant(lo))));
     }
     if (hi < UINT32_MAX) {
-        Z3_solver_assert(z3, z3_solver, Z3_mk_bvule(z3, word, prove_ast(solver, prove_constant(hi))));
+        prove_z3.solver_assert(z3, z3_solver, prove_z3.mk_bvule(z3, word, prove_ast(solver, prove_constant(hi))));
     }
 }
 
@@ -117,16 +117,16 @@ static Z3_solver make_solver(const struct prove_solver *solver)
 {
     Z3_context z3 = solver->z3;
     int64_t left_ms = prove_solver_left_ms(solver);
-    Z3_solver z3_solver = Z3_mk_solver_for_logic(z3, Z3_mk_string_symbol(z3, "QF_BV"));
-    Z3_solver_inc_ref(z3, z3_solver);
-    Z3_params params = Z3_mk_params(z3);
-    Z3_params_inc_ref(z3, params);
-    Z3_params_set_bool(z3, params, Z3_mk_string_symbol(z3, "ctrl_c"), false);
+    Z3_solver z3_solver = prove_z3.mk_solver_for_logic(z3, prove_z3.mk_string_symbol(z3, "QF_BV"));
+    prove_z3.solver_inc_ref(z3, z3_solver);
+    Z3_params params = prove_z3.mk_params(z3);
+    prove_z3.params_inc_ref(z3, params);
+    prove_z3.params_set_bool(z3, params, prove_z3.mk_string_symbol(z3, "ctrl_c"), false);
     if (solver->deadline_ms != 0) {
-        Z3_params_set_uint(z3, params, Z3_mk_string_symbol(z3, "timeout"), (unsigned)(left_ms > 0 ? left_ms : 1));
+        prove_z3.params_set_uint(z3, params, prove_z3.mk_string_symbol(z3, "timeout"), (unsigned)(left_ms > 0 ? left_ms : 1));
     }
-    Z3_solver_set_params(z3, z3_solver, params);
-    Z3_params_dec_ref(z3, params);
+    prove_z3.solver_set_params(z3, z3_solver, params);
+    prove_z3.params_dec_ref(z3, params);
     return z3_solver;
 }
 
@@ -135,16 +135,17 @@ static bool read_model(const struct prove_solver *solver, Z3_solver z3_solver, s
     Z3_context z3 = solver->z3;
     uint32_t words[PROVE_WORDS] = {0};
     bool is_read = true;
-    Z3_model model = Z3_solver_get_model(z3, z3_solver);
+    Z3_model model = prove_z3.solver_get_model(z3, z3_solver);
     if (model == NULL) {
         return false;
     }
-    Z3_model_inc_ref(z3, model);
+    prove_z3.model_inc_ref(z3, model);
     for (size_t i = 0; i < PROVE_WORDS; i++) {
         Z3_ast value = NULL;
-        is_read = is_read && Z3_model_eval(z3, model, solver->words[i], true, &value) && Z3_get_numeral_uint(z3, value, &words[i]);
+        is_read = is_read && prove_z3.model_eval(z3, model, solver->words[i], true, &value) &&
+                  prove_z3.get_numeral_uint(z3, value, &words[i]);
     }
-    Z3_model_dec_ref(z3, model);
+    prove_z3.model_dec_ref(z3, model);
     *ret_data = (struct brig_dsl_data){.nr = words[0], .audit_arch = words[1], .ip = words[2] | (uint64_t)words[3] << 32};
     for (size_t i = 0; i < 6; i++) {
         ret_data->args[i] = words[4 + 2 * i] | (uint64_t)words[5 + 2 * i] << 32;
@@ -158,23 +159,23 @@ enum prove_sat prove_solver_find(struct prove_solver *solver, const struct prove
     enum prove_sat answer = PROVE_UNKNOWN;
     // Only a formula without bounds is the same question everywhere: with one number and one arch, neither is in it.
     bool is_general = domain->nr_lo == domain->nr_hi && domain->arch_lo == domain->arch_hi;
-    if (formula == solver->no || (is_general && *find_slot(solver, Z3_get_ast_id(solver->z3, formula)) != 0)) {
+    if (formula == solver->no || (is_general && *find_slot(solver, prove_z3.get_ast_id(solver->z3, formula)) != 0)) {
         return PROVE_UNSAT;
     }
     Z3_solver z3_solver = make_solver(solver);
-    Z3_solver_assert(solver->z3, z3_solver, formula);
+    prove_z3.solver_assert(solver->z3, z3_solver, formula);
     assert_bounds(solver, z3_solver, solver->words[0], domain->nr_lo, domain->nr_hi);
     assert_bounds(solver, z3_solver, solver->words[1], domain->arch_lo, domain->arch_hi);
     solver->queries++;
-    Z3_lbool result = Z3_solver_check(solver->z3, z3_solver);
+    Z3_lbool result = prove_z3.solver_check(solver->z3, z3_solver);
     if (result == Z3_L_TRUE && read_model(solver, z3_solver, ret_data)) {
         answer = PROVE_SAT;
-    } else if (result == Z3_L_FALSE && Z3_get_error_code(solver->z3) == Z3_OK) {
+    } else if (result == Z3_L_FALSE && prove_z3.get_error_code(solver->z3) == Z3_OK) {
         answer = PROVE_UNSAT;
         if (is_general) {
             remember(solver, formula);
         }
     }
-    Z3_solver_dec_ref(solver->z3, z3_solver);
+    prove_z3.solver_dec_ref(solver->z3, z3_solver);
     return answer;
 }

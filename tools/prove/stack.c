@@ -20,7 +20,7 @@ static uint32_t combine(uint32_t upper, uint32_t lower)
 
 static Z3_ast precedence_ast(const struct prove_solver *solver, struct prove_value ret)
 {
-    return Z3_mk_bvand(solver->z3, prove_ast(solver, ret), prove_ast(solver, prove_constant(SECCOMP_RET_ACTION_FULL)));
+    return prove_z3.mk_bvand(solver->z3, prove_ast(solver, ret), prove_ast(solver, prove_constant(SECCOMP_RET_ACTION_FULL)));
 }
 
 static struct prove_value combine_values(const struct prove_solver *solver, struct prove_value upper, struct prove_value lower)
@@ -28,7 +28,7 @@ static struct prove_value combine_values(const struct prove_solver *solver, stru
     if (prove_is_constant(upper) && prove_is_constant(lower)) {
         return prove_constant(combine(upper.lo, lower.lo));
     }
-    Z3_ast is_lower = Z3_mk_bvslt(solver->z3, precedence_ast(solver, lower), precedence_ast(solver, upper));
+    Z3_ast is_lower = prove_z3.mk_bvslt(solver->z3, precedence_ast(solver, lower), precedence_ast(solver, upper));
     return prove_choose(solver, is_lower, lower, upper);
 }
 

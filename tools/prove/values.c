@@ -20,7 +20,7 @@ bool prove_is_constant(struct prove_value value)
 
 Z3_ast prove_ast(const struct prove_solver *solver, struct prove_value value)
 {
-    return prove_is_constant(value) ? Z3_mk_unsigned_int(solver->z3, value.lo, solver->word_sort) : value.ast;
+    return prove_is_constant(value) ? prove_z3.mk_unsigned_int(solver->z3, value.lo, solver->word_sort) : value.ast;
 }
 
 // --- connectives ------------------------------------------------------------------------------------------------------
@@ -33,7 +33,7 @@ Z3_ast prove_and(const struct prove_solver *solver, Z3_ast a, Z3_ast b)
     if (a == solver->yes || b == solver->yes || a == b) {
         return a == solver->yes ? b : a;
     }
-    return Z3_mk_and(solver->z3, 2, (Z3_ast[]){a, b});
+    return prove_z3.mk_and(solver->z3, 2, (Z3_ast[]){a, b});
 }
 
 Z3_ast prove_or(const struct prove_solver *solver, Z3_ast a, Z3_ast b)
@@ -44,7 +44,7 @@ Z3_ast prove_or(const struct prove_solver *solver, Z3_ast a, Z3_ast b)
     if (a == solver->no || b == solver->no || a == b) {
         return a == solver->no ? b : a;
     }
-    return Z3_mk_or(solver->z3, 2, (Z3_ast[]){a, b});
+    return prove_z3.mk_or(solver->z3, 2, (Z3_ast[]){a, b});
 }
 
 Z3_ast prove_not(const struct prove_solver *solver, Z3_ast a)
@@ -52,7 +52,7 @@ Z3_ast prove_not(const struct prove_solver *solver, Z3_ast a)
     if (a == solver->yes || a == solver->no) {
         return a == solver->yes ? solver->no : solver->yes;
     }
-    return Z3_mk_not(solver->z3, a);
+    return prove_z3.mk_not(solver->z3, a);
 }
 
 struct prove_value prove_choose(const struct prove_solver *solver, Z3_ast condition, struct prove_value a, struct prove_value b)
@@ -64,7 +64,7 @@ struct prove_value prove_choose(const struct prove_solver *solver, Z3_ast condit
         return a;
     }
     return (struct prove_value){
-        .ast = Z3_mk_ite(solver->z3, condition, prove_ast(solver, a), prove_ast(solver, b)),
+        .ast = prove_z3.mk_ite(solver->z3, condition, prove_ast(solver, a), prove_ast(solver, b)),
         .lo = a.lo < b.lo ? a.lo : b.lo,
         .hi = a.hi > b.hi ? a.hi : b.hi,
     };
@@ -101,7 +101,7 @@ static uint32_t calculate_constant(uint16_t op, uint32_t a, uint32_t b)
 static Z3_ast shift_count(const struct prove_solver *solver, struct prove_value b)
 {
     return prove_is_constant(b) ? prove_ast(solver, prove_constant(b.lo & 31))
-                                : Z3_mk_bvand(solver->z3, b.ast, prove_ast(solver, prove_constant(31)));
+                                : prove_z3.mk_bvand(solver->z3, b.ast, prove_ast(solver, prove_constant(31)));
 }
 
 static Z3_ast calculate_ast(const struct prove_solver *solver, uint16_t op, struct prove_value a, struct prove_value b)
@@ -111,25 +111,25 @@ static Z3_ast calculate_ast(const struct prove_solver *solver, uint16_t op, stru
     Z3_ast right = prove_ast(solver, b);
     switch (op) {
     case BPF_ADD:
-        return Z3_mk_bvadd(z3, left, right);
+        return prove_z3.mk_bvadd(z3, left, right);
     case BPF_SUB:
-        return Z3_mk_bvsub(z3, left, right);
+        return prove_z3.mk_bvsub(z3, left, right);
     case BPF_MUL:
-        return Z3_mk_bvmul(z3, left, right);
+        return prove_z3.mk_bvmul(z3, left, right);
     case BPF_DIV:
-        return Z3_mk_bvudiv(z3, left, right);
+        return prove_z3.mk_bvudiv(z3, left, right);
     case BPF_AND:
-        return Z3_mk_bvand(z3, left, right);
+        return prove_z3.mk_bvand(z3, left, right);
     case BPF_OR:
-        return Z3_mk_bvor(z3, left, right);
+        return prove_z3.mk_bvor(z3, left, right);
     case BPF_XOR:
-        return Z3_mk_bvxor(z3, left, right);
+        return prove_z3.mk_bvxor(z3, left, right);
     case BPF_LSH:
-        return Z3_mk_bvshl(z3, left, shift_count(solver, b));
+        return prove_z3.mk_bvshl(z3, left, shift_count(solver, b));
     case BPF_RSH:
-        return Z3_mk_bvlshr(z3, left, shift_count(solver, b));
+        return prove_z3.mk_bvlshr(z3, left, shift_count(solver, b));
     default:
-        return Z3_mk_bvneg(z3, left);
+        return prove_z3.mk_bvneg(z3, left);
     }
 }
 
@@ -217,8 +217,8 @@ static Z3_ast test_bits(const struct prove_solver *solver, struct prove_value a,
             return known(solver, (a.lo & same & b.lo) != 0);
         }
     }
-    Z3_ast common = Z3_mk_bvand(solver->z3, prove_ast(solver, a), prove_ast(solver, b));
-    return Z3_mk_not(solver->z3, Z3_mk_eq(solver->z3, common, prove_ast(solver, prove_constant(0))));
+    Z3_ast common = prove_z3.mk_bvand(solver->z3, prove_ast(solver, a), prove_ast(solver, b));
+    return prove_z3.mk_not(solver->z3, prove_z3.mk_eq(solver->z3, common, prove_ast(solver, prove_constant(0))));
 }
 
 Z3_ast prove_test(const struct prove_solver *solver, uint16_t op, struct prove_value a, struct prove_value b)
@@ -231,7 +231,7 @@ Z3_ast prove_test(const struct prove_solver *solver, uint16_t op, struct prove_v
         if (is_apart || (prove_is_constant(a) && prove_is_constant(b))) {
             return known(solver, !is_apart);
         }
-        return Z3_mk_eq(solver->z3, prove_ast(solver, a), prove_ast(solver, b));
+        return prove_z3.mk_eq(solver->z3, prove_ast(solver, a), prove_ast(solver, b));
     }
     bool is_always = op == BPF_JGT ? a.lo > b.hi : a.lo >= b.hi;
     bool is_never = op == BPF_JGT ? a.hi <= b.lo : a.hi < b.lo;
@@ -240,5 +240,5 @@ Z3_ast prove_test(const struct prove_solver *solver, uint16_t op, struct prove_v
     }
     Z3_ast left = prove_ast(solver, a);
     Z3_ast right = prove_ast(solver, b);
-    return op == BPF_JGT ? Z3_mk_bvugt(solver->z3, left, right) : Z3_mk_bvuge(solver->z3, left, right);
+    return op == BPF_JGT ? prove_z3.mk_bvugt(solver->z3, left, right) : prove_z3.mk_bvuge(solver->z3, left, right);
 }

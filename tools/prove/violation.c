@@ -9,12 +9,12 @@
 
 static Z3_ast equals(const struct prove_solver *solver, Z3_ast word, uint32_t value)
 {
-    return Z3_mk_eq(solver->z3, word, prove_ast(solver, prove_constant(value)));
+    return prove_z3.mk_eq(solver->z3, word, prove_ast(solver, prove_constant(value)));
 }
 
 static Z3_ast mask(const struct prove_solver *solver, Z3_ast word, uint32_t bits)
 {
-    return Z3_mk_bvand(solver->z3, word, prove_ast(solver, prove_constant(bits)));
+    return prove_z3.mk_bvand(solver->z3, word, prove_ast(solver, prove_constant(bits)));
 }
 
 // --- effects ----------------------------------------------------------------------------------------------------------
@@ -30,14 +30,14 @@ static Z3_ast effect_ast(const struct prove_solver *solver, Z3_ast ret)
     Z3_ast limit = prove_ast(solver, prove_constant(errno_max));
     Z3_ast effect = prove_ast(solver, prove_constant(SECCOMP_RET_KILL_PROCESS));
     for (size_t i = 0; i < sizeof with_data / sizeof with_data[0]; i++) {
-        effect = Z3_mk_ite(z3, equals(solver, action, with_data[i]), ret, effect);
+        effect = prove_z3.mk_ite(z3, equals(solver, action, with_data[i]), ret, effect);
     }
     for (size_t i = 0; i < sizeof without_data / sizeof without_data[0]; i++) {
-        effect = Z3_mk_ite(z3, equals(solver, action, without_data[i]), action, effect);
+        effect = prove_z3.mk_ite(z3, equals(solver, action, without_data[i]), action, effect);
     }
     // With the action ERRNO, the whole word grows with its data.
-    Z3_ast clamped = Z3_mk_ite(z3, Z3_mk_bvugt(z3, ret, limit), limit, ret);
-    return Z3_mk_ite(z3, equals(solver, action, SECCOMP_RET_ERRNO), clamped, effect);
+    Z3_ast clamped = prove_z3.mk_ite(z3, prove_z3.mk_bvugt(z3, ret, limit), limit, ret);
+    return prove_z3.mk_ite(z3, equals(solver, action, SECCOMP_RET_ERRNO), clamped, effect);
 }
 
 static Z3_ast allows_ast(const struct prove_solver *solver, struct prove_value value)
@@ -65,7 +65,7 @@ static Z3_ast returned(const struct prove_solver *solver, const struct prove_out
             ast = as_effect ? effect_ast(solver, value.ast) : value.ast;
         }
         // The last one needs no condition: the conditions cover everything.
-        all = all == NULL ? ast : Z3_mk_ite(solver->z3, one->reach, ast, all);
+        all = all == NULL ? ast : prove_z3.mk_ite(solver->z3, one->reach, ast, all);
     }
     return all;
 }
@@ -85,7 +85,7 @@ static Z3_ast differ(const struct prove_solver *solver, const struct prove_outco
 {
     Z3_ast left = returned(solver, a, as_effect);
     Z3_ast right = returned(solver, b, as_effect);
-    return left == right ? solver->no : Z3_mk_not(solver->z3, Z3_mk_eq(solver->z3, left, right));
+    return left == right ? solver->no : prove_z3.mk_not(solver->z3, prove_z3.mk_eq(solver->z3, left, right));
 }
 
 bool prove_is_settled(const struct prove_outcome *outcome, uint32_t *ret_ret)
@@ -112,7 +112,7 @@ Z3_ast prove_violation(const struct prove_solver *solver, enum prove_relation re
     case PROVE_SUPERSET:
         return prove_and(solver, allowed(solver, b), prove_not(solver, allowed(solver, a)));
     default: { // PROVE_SAME_DENIAL
-        Z3_ast alike = Z3_mk_eq(solver->z3, allowed(solver, a), allowed(solver, b));
+        Z3_ast alike = prove_z3.mk_eq(solver->z3, allowed(solver, a), allowed(solver, b));
         return prove_and(solver, alike, differ(solver, a, b, true));
     }
     }

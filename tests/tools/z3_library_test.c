@@ -1,0 +1,52 @@
+// Z3's library is loaded by the verbs that ask it, and by no other: they do without one that is broken, the others say what is
+// wrong.
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tests/shim/test.h"
+#include "tests/tools/commands.h"
+
+// What the dynamic linker finds instead of the library, which is in none of the places where it looks before it.
+#define INSTEAD "cd $TMPDIR && export LD_LIBRARY_PATH=$TMPDIR && "
+
+static const struct command rows[] = {
+    // A file that is no library.
+    {": > $TMPDIR/libz3.so.4", 0, {NULL}},
+    {INSTEAD "brig prove renderer",
+     4,
+     {"brig prove: Z3 cannot be loaded: /tmp/brig-z3-", "/libz3.so.4: file too short (it is in Debian's package libz3-4)\n"}},
+    {INSTEAD "brig prove renderer --json", 4, {"\"answer\": \"unable\"", "\"why\": \"Z3 cannot be loaded: ", "\"queries\": 0"}},
+    {INSTEAD "brig diff renderer network", 4, {"brig diff: Z3 cannot be loaded: ", "libz3.so.4: file too short"}},
+    // What the library's own check has shown is written; what only Z3 could show is not.
+    {INSTEAD "brig optimize renderer --stats",
+     0,
+     {"brig optimize: note: equal by the library's check alone; Z3 cannot be loaded: ",
+      "equal by the library's check, Z3 could not be loaded; made in "}},
+    {INSTEAD "brig merge --target=executed renderer network --json",
+     0,
+     {"brig merge: note: ", "\"proof\": \"equal by the library's"}},
+    {INSTEAD
+     "printf 'ld [16]\\n tax\\n ld [24]\\n mul x\\n jeq 1, a\\n ret ALLOW\\na: ret KILL_PROCESS\\n' | brig asm - > product.bpf && "
+     "! brig merge product.bpf product.bpf -o merged.bpf && rm product.bpf && ! test -e merged.bpf",
+     0,
+     {"brig merge: the merged program could not be proven equal: Z3 cannot be loaded: "}},
+    // Who does not ask does not notice.
+    {INSTEAD "for verb in compile dump disasm graph explain; do brig $verb renderer || exit 9; done > /dev/null", 0, {""}},
+    {INSTEAD "brig emu renderer getpid && brig --help && brig completion bash && brig doctor || test $? = 4", 0, {"ALLOW"}},
+    {INSTEAD "brig run --unveil=/:rx -- /bin/echo it runs", 0, {"it runs\n"}},
+    {INSTEAD "brig report .", 0, {""}},
+    // A library that is another.
+    {"ln -sf $(ldd $(command -v brig) | awk '/libjansson/ { print $3 }') $TMPDIR/libz3.so.4", 0, {NULL}},
+    {INSTEAD "brig prove renderer", 4, {"brig prove: Z3 cannot be loaded: /", "libjansson.so.4: undefined symbol: Z3_"}},
+    {"rm $TMPDIR/libz3.so.4", 0, {NULL}},
+};
+
+TEST(z3_library, is_loaded_by_those_who_ask)
+{
+    char folder[] = "/tmp/brig-z3-XXXXXX";
+    REQUIRE(mkdtemp(folder) != NULL);
+    setenv("TMPDIR", folder, 1);
+    check_commands(rows, COUNT_OF(rows));
+    unsetenv("TMPDIR");
+    CHECK_EQ(rmdir(folder), 0);
+}
