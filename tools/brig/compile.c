@@ -156,6 +156,8 @@ int brig_compile_main(int argc, char **argv)
     if (status >= 0) {
         return status;
     }
+    request.program_only = true;
+    request.is_timed = arguments.values[STATS] != NULL;
     request.options.plain = arguments.values[PLAIN] != NULL;
     request.options.profile = tool_profile_calls(&profile);
     status = compile(&request, format, &profile);

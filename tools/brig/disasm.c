@@ -93,6 +93,7 @@ int brig_disasm_main(int argc, char **argv)
     if (!tool_check_color("disasm", arguments.values[COLOR]) || !tool_make_request("disasm", &arguments, &request)) {
         return TOOL_USAGE;
     }
+    request.program_only = true;
     request.options.plain = arguments.values[PLAIN] != NULL;
     status = tool_load("disasm", arguments.operands[0], &request, &subject);
     if (status < 0) {

@@ -271,6 +271,7 @@ int brig_graph_main(int argc, char **argv)
     if (!tool_make_request("graph", &arguments, &request)) {
         return TOOL_USAGE;
     }
+    request.program_only = true;
     status = tool_load("graph", arguments.operands[0], &request, &subject);
     if (status < 0) {
         status = graph_subject(&request, &subject);

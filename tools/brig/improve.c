@@ -308,6 +308,7 @@ static int run(struct improvement *improvement, improve_function *function)
     if (status >= 0) {
         return status;
     }
+    improvement->request.program_only = true;
     improvement->request.options.profile = tool_profile_calls(&improvement->profile);
     status = load(improvement);
     status = status >= 0 ? status : improve(improvement, function);

@@ -83,6 +83,7 @@ static int load_policy(struct run *run)
     }
     request.refuses_raw = "a raw program has no rows, and the front end answers by rows";
     request.options.target = BRIG_DSL_NOTIFIED;
+    request.rows_only = true; // whoever locks the program compiles them
     if (tool_load("run", name == NULL ? "program" : name, &request, &run->subject) >= 0) {
         run->subject.policy = NULL;
         return RUN_EXIT_OWN_FAILURE;

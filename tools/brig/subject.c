@@ -109,15 +109,17 @@ static int make_rules(const char *verb, const struct tool_request *request, stru
     if (subject->memory == NULL) {
         return tool_complain(verb, "out of memory");
     }
-    // The first touch of a page is the kernel's work, and a caller of the library compiles into memory that it has.
-    memset(subject->memory, 0, BRIG_DSL_ARENA_BYTES);
+    if (request->is_timed) {
+        // The first touch of a page is the kernel's work, and a caller of the library compiles into memory that it has.
+        memset(subject->memory, 0, BRIG_DSL_ARENA_BYTES);
+    }
     options.arch = subject->targets[0].arch;
     options.profile = options.profile == NULL ? subject->imported.profile : options.profile;
     brig_dsl_arena_init(&arena, subject->memory, TOOL_ARENA_BYTES);
     if (!request->rows_only && compile(subject, &options, &arena, &error) != BRIG_OK) {
         return tool_fail(verb, &error);
     }
-    for (size_t i = 0; i < subject->target_count; i++) {
+    for (size_t i = 0; i < subject->target_count && !request->program_only; i++) {
         options.arch = subject->targets[i].arch;
         brig_dsl_arena_init(&arena, (unsigned char *)subject->memory + (i + 1) * TOOL_ARENA_BYTES, TOOL_ARENA_BYTES);
         if (brig_dsl_resolve(subject->targets[i].policy, &options, &arena, &subject->rules[i], &error) != BRIG_OK) {

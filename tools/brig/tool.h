@@ -176,6 +176,8 @@ struct tool_request {
     bool is_of_any_arch;                    // what is asked of a raw program needs no arch
     bool is_from_used;                      // --from is for another of several policies
     bool rows_only;                         // no program is made; several arches may then be asked for of any policy
+    bool program_only;                      // no rules are made: nobody asks which row decides
+    bool is_timed;                          // somebody asks for compile_us
 };
 
 // What POLICY names: a policy of ours, one that was imported, or a raw program.
@@ -183,14 +185,14 @@ struct tool_subject {
     const char *name;
     const struct brig_dsl_policy *policy; // of the first target; NULL for a raw program
     struct brig_dsl_target targets[BRIG_DSL_ARCH_COUNT];
-    struct brig_dsl_rules rules[BRIG_DSL_ARCH_COUNT]; // of each target
+    struct brig_dsl_rules rules[BRIG_DSL_ARCH_COUNT]; // of each target; empty if only the program was wanted
     size_t target_count;                              // 0 for a raw program
     struct brig_dsl_program program;                  // compiled, or as read (then without traps, and for the arch that it tests)
     struct import_policies imported;
     struct brig_policy_pledge_memory *pledge; // of a policy of promises
     void *memory;                             // of rules and program
-    double compile_us; // of the compile: rows in, checked program out; what was read and imported before it does not count.
-                       // 0 for a raw program
+    double compile_us; // of the compile, if it is timed: rows in, checked program out; what was read and imported before it does
+                       // not count. 0 for a raw program
 };
 
 // Memory of one compile: more than the library asks of its users, because imported policies may be of any size.
