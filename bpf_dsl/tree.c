@@ -253,7 +253,8 @@ bool dsl_tree_build(const struct dsl_decisions *graph, uint32_t root, const stru
         return false;
     }
     builder.items = DSL_ARENA_ARRAY(arena, struct dsl_item, count_parents(&builder, root, marks));
-    for (uint32_t id = 0; id <= root && builder.items != NULL; id++) {
+    // Where there is no room for a first step, none can lead to it.
+    for (uint32_t id = 0; id <= root && builder.items != NULL && !arena->exhausted; id++) {
         if (marks[id]) {
             build_decision(&builder, id);
         }

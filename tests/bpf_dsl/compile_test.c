@@ -115,7 +115,7 @@ TEST(compile, reserved_numbers)
 TEST(compile, any_arena)
 {
     bool succeeded = false;
-    for (size_t bytes = 0; bytes <= sizeof memory; bytes += bytes < 4096 ? 97 : 6007) {
+    for (size_t bytes = 0; bytes <= sizeof memory; bytes += succeeded ? 6007 : 97) {
         struct brig_dsl_program program = {.insn_count = 4711};
         struct brig_error error = {.code = BRIG_OK};
         enum brig_code code = compile_sample(bytes, false, &program, &error);
