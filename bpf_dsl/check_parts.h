@@ -26,6 +26,7 @@ struct check_condition {
     bool has_one_gap;  // all numbers outside the spans have the same high half, which is `gap_high`
     uint32_t gap_high;
     uint64_t mask;
+    const struct check_lows *lows; // NULL: its spans are looked through one by one
 };
 
 // Reads one condition of a rule. Returns: false when the arena is exhausted.
@@ -35,6 +36,9 @@ bool dsl_check_read_condition(const struct brig_dsl_rule_condition *source, stru
 // Makes a condition of spans in any order, which are the arena's. `is_wide` may turn out to be unnecessary.
 struct check_condition dsl_check_make_condition(uint8_t argument, bool is_wide, uint64_t mask, struct check_span *spans,
                                                 uint32_t count);
+
+// Sorts many spans in several high halves by their low halves as well. Returns: false when the arena is exhausted.
+bool dsl_check_sort_lows(struct check_condition *condition, struct brig_dsl_arena *arena);
 
 // Whether two conditions ask about the same bits of the same argument.
 bool dsl_check_same_place(const struct check_condition *a, const struct check_condition *b);

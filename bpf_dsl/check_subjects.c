@@ -121,7 +121,11 @@ static bool list_conditions(struct check_subject *subject, struct brig_dsl_arena
     subject->conditions = list;
     for (uint32_t i = 0; i < subject->rule_count; i++) {
         for (uint32_t k = 0; k < subject->rules[i].count; k++) {
-            list[subject->condition_count++] = &subject->rules[i].conditions[k];
+            struct check_condition *condition = &subject->rules[i].conditions[k];
+            if (!dsl_check_sort_lows(condition, arena)) {
+                return false;
+            }
+            list[subject->condition_count++] = condition;
         }
     }
     return true;
@@ -165,7 +169,7 @@ static const struct check_condition *condition_of(struct check_subjects *subject
         spans[i] = (struct check_span){node->runs[i].first, node->runs[i].last};
     }
     *condition = dsl_check_make_condition(node->argument, node->bits == 64, node->mask, spans, node->count);
-    return condition;
+    return dsl_check_sort_lows(condition, arena) ? condition : NULL;
 }
 
 // Lists the conditions among the nodes that are needed.
