@@ -1,12 +1,16 @@
 """Evaluates the constants of the kernel's uapi headers for each arch, with clang as a cross-compiler and without running anything.
 
+`make headers` writes what users of the kernel see into a directory that nobody wrote to before, so nothing of another tree can be left.
 All headers of headers.list go into one translation unit; its macros and enumerators that match families.def are the candidates;
 each candidate becomes `const long long brig_N = NAME;`, and its value is read from the LLVM IR. What does not compile is no constant.
 """
 
 import os
 import re
+import shutil
 import subprocess
+
+CLANG = shutil.which("clang") or shutil.which("clang-14")
 
 _TARGETS = {
     "x86_64": ("x86", "x86_64-linux-gnu"),
@@ -26,6 +30,10 @@ _INTERNAL = (
     ("include/linux/syslog.h", r"^#define\s+(SYSLOG_ACTION_\w+)\s+(.+)$"),
 )
 _INTERNAL_ENUMS = (("include/linux/net.h", "sock_type"), ("include/linux/net.h", "sock_shutdown_cmd"))
+
+# What asm/unistd.h calls like a number and is none, and arm's second name of arm_sync_file_range.
+NO_NUMBERS = {"__NR_syscalls", "__NR_arch_specific_syscall", "__NR_OABI_SYSCALL_BASE", "__NR_SYSCALL_BASE", "__NR_SYSCALL_MASK",
+               "__ARM_NR_BASE", "__NR_sync_file_range2"}
 
 _IS_IOCTL = re.compile(r"\b(?:_IO[RW]*|_IOC|DRM_IO[RW]*|BTRFS_IO\w*|\w+_IO[RW]*)\s*\(")
 
@@ -88,9 +96,13 @@ class Evaluator:
 
     def _install_headers(self, kernel_arch):
         where = os.path.join(self.build, kernel_arch)
-        if not os.path.exists(os.path.join(where, "usr/include/linux/fs.h")):
-            subprocess.run(["make", "-s", "-C", self.tree, "headers", f"ARCH={kernel_arch}", f"O={where}"], check=True)
-        return os.path.join(where, "usr/include")
+        include = os.path.join(where, "usr/include")
+        if not os.path.exists(include):
+            command = ["make", "-s", "-j", str(os.cpu_count()), "-C", self.tree, "headers", f"ARCH={kernel_arch}", f"O={where}"]
+            result = subprocess.run(command, capture_output=True, text=True, check=False)
+            if result.returncode:
+                raise SystemExit(f"{' '.join(command)} failed:\n{result.stdout}{result.stderr}".rstrip())
+        return include
 
     def _write_shim(self):
         shim = os.path.join(self.build, "shim")
@@ -104,7 +116,7 @@ class Evaluator:
     def _clang(self, arch, arguments):
         kernel_arch, triple = _TARGETS[arch]
         include = self._install_headers(kernel_arch)
-        command = ["clang", f"--target={triple}", "-nostdinc", "-w", "-ferror-limit=0", "-isystem", include, "-isystem",
+        command = [CLANG, f"--target={triple}", "-nostdinc", "-w", "-ferror-limit=0", "-isystem", include, "-isystem",
                    self._write_shim(), "-std=gnu11", *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -127,13 +139,9 @@ class Evaluator:
                 bodies.setdefault(name, "")
         return sorted(name for name, body in bodies.items() if self._is_wanted(name, body))
 
-    def evaluate(self, arch):
-        """Returns {name: value} for `arch`."""
+    def _values(self, arch, prologue, names):
+        """{name: value} of those of `names` that are constant expressions after `prologue`."""
         source = os.path.join(self.build, f"constants_{arch}.c")
-        prologue = self._prologue(arch)
-        with open(source, "w", encoding="ascii") as out:
-            out.write(prologue)
-        names = self._candidates(arch, source)
         while True:
             with open(source, "w", encoding="ascii") as out:
                 out.write(prologue)
@@ -149,3 +157,23 @@ class Evaluator:
             names = [name for i, name in enumerate(names) if i + 1 not in bad]
         values = re.findall(r"^@brig_(\d+) = .*constant i64 (-?\d+)", result.stdout, re.M)
         return {names[int(i)]: int(value) for i, value in values}
+
+    def evaluate(self, arch):
+        """Returns {name: value} for `arch`."""
+        source = os.path.join(self.build, f"constants_{arch}.c")
+        prologue = self._prologue(arch)
+        with open(source, "w", encoding="ascii") as out:
+            out.write(prologue)
+        return self._values(arch, prologue, self._candidates(arch, source))
+
+    def numbers(self, arch):
+        """Returns {call: number} as asm/unistd.h of `arch` has them."""
+        prologue = "#include <asm/unistd.h>\n"
+        source = os.path.join(self.build, f"numbers_{arch}.c")
+        with open(source, "w", encoding="ascii") as out:
+            out.write(prologue)
+        macros = self._clang(arch, ["-E", "-dM", source])
+        if macros.returncode:
+            raise SystemExit(f"{arch}: asm/unistd.h does not preprocess:\n{macros.stderr}")
+        values = self._values(arch, prologue, re.findall(r"^#define (__(?:ARM_)?NR_\w+) ", macros.stdout, re.M))
+        return {name.split("NR_", 1)[1]: value for name, value in values.items() if name not in NO_NUMBERS}

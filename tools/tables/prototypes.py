@@ -75,5 +75,8 @@ def _collect(tree, roots):
 
 def read_prototypes(tree):
     """Returns {arch: {entry: [arguments, ...]}}: what the arch's own files define, else what the common files do."""
+    missing = [root for roots in (_COMMON, *_OWN.values()) for root in roots if not os.path.isdir(os.path.join(tree, root))]
+    if missing:
+        raise SystemExit(f"{tree}: only a part of the kernel's sources: {', '.join(dict.fromkeys(missing))} is missing")
     common = _collect(tree, _COMMON)
     return {arch: {**common, **_collect(tree, roots)} for arch, roots in _OWN.items()}

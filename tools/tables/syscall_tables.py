@@ -79,8 +79,14 @@ def read_all(tree):
 
 
 def kernel_version(tree):
-    """Returns (major, minor) from the tree's Makefile."""
-    with open(os.path.join(tree, "Makefile"), encoding="ascii") as makefile:
+    """Returns (major, minor, release) from the tree's Makefile: (7, 3, "7.3.4")."""
+    path = os.path.join(tree, "Makefile")
+    if not os.path.exists(path):
+        raise SystemExit(f"{tree}: no kernel sources: it has no Makefile")
+    with open(path, encoding="ascii") as makefile:
         text = makefile.read(2000)
-    number = {word: int(re.search(rf"^{word} = (\d+)$", text, re.M).group(1)) for word in ("VERSION", "PATCHLEVEL")}
-    return number["VERSION"], number["PATCHLEVEL"]
+    words = re.findall(r"^(VERSION|PATCHLEVEL|SUBLEVEL) = (\d+)$", text, re.M)
+    if [word for word, _ in words] != ["VERSION", "PATCHLEVEL", "SUBLEVEL"]:
+        raise SystemExit(f"{path}: not the Makefile of a kernel: it has no VERSION, PATCHLEVEL and SUBLEVEL")
+    numbers = [number for _, number in words]
+    return int(numbers[0]), int(numbers[1]), ".".join(numbers)

@@ -39,7 +39,7 @@ class Type:
         elif self.is_pointer or ctype in _SIGNED_LONG or ctype in _UNSIGNED_LONG:
             self.bits = 64
         else:
-            raise SystemExit(f"types.py does not know the type {ctype!r}")
+            raise SystemExit(f"types_of_arguments.py does not know the type {ctype!r}")
         self.pointee = self._pointee(pointer)
 
     def _pointee(self, pointer):
