@@ -368,6 +368,11 @@ TEST(minijail, policies_are_policies_on_the_command_line)
         {"printf 'read: 1\\n@default trap\\n@default kill\\n' | brig compile - --from=minijail",
          0,
          {"brig compile: <stdin>:3: warning: replaces the @default of <stdin>:2\n"}},
+        // Of an arch that minijail has and we do not, once.
+        {"printf 'read[arch=sparc]: 1\\nread[arch=sparc,x86_64]: 1\\nread[arch=mips]: 1\\n' | brig emu - read --from=minijail -a x86_64",
+         0,
+         {"<stdin>:1: warning: no programs for sparc are made here; what is for it alone is left out\nbrig emu: <stdin>:3: warning: ",
+          "ALLOW"}},
         {IN_DIRECTORY("mkfifo b.policy; printf '@include ./b.policy\\n' > a.policy; brig compile a.policy"),
          2,
          {"brig compile: a.policy:1:10: cannot read 'b.policy': it is no regular file\n"}},

@@ -91,6 +91,7 @@ struct minijail {
     bool has_failed;
     bool has_chain;             // the error says through which files
     bool is_repeated;           // another arch has been before it
+    uint32_t other_arches;      // bit: index of an arch that is no target of ours and was warned of
     struct minijail_file *file; // the innermost
     unsigned file_count;        // all that were opened
     bool is_denylist;

@@ -24,6 +24,22 @@ struct arches {
     uint32_t set; // bit: enum brig_dsl_arch; none for those that are no targets
 };
 
+// Takes a name of minijail's that is no target of ours; each is warned of once. Returns: whether there is one.
+static bool accept_other_arch(struct minijail *mj)
+{
+    struct import_place place = mj->file->token.place;
+    for (size_t i = 0; i < sizeof other_arches / sizeof other_arches[0]; i++) {
+        if (minijail_accept(mj, other_arches[i])) {
+            if ((mj->other_arches >> i & 1) == 0) {
+                minijail_warn(mj, place, "no programs for %s are made here; what is for it alone is left out", other_arches[i]);
+            }
+            mj->other_arches |= 1u << i;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void read_arch(struct minijail *mj, struct arches *arches)
 {
     const struct minijail_token *token = &mj->file->token;
@@ -40,13 +56,10 @@ static void read_arch(struct minijail *mj, struct arches *arches)
         minijail_advance(mj);
         return;
     }
-    for (size_t i = 0; i < sizeof other_arches / sizeof other_arches[0]; i++) {
-        if (minijail_accept(mj, other_arches[i])) {
-            return;
-        }
+    if (!accept_other_arch(mj)) {
+        minijail_fail(mj, token->place, import_closest(name, known_arches, sizeof known_arches / sizeof known_arches[0]),
+                      "there is no arch '%.*s'", minijail_shown(token), token->text);
     }
-    minijail_fail(mj, token->place, import_closest(name, known_arches, sizeof known_arches / sizeof known_arches[0]),
-                  "there is no arch '%.*s'", minijail_shown(token), token->text);
 }
 
 // [arch=NAME,NAME]; minijail knows no other key.
