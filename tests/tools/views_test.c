@@ -151,6 +151,13 @@ static const struct command rows[] = {
      {"not set</TD><TD BGCOLOR=\"#d3ecd0\" ALIGN=\"LEFT\">ALLOW<", ">set</TD><TD BGCOLOR=\"#f6cfcb\" ALIGN=\"LEFT\">CRASH<"}},
     {"brig graph renderer openat", 0, {"none of them</TD>", "REPORT(EACCES)", "any of them</TD>", "CRASH"}},
     {"brig graph renderer", 0, {"x32 numbers", "every other number", "EMULATE"}},
+    // Each number is drawn once, and those that are no call as numbers in all rows but the last.
+    {"brig graph tests/fuzz/corpus/oci/container.json -a x86_64",
+     0,
+     {"LEFT\">x32 numbers, 0x80000000 to 0xfffffff", "every other number</TD><TD BGCOLOR=\"#fcedbb\" ALIGN=\"LEFT\">ERRNO(1)<"}},
+    {"printf 'ld nr\njge #300, +0, k\njgt #350, k\nret ALLOW\nk: ret LOG\n' | brig asm - | brig graph - -a x86_64",
+     0,
+     {">337 to 350</TD>", "every other number</TD>"}},
     {"brig graph renderer opnat", 2, {"no system call has the name 'opnat'; did you mean 'openat'?"}},
     {"brig graph renderer open -a aarch64", 2, {"aarch64 has no call 'open'"}},
     {"brig graph", 2, {"give a policy"}},

@@ -10,7 +10,7 @@
 #include "tools/brig/graph.h"
 
 enum { NAMES_COLUMNS = 56, VALUES_MAX = 40 };
-enum { ARM_PRIVATE = 0x0f0000, X32_BIT = 0x40000000 };
+enum { ARM_PRIVATE = 0x0f0000, X32_BIT = 0x40000000, X32_LAST = 0x7fffffff };
 
 // --- rows of a table --------------------------------------------------------------------------------------------------
 
@@ -22,11 +22,13 @@ struct row {
     bool is_rest; // what most values lead to
 };
 
-static uint64_t count_values(const struct graph_node *node, uint32_t target)
+// Counts the values up to `last` that lead to `target`.
+static uint64_t count_values(const struct graph_node *node, uint32_t target, uint64_t last)
 {
     uint64_t count = 0;
-    for (uint32_t i = 0; i < node->run_count; i++) {
-        count += node->runs[i].target == target ? node->runs[i].last - node->runs[i].first + 1 : 0;
+    for (uint32_t i = 0; i < node->run_count && node->runs[i].first <= last; i++) {
+        const uint64_t end = node->runs[i].last < last ? node->runs[i].last : last;
+        count += node->runs[i].target == target ? end - node->runs[i].first + 1 : 0;
     }
     return count;
 }
@@ -66,50 +68,96 @@ static enum brig_dsl_call find_call(const struct graph_node *node, uint32_t nr)
     return call;
 }
 
-// Names the calls that a run of numbers has, unless there is nowhere to write. Returns: how many they are.
-static uint64_t put_calls_of_run(struct lines *lines, const struct graph_node *node, const struct brig_dsl_node_run *run)
+// A part of a run: a call, or numbers that are none.
+struct part {
+    enum brig_dsl_call call;
+    uint64_t first;
+    uint64_t last;
+};
+
+// Where numbers that are no call end at the latest if they start at `first`: x32's are told from those below and above.
+static uint64_t find_border(const struct graph_node *node, uint64_t first)
+{
+    bool has_x32 = graph_has_arch(node, BRIG_DSL_X86_64);
+    return has_x32 && first < X32_BIT ? X32_BIT - 1 : has_x32 && first <= X32_LAST ? X32_LAST : UINT32_MAX;
+}
+
+// Returns: the part that starts at `first`, cut off at `last`.
+static struct part find_part(const struct graph_node *node, uint64_t first, uint64_t last)
+{
+    const uint64_t border = find_border(node, first);
+    struct part part = {.call = find_call(node, (uint32_t)first), .first = first, .last = first};
+    last = border < last ? border : last;
+    while (part.call == BRIG_SYS_NONE && part.last < last) {
+        uint64_t next = part.last + 1;
+        // Beyond the tables there are arm's private calls and nothing else.
+        next = next >= BRIG_DSL_TRAP_NRS && next < ARM_PRIVATE ? ARM_PRIVATE : next;
+        if (next > ARM_PRIVATE + 16 || next > last) {
+            part.last = last;
+        } else if (find_call(node, (uint32_t)next) != BRIG_SYS_NONE) {
+            part.last = next - 1;
+            break;
+        } else {
+            part.last = next;
+        }
+    }
+    return part;
+}
+
+static uint64_t count_calls(const struct graph_node *node, const struct brig_dsl_node_run *run)
 {
     uint64_t count = 0;
-    for (uint64_t nr = run->first; nr <= run->last; nr++) {
-        // Beyond the tables there are arm's private calls and nothing else.
-        nr = nr >= BRIG_DSL_TRAP_NRS && nr < ARM_PRIVATE ? ARM_PRIVATE : nr;
-        if (nr > run->last || nr > ARM_PRIVATE + 16) {
-            break;
-        }
-        enum brig_dsl_call call = find_call(node, (uint32_t)nr);
-        if (call != BRIG_SYS_NONE && lines != NULL) {
-            put_item(lines, brig_dsl_call_name(call));
-        }
-        count += call != BRIG_SYS_NONE;
+    struct part part;
+    for (uint64_t first = run->first; first <= run->last; first = part.last + 1) {
+        part = find_part(node, first, run->last);
+        count += part.call != BRIG_SYS_NONE;
     }
     return count;
 }
 
-// Names the calls of a row one by one, and what is special among the numbers that are none. Returns: whether there are others.
-static bool put_named_calls(struct lines *lines, const struct row *row)
+static void put_numbers(struct lines *lines, const struct part *part)
 {
-    const struct graph_node *node = row->node;
-    bool has_others = false;
-    for (uint32_t i = row->first; i < node->run_count; i++) {
-        const struct brig_dsl_node_run *run = &node->runs[i];
-        if (run->target != row->target) {
-            continue;
-        }
-        uint64_t calls = put_calls_of_run(lines, node, run);
-        uint64_t count = run->last - run->first + 1;
-        has_others = has_others || calls < count;
-        if (calls == 0 && count == 1) {
-            char text[16];
-            snprintf(text, sizeof text, "0x%" PRIx64, run->first);
-            put_item(lines, text);
-        } else if (run->first == X32_BIT) {
-            put_item(lines, "x32 numbers");
-        }
+    char text[32];
+    const char *format = part->first < BRIG_DSL_TRAP_NRS ? "%" PRIu64 : "0x%" PRIx64;
+    int bytes = snprintf(text, sizeof text, format, part->first);
+    if (part->last > part->first) {
+        format = part->last < BRIG_DSL_TRAP_NRS ? " to %" PRIu64 : " to 0x%" PRIx64;
+        snprintf(text + bytes, sizeof text - (size_t)bytes, format, part->last);
     }
-    return has_others;
+    put_item(lines, part->first == X32_BIT && part->last == X32_LAST ? "x32 numbers" : text);
 }
 
-// What a row is about. What most calls get is not listed, unless it is that they are allowed.
+// What of a row is named: its calls, and the numbers that are none.
+struct naming {
+    bool has_calls;
+    bool has_numbers;
+};
+
+static void put_parts(struct lines *lines, const struct row *row, struct naming naming)
+{
+    const struct graph_node *node = row->node;
+    int left = VALUES_MAX;
+    for (uint32_t i = row->first; i < node->run_count; i++) {
+        const struct brig_dsl_node_run *run = &node->runs[i];
+        struct part part;
+        for (uint64_t first = run->first; run->target == row->target && first <= run->last; first = part.last + 1) {
+            part = find_part(node, first, run->last);
+            if (part.call != BRIG_SYS_NONE && naming.has_calls) {
+                put_item(lines, brig_dsl_call_name(part.call));
+            } else if (part.call == BRIG_SYS_NONE && naming.has_numbers && left-- > 0) {
+                put_numbers(lines, &part);
+            }
+        }
+    }
+    if (left < 0) {
+        char text[48];
+        snprintf(text, sizeof text, "and %d more runs of numbers", -left);
+        put_item(lines, text);
+    }
+}
+
+// What a row is about. What most calls get is not listed, unless it is that they are allowed. Numbers that are no call are listed
+// in every row but one, and so that one has the others.
 static void put_calls(FILE *out, const struct graph *graph, const struct row *row)
 {
     const struct graph_node *target = &graph->nodes[row->target];
@@ -118,17 +166,19 @@ static void put_calls(FILE *out, const struct graph *graph, const struct row *ro
     uint64_t all_calls = 0;
     struct lines lines = {.out = out};
     for (uint32_t i = 0; i < row->node->run_count; i++) {
-        uint64_t count = put_calls_of_run(NULL, row->node, &row->node->runs[i]);
+        uint64_t count = count_calls(row->node, &row->node->runs[i]);
         calls += row->node->runs[i].target == row->target ? count : 0;
         all_calls += count;
     }
-    if (2 * calls > all_calls && !is_allow) {
-        fprintf(out, "every other call (%" PRIu64 ")%s", calls, row->is_rest ? ", every other number" : "");
-        return;
+    bool is_most = 2 * calls > all_calls && !is_allow;
+    if (is_most) {
+        char text[48];
+        snprintf(text, sizeof text, "every other call (%" PRIu64 ")", calls);
+        put_item(&lines, text);
     }
-    bool has_others = put_named_calls(&lines, row);
-    if (has_others && (row->is_rest || !lines.has_text)) {
-        put_item(&lines, row->is_rest ? "every other number" : "numbers that are no call");
+    put_parts(&lines, row, (struct naming){.has_calls = !is_most, .has_numbers = !row->is_rest});
+    if (row->is_rest && count_values(row->node, row->target, UINT32_MAX) > calls) {
+        put_item(&lines, "every other number");
     }
 }
 
@@ -213,13 +263,15 @@ static bool is_first_of_target(const struct graph_node *node, uint32_t run)
     return true;
 }
 
-// What most values lead to: the row that says "otherwise".
+// What most values lead to: the row that says "otherwise". Of numbers those count that no arch has a use of its own for.
 static uint32_t find_rest(const struct graph_node *node)
 {
+    const bool is_nr = node->word.kind == BRIG_DSL_WORD_NR && node->mask == UINT32_MAX;
+    const uint64_t last = is_nr ? X32_BIT - 1 : UINT32_MAX;
     uint32_t rest = 0;
     uint64_t most = 0;
     for (uint32_t i = 0; i < node->run_count; i++) {
-        uint64_t count = is_first_of_target(node, i) ? count_values(node, node->runs[i].target) : 0;
+        uint64_t count = is_first_of_target(node, i) ? count_values(node, node->runs[i].target, last) : 0;
         rest = count > most ? node->runs[i].target : rest;
         most = count > most ? count : most;
     }
