@@ -1,5 +1,5 @@
 // brig compile: a policy becomes a program, written raw, as C, as a listing or as JSON; with --stats, what is known about it
-// instead.
+// instead, or beside the file that the program goes to.
 #include <inttypes.h>
 
 #include "tools/brig/write_program.h"
@@ -13,7 +13,7 @@ const struct tool_option brig_compile_options[] = {
     TOOL_OPTION_CAP,
     TOOL_OPTION_PLAIN,
     WRITE_PROGRAM_OPTION_FORMAT,
-    {"stats", 0, NULL, "print figures about the program instead of the program"},
+    {"stats", 0, NULL, "print figures about the program, instead of it unless -o says where that goes"},
     TOOL_OPTION_JSON,
     TOOL_OPTION_PROFILE,
     TOOL_OPTION_PROFILE_TYPE,
@@ -102,30 +102,38 @@ static void write_stats(FILE *out, const struct tool_subject *subject, const str
     fprintf(out, "compile_us         %.1f  from rows to a checked program; reading a file does not count\n", subject->compile_us);
 }
 
-// Writes what was asked for. Returns: the exit status.
-static int write_output(const struct tool_arguments *arguments, int format, const struct tool_subject *subject,
-                        const struct profile *profile)
+static int write_figures(const struct write_program_options *asked, int format, const struct tool_subject *subject,
+                         const struct profile *profile)
 {
-    FILE *out = tool_open_output("compile", arguments->values[OUTPUT]);
-    if (out == NULL) {
-        return TOOL_USAGE;
-    }
-    if (arguments->values[STATS] != NULL) {
-        struct figures figures = measure(subject, profile);
-        (format == WRITE_PROGRAM_JSON ? write_stats_json : write_stats)(out, subject, &figures);
-    } else {
-        write_program(out, &kind, format, &(struct write_program){subject->name, &subject->program});
-    }
-    return tool_close_output("compile", out, arguments->values[OUTPUT]);
+    struct figures figures = measure(subject, profile);
+    (write_program_has_json_stats(asked, format) ? write_stats_json : write_stats)(stdout, subject, &figures);
+    return tool_close_output("compile", stdout, NULL);
 }
 
-static int compile(const struct tool_request *request, int format, const struct profile *profile)
+// Writes what was asked for. Returns: the exit status.
+static int write_output(const struct write_program_options *asked, int format, const struct tool_subject *subject,
+                        const struct profile *profile)
+{
+    int status = TOOL_OK;
+    if (!asked->wants_stats || write_program_is_apart(asked)) {
+        FILE *out = tool_open_output("compile", asked->output);
+        if (out == NULL) {
+            return TOOL_USAGE;
+        }
+        write_program(out, &kind, format, &(struct write_program){subject->name, &subject->program});
+        status = tool_close_output("compile", out, asked->output);
+    }
+    return status == TOOL_OK && asked->wants_stats ? write_figures(asked, format, subject, profile) : status;
+}
+
+static int compile(const struct tool_request *request, const struct write_program_options *asked, int format,
+                   const struct profile *profile)
 {
     struct tool_subject subject;
     int status = tool_load("compile", request->arguments->operands[0], request, &subject);
     if (status < 0) {
-        status = tool_check_profile_arch("compile", request, &subject) ? write_output(request->arguments, format, &subject, profile)
-                                                                       : TOOL_USAGE;
+        status =
+            tool_check_profile_arch("compile", request, &subject) ? write_output(asked, format, &subject, profile) : TOOL_USAGE;
         tool_free_subject(&subject);
     }
     return status;
@@ -160,7 +168,7 @@ int brig_compile_main(int argc, char **argv)
     request.is_timed = arguments.values[STATS] != NULL;
     request.options.plain = arguments.values[PLAIN] != NULL;
     request.options.profile = tool_profile_calls(&profile);
-    status = compile(&request, format, &profile);
+    status = compile(&request, &asked, format, &profile);
     profile_free(&profile);
     return status;
 }

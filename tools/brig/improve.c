@@ -180,6 +180,11 @@ static int judge(struct improvement *improvement)
     return -1;
 }
 
+static const char *name_of(const struct improvement *improvement)
+{
+    return improvement->count > 1 ? "merged" : improvement->subjects[0].name;
+}
+
 // --- figures ----------------------------------------------------------------------------------------------------------
 
 struct figures {
@@ -265,29 +270,43 @@ static void write_stats(FILE *out, const struct improvement *improvement)
 
 // --- out --------------------------------------------------------------------------------------------------------------
 
-static int write_output(const struct improvement *improvement, int format)
+static int write_figures(const struct improvement *improvement, const struct write_program_options *asked, int format)
 {
-    const struct tool_arguments *arguments = improvement->arguments;
-    const char *name = improvement->count > 1 ? "merged" : improvement->subjects[0].name;
-    FILE *out = tool_open_output(improvement->kind->verb, arguments->values[OUTPUT]);
+    if (write_program_has_json_stats(asked, format)) {
+        write_stats_json(stdout, improvement, name_of(improvement));
+    } else {
+        write_stats(stdout, improvement);
+    }
+    return tool_close_output(improvement->kind->verb, stdout, NULL);
+}
+
+static int write_improved(const struct improvement *improvement, const struct write_program_options *asked, int format)
+{
+    const char *verb = improvement->kind->verb;
+    FILE *out = tool_open_output(verb, asked->output);
     if (out == NULL) {
         return TOOL_USAGE;
     }
-    if (arguments->values[STATS] != NULL && format == WRITE_PROGRAM_JSON) {
-        write_stats_json(out, improvement, name);
-    } else if (arguments->values[STATS] != NULL) {
-        write_stats(out, improvement);
-    } else if (format == WRITE_PROGRAM_JSON) {
-        json_t *json = describe(improvement, name);
+    if (format == WRITE_PROGRAM_JSON) {
+        json_t *json = describe(improvement, name_of(improvement));
         json_object_set_new(json, "insns", write_program_insns(&improvement->program));
         tool_print_json(out, json);
     } else {
-        write_program(out, improvement->kind, format, &(struct write_program){name, &improvement->program});
-        fprintf(stderr, "brig %s: %" PRIu32 " instruction%s, %s\n", improvement->kind->verb, improvement->program.insn_count,
+        write_program(out, improvement->kind, format, &(struct write_program){name_of(improvement), &improvement->program});
+    }
+    if (format != WRITE_PROGRAM_JSON && !asked->wants_stats) {
+        fprintf(stderr, "brig %s: %" PRIu32 " instruction%s, %s\n", verb, improvement->program.insn_count,
                 improvement->program.insn_count == 1 ? "" : "s", proof_words(improvement));
     }
-    int status = tool_close_output(improvement->kind->verb, out, arguments->values[OUTPUT]);
+    return tool_close_output(verb, out, asked->output);
+}
+
+static int write_output(const struct improvement *improvement, const struct write_program_options *asked, int format)
+{
     bool is_shown = improvement->answer == PROVE_HOLDS || improvement->optimized.is_checked;
+    bool has_program = !asked->wants_stats || write_program_is_apart(asked);
+    int status = has_program ? write_improved(improvement, asked, format) : TOOL_OK;
+    status = status == TOOL_OK && asked->wants_stats ? write_figures(improvement, asked, format) : status;
     return status != TOOL_OK || is_shown ? status : TOOL_UNDECIDED;
 }
 
@@ -316,7 +335,7 @@ static int run(struct improvement *improvement, improve_function *function)
         prove(improvement, timeout_seconds);
         status = judge(improvement);
     }
-    return status >= 0 ? status : write_output(improvement, format);
+    return status >= 0 ? status : write_output(improvement, &asked, format);
 }
 
 int improve_run(const struct write_program_kind *kind, const struct tool_arguments *arguments, improve_function *improve_programs)

@@ -11,7 +11,8 @@ enum { IMPROVE_MOST_PROGRAMS = 64 };
 // The options that both verbs have, in this order at the start of their tables.
 #define IMPROVE_OPTIONS \
     TOOL_OPTION_ARCH, TOOL_OPTION_OUTPUT, TOOL_OPTION_KERNEL, TOOL_OPTION_TARGET, TOOL_OPTION_FROM, TOOL_OPTION_CAP, \
-        WRITE_PROGRAM_OPTION_FORMAT, {"stats", 0, NULL, "print figures of before and after instead of the program"}, \
+        WRITE_PROGRAM_OPTION_FORMAT, \
+        {"stats", 0, NULL, "print figures of before and after; instead of the program, unless -o says where that goes"}, \
         TOOL_OPTION_JSON, TOOL_OPTION_PROFILE, TOOL_OPTION_PROFILE_TYPE, \
         {"timeout", 0, "SECONDS", "give up the proof after SECONDS (120)"}, \
     { \

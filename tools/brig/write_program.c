@@ -78,7 +78,16 @@ void write_program(FILE *out, const struct write_program_kind *kind, int format,
 
 static int complain(const char *verb, const struct write_program_options *options)
 {
-    tool_complain(verb, "format '%s' is not known; known are raw, c, text, json", options->format);
+    const char *names[FORMAT_COUNT];
+    for (int i = 0; i < FORMAT_COUNT; i++) {
+        names[i] = formats[i].name;
+    }
+    const char *closest = tool_closest(options->format, names, FORMAT_COUNT);
+    if (closest != NULL) {
+        tool_complain(verb, "format '%s' is not known; did you mean '%s'?", options->format, closest);
+    } else {
+        tool_complain(verb, "format '%s' is not known; known are raw, c, text, json", options->format);
+    }
     return -1;
 }
 
@@ -96,9 +105,22 @@ static int find_named(const char *verb, const struct write_program_options *opti
     return complain(verb, options);
 }
 
+bool write_program_is_apart(const struct write_program_options *options)
+{
+    return options->wants_stats && options->output != NULL && strcmp(options->output, "-") != 0;
+}
+
+bool write_program_has_json_stats(const struct write_program_options *options, int format)
+{
+    return options->wants_json || (format == WRITE_PROGRAM_JSON && !write_program_is_apart(options));
+}
+
 int write_program_find_format(const char *verb, const struct write_program_options *options)
 {
     const char *name = options->format;
+    if (write_program_is_apart(options)) {
+        return find_named(verb, options);
+    }
     bool is_json = options->wants_json || (name != NULL && strcmp(name, "json") == 0);
     if (name != NULL && !is_json && options->wants_stats) {
         tool_complain(verb, "--stats has no format '%s'; it prints text, or JSON with --json", name);

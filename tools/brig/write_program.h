@@ -32,7 +32,13 @@ struct write_program {
     const struct brig_dsl_program *program;
 };
 
-// Which of the formats is meant: --json is short for --format=json. Returns: its index, or -1 after having complained.
+// Returns: whether both are written: the program to the file of --output, the figures to standard output. Without a file --stats
+// prints the figures instead of the program.
+bool write_program_is_apart(const struct write_program_options *options);
+// Returns: whether the figures are printed as JSON; `format` is the program's.
+bool write_program_has_json_stats(const struct write_program_options *options, int format);
+// Which of the formats is meant: --json is short for --format=json where only one thing is written, else it is for the figures.
+// Returns: its index, or -1 after having complained.
 int write_program_find_format(const char *verb, const struct write_program_options *options);
 // Writes a program in a format.
 void write_program(FILE *out, const struct write_program_kind *kind, int format, const struct write_program *program);
