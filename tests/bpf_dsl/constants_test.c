@@ -57,6 +57,7 @@ TEST(constants, constants_of_all_arches)
         {"EWOULDBLOCK", {11, 11, 11, 11, 11}},
         {"ENOTSUP", {95, 95, 95, 95, 95}},
         {"AT_FDCWD", {-100, -100, -100, -100, -100}},
+        {"FD_FAILFS_ROOT", {-10004, -10004, -10004, -10004, -10004}},
         {"CLONE_IO", {0x80000000, 0x80000000, 0x80000000, 0x80000000, 0x80000000}},
         {"CLONE_CLEAR_SIGHAND", {0x100000000, 0x100000000, 0x100000000, 0x100000000, 0x100000000}},
     };
@@ -257,6 +258,14 @@ TEST(constants, values_as_text)
         {BRIG_SYS_newfstatat, "flags", BRIG_DSL_X86_64, 0x1100, "AT_SYMLINK_NOFOLLOW|AT_EMPTY_PATH"},
         {BRIG_SYS_statx, "mask", BRIG_DSL_X86_64, 0x7ff, "STATX_BASIC_STATS"},
         {BRIG_SYS_getrusage, "who", BRIG_DSL_X86_64, 0xffffffff, "RUSAGE_CHILDREN"},
+        {BRIG_SYS_landlock_add_rule, "flags", BRIG_DSL_X86_64, 3, "LANDLOCK_ADD_RULE_QUIET|0x2"},
+        {BRIG_SYS_swapon, "flags", BRIG_DSL_X86_64, 0x18005, "SWAP_FLAG_PREFER|SWAP_FLAG_DISCARD|0x5"},
+        {BRIG_SYS_syslog, "type", BRIG_DSL_X86_64, 3, "SYSLOG_ACTION_READ_ALL"},
+        {BRIG_SYS_pkey_alloc, "access_rights", BRIG_DSL_X86_64, 0, "PKEY_UNRESTRICTED"},
+        {BRIG_SYS_file_setattr, "at_flags", BRIG_DSL_ARM, 0x1100, "AT_SYMLINK_NOFOLLOW|AT_EMPTY_PATH"},
+        {BRIG_SYS_mbind, "mode", BRIG_DSL_X86_64, 0xf00000002, "MPOL_BIND"},
+        {BRIG_SYS_ptrace, "pid", BRIG_DSL_X86_64, 0xffffffff, "-1"},
+        {BRIG_SYS_readv, "iovcnt", BRIG_DSL_X86_64, 0xf00000002, "2"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         int index = brig_dsl_call_argument_index(rows[i].call, rows[i].arch, rows[i].argument, strlen(rows[i].argument));

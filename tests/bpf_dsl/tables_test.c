@@ -146,6 +146,11 @@ TEST(tables, numbers_of_all_arches)
         {BRIG_SYS_set_tls, {-1, -1, -1, 0x0f0005, -1}},
         {BRIG_SYS_cacheflush, {-1, -1, -1, 0x0f0002, -1}},
         {BRIG_SYS_mseal, {462, 462, 462, 462, 462}},
+        {BRIG_SYS_uretprobe, {335, -1, -1, -1, -1}},
+        {BRIG_SYS_uprobe, {336, -1, -1, -1, -1}},
+        {BRIG_SYS_open_tree_attr, {467, 467, 467, 467, 467}},
+        {BRIG_SYS_file_setattr, {469, 469, 469, 469, 469}},
+        {BRIG_SYS_fchroot, {472, 472, 472, 472, 472}},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         for (unsigned int a = 0; a < BRIG_DSL_ARCH_COUNT; a++) {
@@ -220,6 +225,10 @@ TEST(tables, arguments_have_width_and_sign)
         {BRIG_SYS_mmap, "prot", BRIG_DSL_WIDTH_64, false, false, BRIG_DSL_KIND_FLAGS},
         {BRIG_SYS_mmap, "fd", BRIG_DSL_WIDTH_32, true, false, BRIG_DSL_KIND_FD},
         {BRIG_SYS_madvise, "advice", BRIG_DSL_WIDTH_32, true, false, BRIG_DSL_KIND_ENUM},
+        {BRIG_SYS_mbind, "mode", BRIG_DSL_WIDTH_32, false, false, BRIG_DSL_KIND_FLAGS},
+        {BRIG_SYS_ptrace, "pid", BRIG_DSL_WIDTH_32, true, false, BRIG_DSL_KIND_PID},
+        {BRIG_SYS_process_vm_readv, "liovcnt", BRIG_DSL_WIDTH_32, false, false, BRIG_DSL_KIND_SIZE},
+        {BRIG_SYS_process_vm_readv, "riovcnt", BRIG_DSL_WIDTH_64, false, false, BRIG_DSL_KIND_SIZE},
         {BRIG_SYS_ptrace, "request", BRIG_DSL_WIDTH_64, true, false, BRIG_DSL_KIND_ENUM},
         {BRIG_SYS_openat, "dirfd", BRIG_DSL_WIDTH_32, true, false, BRIG_DSL_KIND_DIRFD},
         {BRIG_SYS_openat, "pathname", BRIG_DSL_WIDTH_64, false, true, BRIG_DSL_KIND_PATH},
