@@ -7,6 +7,7 @@
 
 #include "policies/policies.h"
 #include "tools/brig/subject.h"
+#include "tools/import/rows.h"
 
 // --- programs ---------------------------------------------------------------------------------------------------------
 
@@ -144,25 +145,41 @@ static int load_built_in(const char *verb, const struct brig_dsl_policy *policy,
     return make_rules(verb, request, subject);
 }
 
-static int complain_about_promise(const char *verb, const struct brig_error *error)
+// Says where in the file `promises` a word stands; the command line has no lines. Owns: `place` is the text.
+static const char *promise_place(const struct import_source *source, const char *promises, const struct brig_error *error,
+                                 char place[IMPORT_ERROR_TEXT_BYTES])
+{
+    place[0] = '\0';
+    if (source != NULL) {
+        struct import_place found = import_place_at(source, (size_t)(error->subject - promises));
+        snprintf(place, IMPORT_ERROR_TEXT_BYTES, "%s:%d:%d: ", found.file, found.line, found.column);
+    }
+    return place;
+}
+
+static int complain_about_promise(const char *verb, const char *place, const struct brig_error *error)
 {
     char known[256] = "";
     const char *closest = brig_policy_closest_promise(error->subject, error->subject_bytes);
     if (closest != NULL) {
-        return tool_complain(verb, "there is no promise '%.*s'; did you mean '%s'?", (int)error->subject_bytes, error->subject,
-                             closest);
+        return tool_complain(verb, "%sthere is no promise '%.*s'; did you mean '%s'?", place, (int)error->subject_bytes,
+                             error->subject, closest);
     }
     size_t used = 0;
     for (const struct brig_policy_promise *promise = brig_policy_all_promises; promise->name && used < sizeof known; promise++) {
         used += (size_t)snprintf(known + used, sizeof known - used, " %s", promise->name);
     }
-    return tool_complain(verb, "there is no promise '%.*s'; known are%s", (int)error->subject_bytes, error->subject, known);
+    return tool_complain(verb, "%sthere is no promise '%.*s'; known are%s", place, (int)error->subject_bytes, error->subject,
+                         known);
 }
 
-static int load_promises(const char *verb, const char *promises, const struct tool_request *request, struct tool_subject *subject)
+// `source` is the file that the promises are a copy of, or NULL.
+static int load_promises(const char *verb, const char *promises, const struct import_source *source,
+                         const struct tool_request *request, struct tool_subject *subject)
 {
     const struct brig_dsl_policy *policy;
     struct brig_error error;
+    char place[IMPORT_ERROR_TEXT_BYTES];
     subject->pledge = malloc(sizeof *subject->pledge);
     if (subject->pledge == NULL) {
         return tool_complain(verb, "out of memory");
@@ -170,7 +187,15 @@ static int load_promises(const char *verb, const char *promises, const struct to
     if (brig_policy_pledge(promises, subject->pledge, &policy, &error) == BRIG_OK) {
         return load_built_in(verb, policy, request, subject);
     }
-    return complain_about_promise(verb, &error);
+    return complain_about_promise(verb, promise_place(source, promises, &error, place), &error);
+}
+
+// Comments become blanks, so that every word stays where it is.
+static void blank_comments(char *text)
+{
+    for (char *comment = text; (comment = strchr(comment, '#')) != NULL;) {
+        memset(comment, ' ', strcspn(comment, "\n"));
+    }
 }
 
 static int load_promises_text(const char *verb, const struct import_source *source, const struct tool_request *request,
@@ -184,8 +209,12 @@ static int load_promises_text(const char *verb, const struct import_source *sour
         memcpy(promises, source->text, source->text_bytes);
     }
     promises[source->text_bytes] = '\0';
-    int status = strlen(promises) < source->text_bytes ? tool_complain(verb, "'%s' is not a text", subject->name)
-                                                       : load_promises(verb, promises, request, subject);
+    if (strlen(promises) < source->text_bytes) {
+        free(promises);
+        return tool_complain(verb, "'%s' is not a text", subject->name);
+    }
+    blank_comments(promises);
+    int status = load_promises(verb, promises, source, request, subject);
     free(promises);
     return status;
 }
@@ -317,7 +346,7 @@ static int load(const char *verb, const struct tool_request *request, struct too
         return load_file(verb, said == NULL ? subject_raw_format : said, request, subject);
     }
     if (is_promises(name)) {
-        return load_promises(verb, name + strlen("pledge:"), request, subject);
+        return load_promises(verb, name + strlen("pledge:"), NULL, request, subject);
     }
     const struct subject_format *format = subject_format_of_name(name);
     const struct brig_dsl_policy *policy = format == NULL ? subject_find_built_in(name) : NULL;
