@@ -127,17 +127,22 @@ struct notable {
     uint64_t rows[BRIG_DSL_TRAP_NRS / 64];
 };
 
-// Whether none of four calls has rules, as is mostly so where policies of other tools name few.
-static bool are_silent(const struct brig_dsl_call_rules four[4])
+// Whether none of some calls has rules, as is mostly so where policies of other tools name few.
+enum { CALLS_AT_ONCE = 8 };
+
+static bool are_silent(const struct brig_dsl_call_rules of[CALLS_AT_ONCE])
 {
-    return (four[0].rule_count | four[1].rule_count | four[2].rule_count | four[3].rule_count) == 0;
+    return (of[0].rule_count | of[1].rule_count | of[2].rule_count | of[3].rule_count | of[4].rule_count | of[5].rule_count |
+            of[6].rule_count | of[7].rule_count) == 0;
 }
 
-static void note_call(const struct dsl_target *target, uint32_t call, struct notable *notable)
+static void note_calls(const struct dsl_target *target, uint32_t first, uint32_t end, struct notable *notable)
 {
-    int32_t nr = target->rules->calls[call].rule_count != 0 ? brig_dsl_call_nr((enum brig_dsl_call)call, target->arch) : -1;
-    if (nr >= 0 && nr < BRIG_DSL_TRAP_NRS) {
-        notable->rows[nr / 64] |= UINT64_C(1) << nr % 64;
+    for (uint32_t call = first; call < end; call++) {
+        int32_t nr = target->rules->calls[call].rule_count != 0 ? brig_dsl_call_nr((enum brig_dsl_call)call, target->arch) : -1;
+        if (nr >= 0 && nr < BRIG_DSL_TRAP_NRS) {
+            notable->rows[nr / 64] |= UINT64_C(1) << nr % 64;
+        }
     }
 }
 
@@ -145,11 +150,15 @@ static struct notable find_notable(const struct dsl_target *target)
 {
     const struct brig_dsl_rules *rules = target->rules;
     struct notable notable = {.is_all = rules == NULL || rules->fallback_ret != rules->unknown_ret};
-    for (uint32_t call = 0; !notable.is_all && call < BRIG_SYS_COUNT; call++) {
-        while (call + 4 < BRIG_SYS_COUNT && are_silent(&rules->calls[call])) {
-            call += 4;
+    uint32_t call = 0;
+    // It does not look at rules->with_rules, which the lowering believes.
+    for (; !notable.is_all && call + CALLS_AT_ONCE <= BRIG_SYS_COUNT; call += CALLS_AT_ONCE) {
+        if (!are_silent(&rules->calls[call])) {
+            note_calls(target, call, call + CALLS_AT_ONCE, &notable);
         }
-        note_call(target, call, &notable);
+    }
+    if (!notable.is_all) {
+        note_calls(target, call, BRIG_SYS_COUNT, &notable);
     }
     return notable;
 }

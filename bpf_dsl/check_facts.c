@@ -22,20 +22,6 @@ bool dsl_check_facts_init(struct check_facts *facts, struct brig_dsl_arena *aren
     return facts->nodes != NULL && facts->undo != NULL;
 }
 
-struct dsl_check_mark dsl_check_mark(const struct check_facts *facts)
-{
-    return (struct dsl_check_mark){facts->node_count, facts->undo_count};
-}
-
-void dsl_check_rewind(struct check_facts *facts, struct dsl_check_mark mark)
-{
-    while (facts->undo_count > mark.undo) {
-        const struct check_undo *undo = &facts->undo[--facts->undo_count];
-        facts->words[undo->word] = undo->was;
-    }
-    facts->node_count = mark.nodes;
-}
-
 // Returns: the new node, + 1; 0 when there is no room.
 static uint32_t push_node(struct check_facts *facts, struct check_node node)
 {
@@ -47,7 +33,7 @@ static uint32_t push_node(struct check_facts *facts, struct check_node node)
     return facts->node_count;
 }
 
-static const struct check_node *find_mask(const struct check_facts *facts, uint32_t word, uint32_t mask)
+const struct check_node *dsl_check_find_mask(const struct check_facts *facts, uint32_t word, uint32_t mask)
 {
     for (uint32_t at = facts->words[word].masked; at != 0; at = facts->nodes[at - 1].next) {
         if (facts->nodes[at - 1].number == mask) {
@@ -55,20 +41,6 @@ static const struct check_node *find_mask(const struct check_facts *facts, uint3
         }
     }
     return NULL;
-}
-
-struct check_set dsl_check_set_of(const struct check_facts *facts, uint32_t word, uint32_t mask)
-{
-    const struct check_word *known = &facts->words[word];
-    struct check_set set = {.free = mask & ~known->known, .fixed = mask & known->value};
-    if (mask == ALL) {
-        set.range = known->whole;
-    } else {
-        const struct check_node *node = find_mask(facts, word, mask);
-        set.range = node != NULL ? node->range : (struct check_range){.hi = mask};
-    }
-    set.range = dsl_check_clamp(set.range, set.fixed, set.fixed | set.free);
-    return set;
 }
 
 void dsl_check_learn(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range range)
@@ -164,7 +136,7 @@ bool dsl_check_set_meets(struct check_facts *facts, const struct check_set *set,
     if (lo > hi) {
         return false;
     }
-    if (set->free == ALL && hi - lo >= set->range.hole_count) {
+    if (hi - lo >= set->range.hole_count && dsl_check_is_gapless(set)) {
         return true; // more values than holes
     }
     uint32_t value = lo;
@@ -184,7 +156,10 @@ struct check_range dsl_check_fit(struct check_facts *facts, const struct check_s
 {
     struct check_range range = set->range;
     uint32_t not_hi = 0;
-    if (set->free == ALL && (range.hole == 0 || (range.lo <= range.hi && range.hi - range.lo >= range.hole_count))) {
+    if (range.lo > range.hi) {
+        return (struct check_range){.lo = 1, .hi = 0};
+    }
+    if (range.hi - range.lo >= range.hole_count && dsl_check_is_gapless(set)) {
         return range;
     }
     // Counting down is counting up with all bits turned round.

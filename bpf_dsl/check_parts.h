@@ -117,11 +117,45 @@ struct dsl_check_mark {
 enum { CHECK_CAN_HOLD = 1, CHECK_CAN_FAIL = 2 };
 
 bool dsl_check_facts_init(struct check_facts *facts, struct brig_dsl_arena *arena, uint32_t depth, uint32_t steps);
-struct dsl_check_mark dsl_check_mark(const struct check_facts *facts);
-void dsl_check_rewind(struct check_facts *facts, struct dsl_check_mark mark);
 
-// The range of (word & mask), with what is known of its bits; nothing about other masks of the word.
-struct check_set dsl_check_set_of(const struct check_facts *facts, uint32_t word, uint32_t mask);
+static inline struct dsl_check_mark dsl_check_mark(const struct check_facts *facts)
+{
+    return (struct dsl_check_mark){facts->node_count, facts->undo_count};
+}
+
+// Goes back to what was known then.
+static inline void dsl_check_rewind(struct check_facts *facts, struct dsl_check_mark mark)
+{
+    while (facts->undo_count > mark.undo) {
+        const struct check_undo *undo = &facts->undo[--facts->undo_count];
+        facts->words[undo->word] = undo->was;
+    }
+    facts->node_count = mark.nodes;
+}
+
+// The newest node of a mask of a word; NULL if there is none.
+const struct check_node *dsl_check_find_mask(const struct check_facts *facts, uint32_t word, uint32_t mask);
+
+// The range of (word & mask), with what is known of its bits; nothing about other masks of the word. Asked all the time.
+static inline struct check_set dsl_check_set_of(const struct check_facts *facts, uint32_t word, uint32_t mask)
+{
+    const struct check_word *known = &facts->words[word];
+    struct check_set set = {.range = known->whole, .free = mask & ~known->known, .fixed = mask & known->value};
+    if (mask != UINT32_MAX) {
+        const struct check_node *node = dsl_check_find_mask(facts, word, mask);
+        set.range = node != NULL ? node->range : (struct check_range){.hi = mask};
+    }
+    set.range = dsl_check_clamp(set.range, set.fixed, set.fixed | set.free);
+    return set;
+}
+
+// Whether a set is all numbers of its range but the holes: the bits that are known are those in which all its numbers begin alike.
+static inline bool dsl_check_is_gapless(const struct check_set *set)
+{
+    return (set->free & (set->free + 1)) == 0 && ((set->range.lo ^ set->fixed) & ~set->free) == 0 &&
+           ((set->range.hi ^ set->fixed) & ~set->free) == 0;
+}
+
 // Replaces the range of (word & mask).
 void dsl_check_learn(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range range);
 // Adds a hole to a range: at an end by moving the end.

@@ -11,11 +11,14 @@
 
 static const struct check_range nothing = {.lo = 1, .hi = 0};
 
-// The values of a set that are in `part`.
+// The values of a set that are in `part`. Of a set without gaps and holes every part is what it seems.
 static struct check_range fit(struct check_facts *facts, const struct check_set *set, struct check_range part)
 {
+    if (dsl_check_is_empty(&part) || (part.hole == 0 && dsl_check_is_gapless(set))) {
+        return part;
+    }
     const struct check_set narrowed = {part, set->free, set->fixed};
-    return dsl_check_is_empty(&part) ? part : dsl_check_fit(facts, &narrowed);
+    return dsl_check_fit(facts, &narrowed);
 }
 
 struct check_range dsl_check_part(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range values)
@@ -80,8 +83,10 @@ struct check_sides dsl_check_sides(struct check_facts *facts, struct check_regis
         sides.no = dsl_check_clamp(set.range, 0, 0);
         break;
     }
-    sides.yes = fit(facts, &set, sides.yes);
-    sides.no = fit(facts, &set, sides.no);
+    if (sides.no.hole != 0 || !dsl_check_is_gapless(&set)) {
+        sides.yes = fit(facts, &set, sides.yes);
+        sides.no = fit(facts, &set, sides.no);
+    }
     drop_untaken(facts, &sides);
     return sides;
 }

@@ -63,7 +63,7 @@ struct path {
 
 static void learn(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range range)
 {
-    struct check_range known = dsl_check_set_of(facts, word, mask).range;
+    const struct check_range known = mask == ALL ? facts->words[word].whole : dsl_check_set_of(facts, word, mask).range;
     if (known.lo != range.lo || known.hi != range.hi || known.hole != range.hole) {
         dsl_check_learn(facts, word, mask, range);
     }
@@ -316,11 +316,12 @@ static enum dsl_checked go_on_with_foreign(struct dsl_check_walk *walk, const st
     struct check_facts *facts = &walk->facts;
     struct dsl_check_mark mark = dsl_check_mark(facts);
     struct check_set arch = dsl_check_set_of(facts, CHECK_ARCH, ALL);
-    enum dsl_checked checked = DSL_CHECKED_EQUAL;
     for (uint32_t i = 0; i < walk->target_count; i++) {
         arch.range = dsl_check_without(facts, arch.range, walk->targets[i].audit_arch);
     }
-    struct check_range others = dsl_check_fit(facts, &arch);
+    enum dsl_checked checked = DSL_CHECKED_EQUAL;
+    // Mostly nobody is left: the way has found out whose it is.
+    struct check_range others = dsl_check_is_empty(&arch.range) ? arch.range : dsl_check_fit(facts, &arch);
     if (!dsl_check_is_empty(&others)) {
         learn(facts, CHECK_ARCH, ALL, others);
         checked = go_on(walk, path, walk->foreign);

@@ -230,12 +230,15 @@ static unsigned one_high_can(struct check_facts *facts, const struct check_condi
     uint32_t lo = low_word(condition);
     const struct check_span span = {only, only};
     const struct check_condition is_only = {.spans = &span, .count = 1};
-    unsigned hi_can = dsl_check_word_can(facts, lo + 1, high(condition->mask), &is_only, 0);
     unsigned lo_can = dsl_check_word_can(facts, lo, (uint32_t)condition->mask, condition, (uint64_t)only << 32);
-    if (hi_can == 0 || lo_can == 0) {
+    unsigned elsewhere = condition->has_one_high ? CHECK_CAN_FAIL : CHECK_CAN_HOLD;
+    if (lo_can == 0 || lo_can == elsewhere) {
+        return lo_can; // whatever the high half is
+    }
+    unsigned hi_can = dsl_check_word_can(facts, lo + 1, high(condition->mask), &is_only, 0);
+    if (hi_can == 0) {
         return 0;
     }
-    unsigned elsewhere = condition->has_one_high ? CHECK_CAN_FAIL : CHECK_CAN_HOLD;
     return ((hi_can & CHECK_CAN_HOLD) != 0 ? lo_can : 0) | ((hi_can & CHECK_CAN_FAIL) != 0 ? elsewhere : 0);
 }
 

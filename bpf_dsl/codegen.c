@@ -141,7 +141,9 @@ static void emit_step(struct codegen *codegen, uint32_t id)
 {
     const struct dsl_step *step = step_of(codegen, id);
     struct spot *spot = &codegen->spots[id];
-    copy_successors(codegen, id, 0);
+    if (codegen->emitter->head >= COPY_REACH) { // nothing is further away than that before
+        copy_successors(codegen, id, 0);
+    }
     emit_insns(codegen, step);
     spot->label = dsl_label_here(codegen->emitter);
     spot->latest = codegen->emitter->head;

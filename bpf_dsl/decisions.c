@@ -12,7 +12,7 @@
 #include <string.h>
 
 // Most policies graft less often than the cache has slots when it has grown.
-enum { DSL_MEMO_FIRST_SLOTS = 64, DSL_MEMO_SLOTS = 1024 };
+enum { DSL_MEMO_FIRST_SLOTS = 64, DSL_MEMO_GROWTH = 4, DSL_MEMO_SLOTS = 1024 };
 
 struct dsl_graft {
     uint32_t base;
@@ -83,7 +83,7 @@ static void keep_graft(struct dsl_decisions *graph, struct dsl_graft entry)
 {
     const struct dsl_graft_memo was = graph->memo;
     bool is_narrow = was.slot_count < DSL_MEMO_SLOTS && was.used == was.slot_count / 2;
-    if (is_narrow && start_memo(&graph->memo, DSL_MEMO_SLOTS, graph->nodes.arena)) {
+    if (is_narrow && start_memo(&graph->memo, DSL_MEMO_GROWTH * was.slot_count, graph->nodes.arena)) {
         for (uint32_t i = 0; i < was.slot_count; i++) {
             const struct dsl_graft *old = &was.slots[i];
             if (old->leaf_and_stamp != 0) {
@@ -99,7 +99,15 @@ static void keep_graft(struct dsl_decisions *graph, struct dsl_graft entry)
 
 bool dsl_decisions_init(struct dsl_decisions *graph, struct brig_dsl_arena *arena, uint32_t expected)
 {
-    *graph = (struct dsl_decisions){.order_stamp = 1, .step_limit = UINT32_MAX};
+    // Member by member: most of the graph's bytes are room for terms and chunks, which start with nothing in them.
+    graph->term_count = 0;
+    graph->order = (struct dsl_order){{0}};
+    graph->order_stamp = 1;
+    graph->is_chaining = false;
+    graph->scratch_used = 0;
+    graph->steps = 0;
+    graph->step_limit = UINT32_MAX;
+    graph->exploded = false;
     graph->scratch = DSL_ARENA_ARRAY(arena, struct dsl_run, DSL_SCRATCH_RUNS);
     if (!dsl_intern_init(&graph->nodes, arena, expected) || !start_memo(&graph->memo, DSL_MEMO_FIRST_SLOTS, arena)) {
         return false;
@@ -213,13 +221,21 @@ uint32_t dsl_decision_term(struct dsl_decisions *graph, const struct sock_filter
 // --- grafting ---------------------------------------------------------------------------------------------------------
 
 // Where a node's variable stands in the order; leaves come after all variables.
+static uint64_t place_of(const struct dsl_decisions *graph, uint32_t word, uint32_t mask)
+{
+    uint64_t narrow = 32u - (unsigned)__builtin_popcount(mask);
+    return (uint64_t)graph->order.rank[word] << 40 | narrow << 32 | mask;
+}
+
 static uint64_t place(const struct dsl_decisions *graph, const struct dsl_decision *node)
 {
-    if (node->kind != DSL_DECISION_SWITCH) {
-        return UINT64_MAX;
-    }
-    uint64_t narrow = 32u - (unsigned)__builtin_popcount(node->mask);
-    return (uint64_t)graph->order.rank[node->word] << 40 | narrow << 32 | node->mask;
+    return node->kind == DSL_DECISION_SWITCH ? place_of(graph, node->word, node->mask) : UINT64_MAX;
+}
+
+bool dsl_decision_comes_after(const struct dsl_decisions *graph, uint32_t id, uint32_t word, uint32_t mask)
+{
+    const struct dsl_decision *node = dsl_decision_get(graph, id);
+    return node->kind != DSL_DECISION_SWITCH || place(graph, node) > place_of(graph, word, mask);
 }
 
 // Walks two switches over the same variable side by side; a leaf or a switch over a later variable is one run.

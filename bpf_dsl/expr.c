@@ -173,7 +173,9 @@ static bool inherit(struct brig_dsl_builder *builder, struct dsl_expr *node)
         // Chains along `otherwise` are walked in a loop by everyone, so they do not count as nesting.
         unsigned below = part->depth + (node->kind == DSL_EXPR_IF && i == 2 ? 0u : 1u);
         depth = below > depth ? below : depth;
-        add_uses(node, part);
+        if (part->kind != DSL_EXPR_RET) { // which tests nothing
+            add_uses(node, part);
+        }
     }
     node->depth = (uint8_t)(depth > DSL_EXPR_DEPTH ? DSL_EXPR_DEPTH : depth);
     builder->bad_operand |= depth > DSL_EXPR_DEPTH;
@@ -190,7 +192,8 @@ static bool is_ours(struct brig_dsl_builder *builder, uint32_t node, bool is_ver
 
 bool dsl_builder_init(struct brig_dsl_builder *builder, struct brig_dsl_arena *arena)
 {
-    *builder = (struct brig_dsl_builder){.deny = 0};
+    builder->bad_operand = false;
+    memset(builder->recent_rets, 0, sizeof builder->recent_rets);
     if (!dsl_intern_init(&builder->nodes, arena, 0)) {
         return false;
     }
@@ -329,6 +332,9 @@ static size_t insert_part(uint32_t *parts, size_t count, uint32_t part)
 static struct brig_dsl_test group(struct brig_dsl_builder *builder, enum dsl_expr_kind kind, const struct brig_dsl_test *tests,
                                   size_t count)
 {
+    if (count == 1) {
+        return is_ours(builder, tests[0].node, false) ? tests[0] : brig_dsl_always(builder, false);
+    }
     uint32_t strong = kind == DSL_EXPR_ALL ? DSL_EXPR_FALSE : DSL_EXPR_TRUE;
     uint32_t weak = kind == DSL_EXPR_ALL ? DSL_EXPR_TRUE : DSL_EXPR_FALSE;
     uint32_t *parts = DSL_ARENA_ARRAY(builder->nodes.arena, uint32_t, count);

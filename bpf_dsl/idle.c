@@ -155,12 +155,18 @@ static uint32_t without(struct dsl_decisions *graph, uint32_t id, const struct v
     return dsl_decision_switch(graph, word, values->node->mask, outer + (apart == 0), apart == UINT32_MAX || apart == 0 ? 2 : 3);
 }
 
+// Whether there may be bits to drop: one value that goes its own way is found by one test, and so are two runs.
+static bool may_be_idle(const struct dsl_decision *node)
+{
+    bool is_one_value = node->run_count == 3 && node->runs[0].child == node->runs[2].child &&
+                        dsl_is_single(node->mask, node->runs[1].first, node->runs[2].first - 1);
+    return node->kind == DSL_DECISION_SWITCH && node->word >= DSL_WORD_ARGUMENTS && node->run_count >= 3 && !is_one_value;
+}
+
 static uint32_t drop_idle(struct dsl_decisions *graph, uint32_t id)
 {
     struct values values;
-    const struct dsl_decision *node = dsl_decision_get(graph, id);
-    if (node->kind != DSL_DECISION_SWITCH || node->word < DSL_WORD_ARGUMENTS || node->run_count < 3 ||
-        !read_values(node, &values) || values.tests < 2) {
+    if (!read_values(dsl_decision_get(graph, id), &values) || values.tests < 2) {
         return id;
     }
     // Sets that are closed under a bit are even; with an exception they are odd.
@@ -193,13 +199,21 @@ static uint32_t rebuild(struct dsl_decisions *graph, uint32_t id, const uint32_t
 
 uint32_t dsl_masks_drop_idle(struct dsl_decisions *graph, uint32_t root)
 {
+    uint32_t first = 0;
+    while (first <= root && !may_be_idle(dsl_decision_get(graph, first))) {
+        first++;
+    }
+    if (first > root) { // as in most policies
+        return root;
+    }
     const unsigned char *marks = dsl_decisions_mark(graph, root);
     uint32_t *new_of = DSL_ARENA_ARRAY(graph->nodes.arena, uint32_t, (size_t)root + 1);
     if (marks == NULL || new_of == NULL) {
         return root;
     }
     for (uint32_t id = 0; id <= root; id++) {
-        new_of[id] = marks[id] ? drop_idle(graph, rebuild(graph, id, new_of)) : id;
+        uint32_t rebuilt = marks[id] ? rebuild(graph, id, new_of) : id;
+        new_of[id] = marks[id] && may_be_idle(dsl_decision_get(graph, rebuilt)) ? drop_idle(graph, rebuilt) : rebuilt;
     }
     return graph->nodes.arena->exhausted ? root : new_of[root];
 }

@@ -40,7 +40,7 @@ static bool grow(struct dsl_intern *intern)
     return true;
 }
 
-static bool make_room(struct dsl_intern *intern)
+bool dsl_intern_make_room(struct dsl_intern *intern)
 {
     if (intern->count == DSL_INTERN_LIMIT) {
         intern->full = true;
@@ -67,28 +67,4 @@ bool dsl_intern_init(struct dsl_intern *intern, struct brig_dsl_arena *arena, ui
     }
     intern->slots = new_slots(arena, intern->slot_count);
     return intern->slots != NULL;
-}
-
-uint32_t dsl_intern_find(const struct dsl_intern *intern, uint32_t hash, bool (*same)(const void *node, const void *key),
-                         const void *key)
-{
-    uint32_t at = hash & (intern->slot_count - 1);
-    for (; intern->slots[at].id_plus_one != 0; at = (at + 1) & (intern->slot_count - 1)) {
-        uint32_t id = intern->slots[at].id_plus_one - 1;
-        if (intern->slots[at].hash == hash && same(dsl_intern_get(intern, id), key)) {
-            return id;
-        }
-    }
-    return DSL_INTERN_NONE;
-}
-
-uint32_t dsl_intern_add(struct dsl_intern *intern, uint32_t hash, const void *node)
-{
-    if (!make_room(intern)) {
-        return DSL_INTERN_NONE;
-    }
-    uint32_t id = intern->count++;
-    intern->chunks[id / DSL_INTERN_CHUNK][id % DSL_INTERN_CHUNK] = node;
-    put(intern->slots, intern->slot_count, (struct dsl_intern_slot){.hash = hash, .id_plus_one = id + 1});
-    return id;
 }

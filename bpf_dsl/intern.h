@@ -31,16 +31,43 @@ struct dsl_intern {
 // Starts an empty table with room for about `expected` nodes; more make it grow. Returns: false when the arena is exhausted.
 bool dsl_intern_init(struct dsl_intern *intern, struct brig_dsl_arena *arena, uint32_t expected);
 
-// Finds a node for which `same(node, key)` holds among those with this hash. Returns: its id, or DSL_INTERN_NONE.
-uint32_t dsl_intern_find(const struct dsl_intern *intern, uint32_t hash, bool (*same)(const void *node, const void *key),
-                         const void *key);
-
-// Adds a node that is not there yet. Returns: its id; DSL_INTERN_NONE when the arena is exhausted or the table full (both sticky).
-uint32_t dsl_intern_add(struct dsl_intern *intern, uint32_t hash, const void *node);
+// Makes room for one node more. Returns: false when the arena is exhausted or the table full (both sticky).
+bool dsl_intern_make_room(struct dsl_intern *intern);
 
 static inline const void *dsl_intern_get(const struct dsl_intern *intern, uint32_t id)
 {
     return intern->chunks[id / DSL_INTERN_CHUNK][id % DSL_INTERN_CHUNK];
+}
+
+// Finds a node for which `same(node, key)` holds among those with this hash. Returns: its id, or DSL_INTERN_NONE.
+static inline uint32_t dsl_intern_find(const struct dsl_intern *intern, uint32_t hash,
+                                       bool (*same)(const void *node, const void *key), const void *key)
+{
+    uint32_t at = hash & (intern->slot_count - 1);
+    for (; intern->slots[at].id_plus_one != 0; at = (at + 1) & (intern->slot_count - 1)) {
+        uint32_t id = intern->slots[at].id_plus_one - 1;
+        if (intern->slots[at].hash == hash && same(dsl_intern_get(intern, id), key)) {
+            return id;
+        }
+    }
+    return DSL_INTERN_NONE;
+}
+
+// Adds a node that is not there yet. Returns: its id; DSL_INTERN_NONE when the arena is exhausted or the table full.
+static inline uint32_t dsl_intern_add(struct dsl_intern *intern, uint32_t hash, const void *node)
+{
+    bool is_short = intern->count % DSL_INTERN_CHUNK == 0 || intern->count >= intern->slot_count / 4 * 3;
+    if (is_short && !dsl_intern_make_room(intern)) {
+        return DSL_INTERN_NONE;
+    }
+    uint32_t id = intern->count++;
+    uint32_t at = hash & (intern->slot_count - 1);
+    while (intern->slots[at].id_plus_one != 0) {
+        at = (at + 1) & (intern->slot_count - 1);
+    }
+    intern->slots[at] = (struct dsl_intern_slot){.hash = hash, .id_plus_one = id + 1};
+    intern->chunks[id / DSL_INTERN_CHUNK][id % DSL_INTERN_CHUNK] = node;
+    return id;
 }
 
 // Mixes one word into a hash (FNV-1a by words, with the high bits brought down at the end by dsl_hash_end).

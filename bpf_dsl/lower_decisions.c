@@ -6,7 +6,9 @@
 //
 // How: a test is a diagram with the leaves YES and NO. "and" grafts onto YES, "or" onto NO; "not" is pushed down to the runs of the
 // argument tests. A rule is its test with the action grafted onto YES; the first match of two lists of rules is the second list
-// grafted onto the first one's NO. A 64-bit test is cut into pieces (runs of the high half) and (runs of the low half).
+// grafted onto the first one's NO. A 64-bit test is cut into pieces (runs of the high half) and (runs of the low half). Most tests
+// are followed by something that is there already and comes later in the order: those are made with it in the place of their
+// leaves, which gives the diagram that grafting would give.
 //
 // The order of the words, per call: the argument tested most often first, its low half before its high half, since programs pass
 // small numbers and the high half rarely tells two of them apart.
@@ -37,9 +39,24 @@ struct state {
     bool is_chaining; // verdicts are joined without sorting their variables
 };
 
+// What takes the place of a test's leaves.
+struct ways {
+    uint32_t yes;
+    uint32_t no;
+};
+
+static const struct ways leaves = {DSL_DECISION_YES, DSL_DECISION_NO};
+
 static const struct dsl_expr *expr(const struct state *state, uint32_t node)
 {
     return dsl_expr_get(state->lowering->builder, node);
+}
+
+// Puts ways in the place of a diagram's leaves.
+static uint32_t lead(struct state *state, uint32_t test, struct ways ways)
+{
+    test = ways.yes == DSL_DECISION_YES ? test : dsl_decision_graft(state->graph, test, DSL_DECISION_YES, ways.yes);
+    return ways.no == DSL_DECISION_NO ? test : dsl_decision_graft(state->graph, test, DSL_DECISION_NO, ways.no);
 }
 
 // --- tests of one word ------------------------------------------------------------------------------------------------
@@ -78,19 +95,19 @@ static bool widen(uint32_t mask, uint32_t *first, uint32_t *last)
     return true;
 }
 
-static void add_run(struct dsl_run *runs, uint32_t *count, uint32_t first, uint32_t last)
+static void add_run(struct dsl_run *runs, uint32_t *count, uint32_t first, uint32_t last, struct ways ways)
 {
     if (runs[*count - 1].first == first) { // touches the run before, or starts at 0
-        runs[*count - 1].child = DSL_DECISION_YES;
+        runs[*count - 1].child = ways.yes;
     } else {
-        runs[(*count)++] = (struct dsl_run){first, DSL_DECISION_YES};
+        runs[(*count)++] = (struct dsl_run){first, ways.yes};
     }
     if (last != UINT32_MAX) {
-        runs[(*count)++] = (struct dsl_run){last + 1, DSL_DECISION_NO};
+        runs[(*count)++] = (struct dsl_run){last + 1, ways.no};
     }
 }
 
-static uint32_t test_half(struct state *state, const struct half *half)
+static uint32_t test_half(struct state *state, const struct half *half, struct ways ways)
 {
     bool keeps_upper = (~half->mask & (~half->mask + 1)) == 0;
     uint32_t mask = keeps_upper ? UINT32_MAX : half->mask;
@@ -98,17 +115,21 @@ static uint32_t test_half(struct state *state, const struct half *half)
     if (runs == NULL) {
         return DSL_DECISION_NO;
     }
+    bool is_direct = dsl_decision_comes_after(state->graph, ways.yes, half->word, mask) &&
+                     dsl_decision_comes_after(state->graph, ways.no, half->word, mask);
+    struct ways next = is_direct ? ways : leaves;
     uint32_t count = 1;
-    runs[0] = (struct dsl_run){0, DSL_DECISION_NO};
+    runs[0] = (struct dsl_run){0, next.no};
     for (uint32_t i = 0; i < half->count; i++) {
         uint32_t first = (uint32_t)half->runs[i].first;
         uint32_t last = (uint32_t)half->runs[i].last;
         if (!keeps_upper || widen(half->mask, &first, &last)) {
-            add_run(runs, &count, first, last);
+            add_run(runs, &count, first, last, next);
         }
     }
     note_variable(state, half->word, mask);
-    return dsl_decision_switch(state->graph, (enum dsl_word)half->word, mask, runs, count);
+    uint32_t test = dsl_decision_switch(state->graph, (enum dsl_word)half->word, mask, runs, count);
+    return is_direct ? test : lead(state, test, ways);
 }
 
 // --- tests of one argument --------------------------------------------------------------------------------------------
@@ -118,16 +139,20 @@ static uint32_t high(uint64_t value)
     return (uint32_t)(value >> 32);
 }
 
+struct low_runs {
+    const struct dsl_expr_run *runs;
+    uint32_t count;
+};
+
 // "high half in one run and low half in these runs"
-static uint32_t test_piece(struct state *state, const struct dsl_expr *test, struct dsl_expr_run high_run,
-                           const struct dsl_expr_run *low_runs, uint32_t low_count)
+static uint32_t test_piece(struct state *state, const struct dsl_expr *test, struct dsl_expr_run high_run, struct low_runs low,
+                           struct ways ways)
 {
     uint8_t word = (uint8_t)(DSL_WORD_ARGUMENTS + 2 * test->argument);
-    struct half lo = {.runs = low_runs, .count = low_count, .word = word, .mask = (uint32_t)test->mask};
+    struct half lo = {.runs = low.runs, .count = low.count, .word = word, .mask = (uint32_t)test->mask};
     struct half hi = {.runs = &high_run, .count = 1, .word = (uint8_t)(word + 1), .mask = high(test->mask)};
-    uint32_t in_low = test_half(state, &lo);
-    uint32_t in_high = test_half(state, &hi);
-    return dsl_decision_graft(state->graph, in_low, DSL_DECISION_YES, in_high);
+    uint32_t in_high = test_half(state, &hi, ways);
+    return test_half(state, &lo, (struct ways){in_high, ways.no});
 }
 
 // One run that crosses a border of the high half: its first part, the middle where the low half does not matter, its last part.
@@ -138,12 +163,14 @@ static uint32_t test_crossing(struct state *state, const struct dsl_expr *test, 
     uint64_t last_high = high(run.last);
     const struct dsl_expr_run first_low = {(uint32_t)run.first, UINT32_MAX};
     const struct dsl_expr_run last_low = {0, (uint32_t)run.last};
-    uint32_t result = test_piece(state, test, (struct dsl_expr_run){first_high, first_high}, &first_low, 1);
+    uint32_t result =
+        test_piece(state, test, (struct dsl_expr_run){first_high, first_high}, (struct low_runs){&first_low, 1}, leaves);
     if (first_high + 1 < last_high) {
         struct dsl_expr_run middle = {first_high + 1, last_high - 1};
-        result = dsl_decision_graft(state->graph, result, DSL_DECISION_NO, test_piece(state, test, middle, &any, 1));
+        result = dsl_decision_graft(state->graph, result, DSL_DECISION_NO,
+                                    test_piece(state, test, middle, (struct low_runs){&any, 1}, leaves));
     }
-    uint32_t end = test_piece(state, test, (struct dsl_expr_run){last_high, last_high}, &last_low, 1);
+    uint32_t end = test_piece(state, test, (struct dsl_expr_run){last_high, last_high}, (struct low_runs){&last_low, 1}, leaves);
     return dsl_decision_graft(state->graph, result, DSL_DECISION_NO, end);
 }
 
@@ -153,18 +180,19 @@ static bool same_high(struct dsl_expr_run a, struct dsl_expr_run b)
 }
 
 // "or" over runs[0 .. count - 1], halves first.
-static uint32_t test_runs(struct state *state, const struct dsl_expr *test, const struct dsl_expr_run *runs, uint32_t count)
+static uint32_t test_runs(struct state *state, const struct dsl_expr *test, const struct dsl_expr_run *runs, uint32_t count,
+                          struct ways ways)
 {
     if (same_high(runs[0], runs[count - 1])) {
         uint64_t value = high(runs[0].first);
-        return test_piece(state, test, (struct dsl_expr_run){value, value}, runs, count);
+        return test_piece(state, test, (struct dsl_expr_run){value, value}, (struct low_runs){runs, count}, ways);
     }
     if (count == 1) {
-        return test_crossing(state, test, runs[0]);
+        return lead(state, test_crossing(state, test, runs[0]), ways);
     }
-    uint32_t left = test_runs(state, test, runs, count / 2);
-    uint32_t right = test_runs(state, test, runs + count / 2, count - count / 2);
-    return dsl_decision_graft(state->graph, left, DSL_DECISION_NO, right);
+    uint32_t left = test_runs(state, test, runs, count / 2, leaves);
+    uint32_t right = test_runs(state, test, runs + count / 2, count - count / 2, leaves);
+    return lead(state, dsl_decision_graft(state->graph, left, DSL_DECISION_NO, right), ways);
 }
 
 // What is not in a test's runs, within what its mask can give. Returns: how many runs; NULL in *ret_runs when out of arena.
@@ -187,56 +215,89 @@ static uint32_t complement(struct state *state, const struct dsl_expr *test, con
     return count;
 }
 
-static uint32_t test_argument(struct state *state, const struct dsl_expr *test, bool holds)
+static uint32_t test_argument(struct state *state, const struct dsl_expr *test, bool holds, struct ways ways)
 {
     const struct dsl_expr_run *runs = test->runs;
     uint32_t count = holds ? test->count : complement(state, test, &runs);
     if (count == 0) {
-        return DSL_DECISION_NO;
+        return ways.no;
     }
     if (test->bits == 64) {
-        return test_runs(state, test, runs, count);
+        return test_runs(state, test, runs, count, ways);
     }
     uint8_t word = (uint8_t)(DSL_WORD_ARGUMENTS + 2 * test->argument);
-    return test_half(state, &(struct half){.runs = runs, .count = count, .word = word, .mask = (uint32_t)test->mask});
+    return test_half(state, &(struct half){.runs = runs, .count = count, .word = word, .mask = (uint32_t)test->mask}, ways);
 }
 
 // --- tests and verdicts -----------------------------------------------------------------------------------------------
 
-static uint32_t lower_test(struct state *state, uint32_t node, bool holds);
+static uint32_t lower_test(struct state *state, uint32_t node, bool holds, struct ways ways);
 
 // parts[0 .. count - 1] joined by "and" (leaf YES) or "or" (leaf NO), halves first.
 static uint32_t lower_group(struct state *state, const uint32_t *parts, uint32_t count, bool holds, enum dsl_decision_kind leaf)
 {
     if (count == 1) {
-        return lower_test(state, parts[0], holds);
+        return lower_test(state, parts[0], holds, leaves);
     }
     uint32_t left = lower_group(state, parts, count / 2, holds, leaf);
     uint32_t right = lower_group(state, parts + count / 2, count - count / 2, holds, leaf);
     return dsl_decision_graft(state->graph, left, leaf, right);
 }
 
+// Where the argument that a test is about stands in the order; tests that are about several stand first.
+static uint32_t rank_of(const struct state *state, uint32_t node)
+{
+    const struct dsl_expr *test = expr(state, node);
+    return test->kind == DSL_EXPR_ARGUMENT ? state->graph->order.rank[DSL_WORD_ARGUMENTS + 2 * test->argument] : 0;
+}
+
+// Few parts joined by "and", or by "or": what comes last in the order is made first, so that the others can be made around it.
+static uint32_t lower_few(struct state *state, const struct dsl_expr *test, bool holds, bool is_and, struct ways ways)
+{
+    uint32_t parts[DSL_EXPR_ARGUMENTS];
+    for (uint32_t i = 0; i < test->count; i++) {
+        uint32_t at = i;
+        for (; at > 0 && rank_of(state, parts[at - 1]) < rank_of(state, test->parts[i]); at--) {
+            parts[at] = parts[at - 1];
+        }
+        parts[at] = test->parts[i];
+    }
+    for (uint32_t i = 0; i < test->count; i++) {
+        uint32_t part = lower_test(state, parts[i], holds, ways);
+        ways = is_and ? (struct ways){part, ways.no} : (struct ways){ways.yes, part};
+    }
+    return is_and ? ways.yes : ways.no;
+}
+
+static uint32_t lower_parts(struct state *state, const struct dsl_expr *test, bool holds, struct ways ways)
+{
+    bool is_and = (test->kind == DSL_EXPR_ALL) == holds;
+    if (test->count <= DSL_EXPR_ARGUMENTS) {
+        return lower_few(state, test, holds, is_and, ways);
+    }
+    return lead(state, lower_group(state, test->parts, test->count, holds, is_and ? DSL_DECISION_YES : DSL_DECISION_NO), ways);
+}
+
 // A test, or its contrary where `holds` is false: "not all" is "any not".
-static uint32_t lower_test(struct state *state, uint32_t node, bool holds)
+static uint32_t lower_test(struct state *state, uint32_t node, bool holds, struct ways ways)
 {
     const struct dsl_expr *test = expr(state, node);
     switch ((enum dsl_expr_kind)test->kind) {
     case DSL_EXPR_ARGUMENT:
-        return test_argument(state, test, holds);
+        return test_argument(state, test, holds, ways);
     case DSL_EXPR_NOT:
-        return lower_test(state, test->parts[0], !holds);
+        return lower_test(state, test->parts[0], !holds, ways);
     case DSL_EXPR_ALL:
-        return lower_group(state, test->parts, test->count, holds, holds ? DSL_DECISION_YES : DSL_DECISION_NO);
     case DSL_EXPR_ANY:
-        return lower_group(state, test->parts, test->count, holds, holds ? DSL_DECISION_NO : DSL_DECISION_YES);
+        return lower_parts(state, test, holds, ways);
     case DSL_EXPR_TRUE:
-        return holds ? DSL_DECISION_YES : DSL_DECISION_NO;
+        return holds ? ways.yes : ways.no;
     case DSL_EXPR_FALSE:
     case DSL_EXPR_RET:
     case DSL_EXPR_IF:
         break;
     }
-    return holds ? DSL_DECISION_NO : DSL_DECISION_YES;
+    return holds ? ways.no : ways.yes;
 }
 
 static uint32_t lower_chain(struct state *state, uint32_t node);
@@ -249,8 +310,8 @@ static uint32_t join(struct state *state, uint32_t base, enum dsl_decision_kind 
     return result;
 }
 
-// One link: its verdict where its test holds, else NO. The chain's end always matches.
-static uint32_t lower_link(struct state *state, uint32_t node)
+// One link: its verdict where its test holds, else `no`. The chain's end always matches.
+static uint32_t lower_link(struct state *state, uint32_t node, uint32_t no)
 {
     const struct dsl_expr *link = expr(state, node);
     if (link->kind != DSL_EXPR_IF) {
@@ -259,7 +320,10 @@ static uint32_t lower_link(struct state *state, uint32_t node)
     if (state->is_chaining) {
         state->variable_count = 0;
     }
-    uint32_t test = lower_test(state, link->parts[0], true);
+    if (expr(state, link->parts[1])->kind == DSL_EXPR_RET) {
+        return lower_test(state, link->parts[0], true, (struct ways){lower_link(state, link->parts[1], no), no});
+    }
+    uint32_t test = lower_test(state, link->parts[0], true, (struct ways){DSL_DECISION_YES, no});
     return join(state, test, DSL_DECISION_YES, lower_chain(state, link->parts[1]));
 }
 
@@ -267,7 +331,10 @@ static uint32_t lower_link(struct state *state, uint32_t node)
 static uint32_t lower_links(struct state *state, const uint32_t *links, uint32_t count)
 {
     if (count == 1) {
-        return lower_link(state, links[0]);
+        return lower_link(state, links[0], DSL_DECISION_NO);
+    }
+    if (count == 2 && expr(state, links[1])->kind == DSL_EXPR_RET) {
+        return lower_link(state, links[0], lower_link(state, links[1], DSL_DECISION_NO));
     }
     uint32_t first = lower_links(state, links, count / 2);
     uint32_t rest = lower_links(state, links + count / 2, count - count / 2);
@@ -291,9 +358,9 @@ static uint32_t lower_chain(struct state *state, uint32_t node)
     if (!state->is_chaining) {
         return lower_links(state, links, count);
     }
-    uint32_t result = lower_link(state, links[count - 1]);
+    uint32_t result = lower_link(state, links[count - 1], DSL_DECISION_NO);
     for (uint32_t i = count - 1; i-- > 0;) {
-        result = join(state, lower_link(state, links[i]), DSL_DECISION_NO, result);
+        result = join(state, lower_link(state, links[i], DSL_DECISION_NO), DSL_DECISION_NO, result);
     }
     return result;
 }
@@ -342,7 +409,11 @@ static uint32_t lower_root(struct dsl_lowering *lowering, uint32_t node)
     if (root->kind == DSL_EXPR_RET) {
         return dsl_decision_ret(graph, (uint32_t)root->mask);
     }
-    struct state state = {.lowering = lowering, .graph = graph, .is_chaining = lowering->prefer_chains};
+    struct state state; // without its variables, of which there are none yet
+    state.lowering = lowering;
+    state.graph = graph;
+    state.variable_count = 0;
+    state.is_chaining = lowering->prefer_chains;
     struct dsl_order order = choose_order(root);
     dsl_decisions_set_order(graph, &order);
     dsl_decisions_allow_steps(graph, DSL_STEPS_PER_CALL);

@@ -212,12 +212,6 @@ static const struct brig_dsl_rules *sparse_rules(const struct brig_dsl_evaluator
     return rules != NULL && rules->fallback_ret == rules->unknown_ret ? rules : NULL;
 }
 
-// Four at once, since mostly it is none.
-static bool has_none_in_four(const struct brig_dsl_call_rules four[4])
-{
-    return (four[0].rule_count | four[1].rule_count | four[2].rule_count | four[3].rule_count) == 0;
-}
-
 static void ask_about(struct dsl_asked_calls *asked, uint32_t call)
 {
     uint32_t nr = (uint32_t)brig_dsl_call_nr((enum brig_dsl_call)call, asked->arch);
@@ -230,9 +224,12 @@ struct dsl_asked_calls dsl_asked_calls(const struct brig_dsl_evaluator *evaluato
 {
     struct dsl_asked_calls asked = {.rules = sparse_rules(evaluator), .arch = arch};
     for (uint32_t call = 0; asked.rules != NULL && call < BRIG_SYS_COUNT; call++) {
-        while (call + 4 < BRIG_SYS_COUNT && has_none_in_four(&asked.rules->calls[call])) {
-            call += 4;
+        uint64_t rest = asked.rules->with_rules != NULL ? asked.rules->with_rules[call / 64] >> call % 64 : 1;
+        if (rest == 0) {
+            call |= 63; // none up to here
+            continue;
         }
+        call += (uint32_t)__builtin_ctzll(rest);
         ask_about(&asked, call);
     }
     return asked;

@@ -157,14 +157,28 @@ struct brig_dsl_stats brig_dsl_measure(const struct sock_filter *insns, size_t i
     return stats;
 }
 
+// One byte after the other, each waiting for the one before; but many are 0, and several of those are one product.
+static uint64_t hash_insn(uint64_t hash, const struct sock_filter *insn)
+{
+    const uint64_t prime = 0x100000001b3u;
+    const uint64_t square = prime * prime;
+    hash = (hash ^ (insn->code & 0xff)) * prime;
+    hash = (hash ^ insn->code >> 8) * prime;
+    hash = insn->jt + insn->jf == 0 ? hash * square : (((hash ^ insn->jt) * prime) ^ insn->jf) * prime;
+    hash = (hash ^ (insn->k & 0xff)) * prime;
+    if (insn->k <= 0xff) {
+        return hash * (square * prime);
+    }
+    hash = (hash ^ (insn->k >> 8 & 0xff)) * prime;
+    hash = (hash ^ (insn->k >> 16 & 0xff)) * prime;
+    return (hash ^ insn->k >> 24) * prime;
+}
+
 uint64_t brig_dsl_hash(const struct sock_filter *insns, size_t insn_count)
 {
     uint64_t hash = 0xcbf29ce484222325u;
     for (size_t i = 0; i < insn_count; i++) {
-        uint64_t bytes = (uint64_t)insns[i].k << 32 | (uint64_t)insns[i].jf << 24 | (uint64_t)insns[i].jt << 16 | insns[i].code;
-        for (int shift = 0; shift < 64; shift += 8) {
-            hash = (hash ^ (bytes >> shift & 0xff)) * 0x100000001b3u;
-        }
+        hash = hash_insn(hash, &insns[i]);
     }
     return hash;
 }

@@ -36,6 +36,7 @@ static struct dsl_call_list *begin_list(struct dsl_resolver *resolver)
     struct dsl_call_list *list = &resolver->lists[resolver->list_count++];
     *list = (struct dsl_call_list){.call = (uint16_t)resolver->call};
     resolver->list_of[resolver->call] = (uint16_t)resolver->list_count;
+    resolver->with_rules[resolver->call / 64] |= UINT64_C(1) << resolver->call % 64;
     return list;
 }
 

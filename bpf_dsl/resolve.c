@@ -69,10 +69,12 @@ static enum brig_code start(struct dsl_resolver *resolver, const struct brig_dsl
     resolver->unknown_ret = SECCOMP_RET_ERRNO | ENOSYS;
     resolver->lists = DSL_ARENA_ARRAY(resolver->arena, struct dsl_call_list, BRIG_SYS_COUNT);
     resolver->list_of = DSL_ARENA_ARRAY(resolver->arena, uint16_t, BRIG_SYS_COUNT);
-    if (!resolver->lists || !resolver->list_of) {
+    resolver->with_rules = DSL_ARENA_ARRAY(resolver->arena, uint64_t, BRIG_SYS_COUNT / 64 + 1);
+    if (!resolver->lists || !resolver->list_of || !resolver->with_rules) {
         return dsl_resolve_exhausted(resolver);
     }
     memset(resolver->list_of, 0, BRIG_SYS_COUNT * sizeof resolver->list_of[0]);
+    memset(resolver->with_rules, 0, (BRIG_SYS_COUNT / 64 + 1) * sizeof resolver->with_rules[0]);
     return dsl_check_action(resolver, &resolver->fallback, "fallback");
 }
 
@@ -201,6 +203,7 @@ enum brig_code brig_dsl_resolve(const struct brig_dsl_policy *policy, const stru
                                          .is_import = resolver.import != NULL,
                                          .kernel = resolver.kernel,
                                          .calls = calls,
+                                         .with_rules = resolver.with_rules,
                                          .fallback_ret = resolver.fallback_ret,
                                          .unknown_ret = resolver.unknown_ret,
                                          .foreign_ret = resolver.foreign_ret,

@@ -49,6 +49,7 @@ struct dsl_resolver {
     uint32_t trap_count;
     struct dsl_call_list *lists; // in the order in which they were begun; room for one per call
     uint32_t list_count;
+    uint64_t *with_rules;    // bit per enum brig_dsl_call: its list was begun
     uint16_t *list_of;       // by enum brig_dsl_call: its place in `lists`, + 1; 0: not begun
     bool asks_broker;        // a rule, or the fallback, does, by the handler
     struct dsl_entry entry;  // the row at work

@@ -47,6 +47,7 @@ struct brig_dsl_rules {
     bool is_import;                          // written for another tool: no reserved numbers, and `data` of a TRAP is no id
     uint16_t kernel;                         // baseline in force; 0: an imported policy has none
     const struct brig_dsl_call_rules *calls; // indexed by enum brig_dsl_call
+    const uint64_t *with_rules;              // bit per enum brig_dsl_call, 64 a word: those not set have no rules; NULL: not known
     uint32_t fallback_ret;                   // calls up to the baseline without rows
     uint32_t unknown_ret;                    // newer calls without rows, and numbers that are no call: ENOSYS, or import's fallback
     uint32_t foreign_ret;                    // another arch

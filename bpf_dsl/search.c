@@ -98,9 +98,9 @@ static uint64_t cut_best(struct table *table, uint32_t from, uint32_t to, const 
 {
     const uint64_t *left = table->cost[from];
     const uint64_t *right = table->cost_to[to];
-    uint64_t best = UINT64_MAX;
-    uint32_t best_cut = from;
-    for (uint32_t cut = from + 1; cut < to; cut++) {
+    uint32_t best_cut = from + 1;
+    uint64_t best = left[best_cut] + right[best_cut] + (wide[best_cut] & test);
+    for (uint32_t cut = from + 2; cut < to; cut++) {
         uint64_t cost = left[cut] + right[cut] + (wide[cut] & test);
         best_cut = cost < best ? cut : best_cut;
         best = cost < best ? cost : best;
@@ -387,7 +387,7 @@ static uint32_t build_planned(const struct dsl_search *search, struct list list,
 static uint32_t build_short(const struct dsl_search *search, struct list list)
 {
     struct table table;
-    if (list.count == 2) { // there is one cut only, and that is what most lists are
+    if (list.count == 2) { // there is one cut only
         return test_cut(search, make_cut(&list, 1), list.items[0].target, list.items[1].target);
     }
     plan(&list, &table);
@@ -495,11 +495,23 @@ static uint32_t build_astride(const struct dsl_search *search, struct list list,
     return above(search, HIGH_BIT - 1, high, low, weight);
 }
 
+// Whether a list is one value between all others: what the search would ask for anyway, since two cuts cost more than one test, but
+// where one of them needs no wide constant and that test does.
+static bool is_one_value(const struct list *list)
+{
+    const struct dsl_item *items = list->items;
+    return list->count == 3 && is_hole(list, 1) && is_single(&items[1]) && !is_single(&items[0]) && !is_single(&items[2]) &&
+           items[1].first != HIGH_BIT;
+}
+
 // Recursion: a value taken out or a cut each time; long lists are cut in the middle unless a third of the weight is taken out.
 static uint32_t build(const struct dsl_search *search, struct list list)
 {
     if (list.count <= 1) { // there is always one
         return list.items[0].target;
+    }
+    if (is_one_value(&list)) {
+        return ask_for(search, &list.items[1], list.items[0].target, list.weight);
     }
     // Only a border from 2^31 on needs a wide constant.
     bool may_be_wide = (search->mask & HIGH_BIT) != 0 && list.items[list.count - 1].first >= HIGH_BIT;

@@ -198,11 +198,10 @@ static uint32_t build_switch(struct builder *builder, uint32_t id)
 static void build_decision(struct builder *builder, uint32_t id)
 {
     const struct dsl_decision *node = dsl_decision_get(builder->graph, id);
-    if (node->kind == DSL_DECISION_RET) {
-        builder->entry_of[id] = step(builder, (struct dsl_step){.kind = DSL_STEP_RET, .k = node->mask});
-    } else if (node->kind == DSL_DECISION_SWITCH) {
-        builder->entry_of[id] = build_switch(builder, id);
-    }
+    // A leaf that is no RET would be a mistake of the lowering: it kills, which is what its mask says.
+    builder->entry_of[id] = node->kind == DSL_DECISION_SWITCH
+                                ? build_switch(builder, id)
+                                : step(builder, (struct dsl_step){.kind = DSL_STEP_RET, .k = node->mask});
 }
 
 unsigned char *dsl_tree_mark(const struct dsl_tree *tree)

@@ -35,6 +35,7 @@ struct weighing {
     struct dsl_weights *weights;
     const unsigned char *marks;
     uint64_t *inflow; // by node: what came in and has not been passed on
+    uint64_t *shares; // scratch: of the runs of one switch
     uint32_t root;
     uint64_t assumed; // sum over all numbers
     bool is_counting; // the samples come by once more, to count the calls that have a switch's hot value
@@ -83,72 +84,82 @@ static void weigh_numbers(struct weighing *weighing, uint32_t id)
 
 // --- words ------------------------------------------------------------------------------------------------------------
 
-struct shares {
-    const struct dsl_decision *node;
-    uint32_t constants; // numbers that the policy names here
-};
+// What a run of a switch is: a single value; one whose first value a policy must have named, since one that follows a single value
+// may start there by accident.
+enum { RUN_SINGLE = 1, RUN_NAMED = 2 };
 
-static bool is_single(const struct dsl_decision *node, uint32_t run)
+// Notes what each run is. Returns: how many numbers the policy names here.
+static uint32_t read_runs(const struct dsl_decision *node, uint64_t *ret_kinds)
 {
-    return dsl_is_single(node->mask, node->runs[run].first, dsl_run_last(node, run));
-}
-
-// Whether a policy must have named the first value of a run: one that follows a single value may start there by accident.
-static bool is_named(const struct dsl_decision *node, uint32_t run)
-{
-    return is_single(node, run) || (run > 0 && !is_single(node, run - 1));
-}
-
-static struct shares start_shares(const struct dsl_decision *node)
-{
-    struct shares shares = {.node = node, .constants = 0};
+    uint32_t named = 0;
+    bool was_single = true; // nobody names 0 by a run that starts there
     for (uint32_t i = 0; i < node->run_count; i++) {
-        shares.constants += is_named(node, i);
+        bool is_single = dsl_is_single(node->mask, node->runs[i].first, dsl_run_last(node, i));
+        bool is_named = is_single || !was_single;
+        ret_kinds[i] = (is_single ? RUN_SINGLE : 0u) | (is_named ? RUN_NAMED : 0u);
+        named += is_named;
+        was_single = is_single;
     }
-    return shares;
+    return named;
 }
 
 // Of eight calls five have a number that the policy names, one has its successor, one has zero, one any small number.
-static uint64_t low_share(const struct shares *shares, uint32_t run)
+static uint64_t low_share(const struct dsl_decision *node, uint32_t run, uint32_t constants, uint64_t kind, uint64_t kind_before)
 {
-    const struct dsl_decision *node = shares->node;
     uint32_t last = dsl_run_last(node, run);
     uint64_t unit = SHARE_UNIT;
-    uint64_t share = is_named(node, run) ? 5 * unit : 0;
-    share += is_named(node, run) && !is_single(node, run) ? unit : 0;
-    share += run > 0 && is_single(node, run - 1) && is_named(node, run - 1) ? unit : 0;
-    share += run == 0 ? (shares->constants + 1) * unit : 0;
+    uint64_t share = (kind & RUN_NAMED) != 0 ? 5 * unit : 0;
+    share += kind == RUN_NAMED ? unit : 0;
+    share += kind_before == (RUN_SINGLE | RUN_NAMED) ? unit : 0;
+    share += run == 0 ? (constants + 1) * unit : 0;
     if (node->runs[run].first < SMALL_NUMBERS) {
         uint64_t end = last < SMALL_NUMBERS ? (uint64_t)last + 1 : SMALL_NUMBERS;
-        share += (end - node->runs[run].first) * unit / SMALL_NUMBERS * shares->constants;
+        share += (end - node->runs[run].first) * unit / SMALL_NUMBERS * constants;
     }
     return share;
 }
 
-static uint64_t share_of(const struct weighing *weighing, const struct shares *shares, uint32_t run)
+static uint64_t arch_share(const struct weighing *weighing, const struct dsl_decision *node, uint32_t run)
 {
-    const struct dsl_decision *node = shares->node;
-    if (node->word == DSL_WORD_ARCH) {
-        bool is_ours = node_of(weighing, node->runs[run].child)->kind == DSL_DECISION_SWITCH;
-        bool is_64bit = (node->runs[run].first & __AUDIT_ARCH_64BIT) != 0;
-        return !is_ours ? 0 : is_64bit ? SHARE_64BIT : 1;
-    }
+    bool is_ours = node_of(weighing, node->runs[run].child)->kind == DSL_DECISION_SWITCH;
+    bool is_64bit = (node->runs[run].first & __AUDIT_ARCH_64BIT) != 0;
+    return !is_ours ? 0 : is_64bit ? SHARE_64BIT : 1;
+}
+
+// Fills weighing->shares. Returns: their sum.
+static uint64_t share_out(const struct weighing *weighing, const struct dsl_decision *node)
+{
+    uint64_t *shares = weighing->shares;
     bool is_high = node->word >= DSL_WORD_ARGUMENTS && node->word < DSL_WORD_COUNT && node->word % 2 == 1;
-    return is_high ? (run == 0 ? 255 : 1) : low_share(shares, run);
+    bool is_low = node->word != DSL_WORD_ARCH && !is_high;
+    uint32_t constants = is_low ? read_runs(node, shares) : 0;
+    uint64_t before = 0;
+    uint64_t all = 0;
+    for (uint32_t i = 0; i < node->run_count; i++) {
+        uint64_t kind = is_low ? shares[i] : 0;
+        if (is_low) {
+            shares[i] = low_share(node, i, constants, kind, before);
+        } else {
+            shares[i] = is_high ? (i == 0 ? 255 : 1) : arch_share(weighing, node, i);
+        }
+        before = kind;
+        all += shares[i];
+    }
+    return all;
 }
 
 // Hands on what came in by shares. Rounding loses less than one unit a run.
 static void pass_on(struct weighing *weighing, uint32_t id)
 {
     const struct dsl_decision *node = node_of(weighing, id);
-    struct shares shares = start_shares(node);
-    uint64_t all = 0;
-    for (uint32_t i = 0; i < node->run_count; i++) {
-        all += share_of(weighing, &shares, i);
+    uint64_t all = share_out(weighing, node);
+    if (all == 0) {
+        return;
     }
-    for (uint32_t i = 0; i < node->run_count && all != 0; i++) {
-        uint64_t share = share_of(weighing, &shares, i);
-        uint64_t part = weighing->inflow[id] / all * share + weighing->inflow[id] % all * share / all;
+    uint64_t whole = weighing->inflow[id] / all;
+    uint64_t rest = weighing->inflow[id] % all;
+    for (uint32_t i = 0; i < node->run_count; i++) {
+        uint64_t part = whole * weighing->shares[i] + rest * weighing->shares[i] / all;
         weights_of(weighing, id)[i] += part;
         weighing->inflow[node->runs[i].child] += part;
     }
@@ -324,15 +335,19 @@ bool dsl_weights_init(struct dsl_weights *weights, const struct dsl_decisions *g
     struct brig_dsl_arena *arena = graph->nodes.arena;
     size_t nodes = (size_t)root + 1;
     size_t runs = 0;
+    uint32_t most = 0;
     *weights = (struct dsl_weights){.graph = graph};
     weights->first_run = DSL_ARENA_ARRAY(arena, uint32_t, nodes);
     struct weighing weighing = {.weights = weights, .marks = marks, .root = root};
     weighing.inflow = DSL_ARENA_ARRAY(arena, uint64_t, nodes);
     for (uint32_t id = 0; id <= root && weights->first_run != NULL; id++) {
+        uint32_t count = marks[id] ? dsl_decision_get(graph, id)->run_count : 0;
         weights->first_run[id] = (uint32_t)runs;
-        runs += marks[id] ? dsl_decision_get(graph, id)->run_count : 0;
+        runs += count;
+        most = count > most ? count : most;
     }
     weights->of_run = DSL_ARENA_ARRAY(arena, uint64_t, runs);
+    weighing.shares = DSL_ARENA_ARRAY(arena, uint64_t, most);
     weights->hot = profile != NULL ? DSL_ARENA_ARRAY(arena, struct dsl_hot, nodes) : NULL;
     if (arena->exhausted) {
         return false;
