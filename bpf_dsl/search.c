@@ -14,7 +14,8 @@
 //     Chains of tests are such trees as well.
 //   - Long lists are cut where both sides weigh about the same.
 //   - Values within 32 of each other that go two ways are a constant with a bit for each value, shifted by the value (PICK): few
-//     branches, where a tree has many. Not for numbers and arches: the kernel's bitmap does not follow it.
+//     branches, where a tree has many. Very few values are cheaper to ask for one by one. Not for numbers and arches: the kernel's
+//     bitmap does not follow it.
 //   - Values from 2^31 on lose their high bit once (AND), where otherwise several tests would pay for it.
 //
 // Weaknesses: which values are taken out of a list is decided one by one, not together.
@@ -358,6 +359,22 @@ static uint64_t cost_of_asking(const struct list *list, uint32_t at, struct tabl
     return cost_of_test(list, list->items[at].first, list->weight) + plan(&rest, ret_table);
 }
 
+// What a short list costs when its values are asked for one after the other, until nothing is left to tell: a tree of cuts pays for
+// both borders of each, and would make a window look cheap.
+static uint64_t cost_of_chain(const struct list *list)
+{
+    struct dsl_item items[SEARCH_EXACT];
+    struct list rest = {items, list->count, list->rent, list->weight};
+    uint64_t cost = 0;
+    uint32_t at;
+    memcpy(items, list->items, list->count * sizeof *items);
+    while (find_candidate(&rest, &at)) {
+        cost += cost_of_test(&rest, items[at].first, rest.weight);
+        take_out(&rest, at);
+    }
+    return rest.count == 1 ? cost : UINT64_MAX;
+}
+
 // At most SEARCH_EXACT items, which `table` knows from number `start` on. What was planned for a list holds for its parts, until a
 // value is taken out.
 static uint32_t build_planned(const struct dsl_search *search, struct list list, const struct table *table, uint32_t start)
@@ -369,7 +386,7 @@ static uint32_t build_planned(const struct dsl_search *search, struct list list,
     if (list.count <= 1) { // there is always one
         return list.items[0].target;
     }
-    if (pays_to_shift(search, &list, table->cost[start][end], &window)) {
+    if (pays_to_shift(search, &list, table->cost[start][end], &window) && cost_of_window(&list, &window) < cost_of_chain(&list)) {
         return build_window(search, &list, &window);
     }
     if (find_candidate(&list, &at) && cost_of_asking(&list, at, &rest) <= table->cost[start][end]) {
