@@ -4,9 +4,9 @@
 // nothing. Guarantees: integers only, so that every host gets the same; linear in the graph and the samples.
 //
 // What the kernel's bitmap answers weighs nothing: a number that is allowed whatever its arguments. Without a profile every number
-// that is decided by arguments weighs the same, and far more than one that is always denied. Within such a call, values are taken
-// to be what the policy itself names, their successors, zero, and small numbers; the upper halves of arguments are taken to be
-// zero.
+// that is decided by arguments weighs the same, and far more than one that is always denied, unless a list denies very few. Within
+// such a call, values are taken to be what the policy itself names, their successors, zero, and small numbers; the upper halves of
+// arguments are taken to be zero.
 //
 // With a profile each sample walks the graph as the call would. Where it comes to a word that was not recorded, its weight goes on
 // by shares, as without a profile. A little of what is assumed without a profile stays, so that calls which were not seen are
@@ -69,13 +69,41 @@ static uint64_t weight_of_number(const struct dsl_decision *child)
     }
 }
 
+static uint64_t weight_of_numbers(const struct weighing *weighing, const struct dsl_decision *node, uint32_t run)
+{
+    uint64_t numbers = (uint64_t)dsl_run_last(node, run) - node->runs[run].first + 1;
+    return (numbers < WEIGHT_NUMBERS ? numbers : WEIGHT_NUMBERS) * weight_of_number(node_of(weighing, node->runs[run].child));
+}
+
+static bool is_denied(const struct dsl_decision *child)
+{
+    return child->kind == DSL_DECISION_RET && weight_of_number(child) == WEIGHT_DENIED;
+}
+
+// Returns: how often WEIGHT_DENIED a denied number weighs. Where a list only denies, and fewer numbers outright than by arguments,
+// code that can do without them tries them first (clone3, openat2): together they weigh half as much as what is decided.
+static uint64_t weigh_denied(const struct weighing *weighing, const struct dsl_decision *node)
+{
+    uint64_t denied = 0;
+    uint64_t killed = 0; // runs: a list that only denies kills at most what is no number at all
+    uint64_t decided = 0;
+    for (uint32_t i = 0; i < node->run_count; i++) {
+        const struct dsl_decision *child = node_of(weighing, node->runs[i].child);
+        uint64_t weight = weight_of_numbers(weighing, node, i);
+        decided += child->kind == DSL_DECISION_SWITCH ? weight / WEIGHT_DECIDED : 0;
+        denied += is_denied(child) ? weight / WEIGHT_DENIED : 0;
+        killed += child->kind == DSL_DECISION_RET && weight_of_number(child) == WEIGHT_KILLED;
+    }
+    return denied == 0 || denied + killed >= decided ? 1 : decided * WEIGHT_DECIDED / (2 * denied * WEIGHT_DENIED);
+}
+
 static void weigh_numbers(struct weighing *weighing, uint32_t id)
 {
     const struct dsl_decision *node = node_of(weighing, id);
+    uint64_t denied = weigh_denied(weighing, node);
     for (uint32_t i = 0; i < node->run_count; i++) {
-        uint64_t numbers = (uint64_t)dsl_run_last(node, i) - node->runs[i].first + 1;
-        numbers = numbers < WEIGHT_NUMBERS ? numbers : WEIGHT_NUMBERS;
-        uint64_t weight = numbers * weight_of_number(node_of(weighing, node->runs[i].child));
+        uint64_t weight = weight_of_numbers(weighing, node, i);
+        weight *= is_denied(node_of(weighing, node->runs[i].child)) ? denied : 1;
         weights_of(weighing, id)[i] += weight;
         weighing->inflow[node->runs[i].child] += weight;
         weighing->assumed += weight;

@@ -187,6 +187,51 @@ TEST(codegen, values_close_to_each_other_are_bits_of_a_constant)
     CHECK_EQ(count_tests_of(&from_zero), 2u);
 }
 
+// A constant with bits would be five instructions, whichever value it is.
+TEST(codegen, a_few_values_are_asked_for_one_by_one)
+{
+    static const uint64_t families[] = {5, 9, 17, 31};
+    const struct brig_dsl_rule_condition conditions[] = {
+        {.op = BRIG_DSL_IN, .argument = 0, .bits = 64, .value_count = COUNT_OF(families), .values = families}};
+    const struct brig_dsl_rule allow = {.ret = SECCOMP_RET_ALLOW, .condition_count = 1, .conditions = conditions};
+    const struct brig_dsl_rule *const list[] = {&allow, &deny};
+    struct brig_dsl_rules rules = program_rules(BRIG_SYS_socket, list, 2);
+    const struct compiled *compiled = program_compile_rules(&rules);
+    for (size_t i = 0; i < COUNT_OF(families); i++) {
+        CHECK_EQ(count_code(compiled, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)families[i]), 1u);
+    }
+    CHECK_EQ(count_code(compiled, BPF_MISC | BPF_TAX, 0), 0u);
+}
+
+// RestrictNamespaces= is such a list: libc tries clone3 for each thread, and clone when that is not there.
+TEST(codegen, the_one_call_that_a_list_denies_outright_is_found_first)
+{
+    static const enum brig_dsl_call decided[] = {BRIG_SYS_clone, BRIG_SYS_unshare, BRIG_SYS_setns, BRIG_SYS_mmap, BRIG_SYS_mprotect,
+                                                 BRIG_SYS_shmat};
+    const struct brig_dsl_rule_condition namespaces[] = {CONDITION(BRIG_DSL_ANY_BITS, 0, 32, 0x7e020000)};
+    const struct brig_dsl_rule refuse = {.ret = SECCOMP_RET_ERRNO | 1, .condition_count = 1, .conditions = namespaces};
+    const struct brig_dsl_rule missing = {.ret = SECCOMP_RET_ERRNO | 38};
+    const struct brig_dsl_rule allow = {.ret = SECCOMP_RET_ALLOW};
+    const struct brig_dsl_rule *const some[] = {&refuse, &allow};
+    const struct brig_dsl_rule *const none[] = {&missing};
+    struct brig_dsl_call_rules calls[BRIG_SYS_COUNT];
+    struct brig_dsl_rules rules = program_rules(BRIG_SYS_clone3, none, 1);
+    memcpy(calls, rules.calls, sizeof calls);
+    for (size_t i = 0; i < COUNT_OF(decided); i++) {
+        calls[decided[i]] = (struct brig_dsl_call_rules){.rules = some, .rule_count = 2};
+    }
+    rules.calls = calls;
+    rules.fallback_ret = SECCOMP_RET_ALLOW;
+    rules.unknown_ret = SECCOMP_RET_ALLOW;
+    rules.x32_ret = SECCOMP_RET_KILL_PROCESS;
+    const struct compiled *compiled = program_compile_rules(&rules);
+    REQUIRE(CHECK_EQ(compiled->codes[0], BRIG_OK));
+    struct brig_dsl_data data = {.nr = 435, .audit_arch = 0xc000003e};
+    struct brig_dsl_run run = brig_dsl_interpret(compiled->insns[0], compiled->count[0], &data, NULL);
+    CHECK_EQ(run.ret, SECCOMP_RET_ERRNO | 38);
+    CHECK_LE(run.executed, 6u); // arch 2, number 1, one test, perhaps another, return
+}
+
 TEST(codegen, bits_that_make_no_difference_are_not_looked_at)
 {
     const struct brig_dsl_rule_condition closed = CONDITION(BRIG_DSL_IN, 1, 32, 0, 1, 0x80, 0x81);
