@@ -134,6 +134,7 @@ void dsl_decisions_set_chaining(struct dsl_decisions *graph, bool is_chaining)
 void dsl_decisions_allow_steps(struct dsl_decisions *graph, uint32_t steps)
 {
     graph->step_limit = graph->steps + steps;
+    graph->order_stamp += graph->exploded; // what was remembered on the way there is not what it seems
     graph->exploded = graph->nodes.full;
 }
 

@@ -91,6 +91,23 @@ TEST(decisions, switches_have_one_form)
     CHECK_EQ(node->runs[1].first, 8u);
 }
 
+// What a graft that ran out of steps left behind is not taken for the result of the next one.
+TEST(decisions, an_explosion_is_forgotten)
+{
+    REQUIRE(start());
+    const struct dsl_run runs[] = {{0, DSL_DECISION_NO}, {5, DSL_DECISION_YES}, {9, DSL_DECISION_NO}};
+    uint32_t base = dsl_decision_switch(&graph, DSL_WORD_NR, UINT32_MAX, runs, 3);
+    uint32_t graft = dsl_decision_switch(&graph, DSL_WORD_ARCH, UINT32_MAX, runs, 3);
+    dsl_decisions_allow_steps(&graph, 0);
+    dsl_decision_graft(&graph, base, DSL_DECISION_YES, graft);
+    CHECK(graph.exploded);
+    dsl_decisions_allow_steps(&graph, 1000);
+    uint32_t both = dsl_decision_graft(&graph, base, DSL_DECISION_YES, graft);
+    CHECK(!graph.exploded);
+    const struct dsl_run expected[] = {{0, DSL_DECISION_NO}, {5, graft}, {9, DSL_DECISION_NO}};
+    CHECK_EQ(both, dsl_decision_switch(&graph, DSL_WORD_NR, UINT32_MAX, expected, 3));
+}
+
 // A diagram over three words of four bits, with one test per (word, mask) on each path.
 static uint32_t some_test(struct random *random, enum dsl_word word)
 {
