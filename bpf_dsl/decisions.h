@@ -78,7 +78,8 @@ struct dsl_decisions {
     struct dsl_graft_memo memo;
     uint32_t steps; // work done
     uint32_t step_limit;
-    bool exploded; // sticky until more steps are allowed: more work or runs than allowed, or too many nodes
+    uint32_t more_views; // of nodes, that facts.c took beyond what is usual
+    bool exploded;       // sticky until more steps are allowed: more work or runs than allowed, or too many nodes
 };
 
 // Runs that can be under construction at once: more than a program of 4096 instructions can tell apart.

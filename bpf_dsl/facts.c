@@ -4,17 +4,29 @@
 // How: a fact is a pair (switch, child): the word is one that this switch sends to this child. Walking down, each node is seen
 // under the facts about the words that are still tested below it. A run of a switch is kept if some word has all facts and is in
 // the run; runs that no word is in join their neighbour, which often makes a switch superfluous. Whether such a word exists is
-// found by deciding its bits from the top, only those that an undecided fact looks at. Guarantees: facts are exact (not intervals),
-// so nothing that they say is overlooked; nodes under the same facts are done once. Recursion: one level per switch on a path,
-// FACTS_DEPTH at most; one per bit in the search. Weaknesses: a child that two parents share is split where their facts differ;
-// of more than FACTS_AT_ONCE facts the oldest are forgotten. Beyond the limits a diagram stays as it is.
+// found by going from border to border where no fact has a mask. Else facts that let one value through settle its bits; where all
+// others together leave out fewer words than there are, there is one; and what is left is tried bit by bit. Guarantees: facts are
+// exact (not intervals), so nothing that they say is overlooked; nodes under the same facts are done once. Recursion: one level per
+// switch on a path, FACTS_DEPTH at most; one per bit in the search. Weaknesses: a child that two parents share is split where their
+// facts differ; of more than FACTS_AT_ONCE facts the oldest are forgotten. Beyond the limits a diagram stays as it is.
 #include "bpf_dsl/facts.h"
 
 #include "bpf_dsl/masks.h"
 
 #include <string.h>
 
-enum { FACTS_DEPTH = 256, FACTS_STEPS = 400000, FACTS_MEMO_SLOTS = 1024, FACTS_AT_ONCE = 12, ABSORB_RUNS = 6 };
+enum {
+    FACTS_DEPTH = 256,
+    FACTS_STEPS = 400000,
+    FACTS_VIEWS = 256,       // of nodes, under whatever facts, in each diagram
+    FACTS_MORE_VIEWS = 8192, // beyond that, in all diagrams of a graph
+    FACTS_MEMO_SLOTS = 1024,
+    FACTS_AT_ONCE = 12,
+    ABSORB_RUNS = 6,
+    SAMPLES = 6,       // two values of the word with each of three runs of any other
+    RUNS_COUNTED = 16, // of a switch, to find out how much a fact leaves out
+};
+#define EVERY_WORD (UINT64_C(1) << 32)
 
 struct fact {
     uint32_t node; // a switch
@@ -39,12 +51,12 @@ struct narrowing {
     struct dsl_decisions *graph;
     struct memo_slot *memo;
     uint32_t steps;
+    uint32_t views; // nodes under facts
+    uint32_t view_limit;
     bool gave_up;
 };
 
 // --- is there such a word? --------------------------------------------------------------------------------------------
-
-enum { CERTAIN, OPEN, IMPOSSIBLE };
 
 // A word that is partly decided: `free` bits are not, the others are as in `fixed`.
 struct partial {
@@ -52,34 +64,33 @@ struct partial {
     uint32_t fixed;
 };
 
-// Whether (word & mask) can be, or must be, in [first, last].
-static int judge_interval(struct partial word, uint32_t mask, uint32_t first, uint32_t last)
+static struct partial masked(struct partial word, uint32_t mask)
 {
-    uint32_t lo = word.fixed & mask;
-    uint32_t hi = (word.fixed | word.free) & mask;
-    if (lo > last || hi < first) {
-        return IMPOSSIBLE;
-    }
-    return lo >= first && hi <= last ? CERTAIN : OPEN;
+    return (struct partial){word.free & mask, word.fixed & mask};
 }
 
-// Whether a switch can, or must, send the word to `child`.
-static int judge_fact(struct narrowing *narrowing, struct partial word, const struct fact *fact)
+// What a fact says of a word that is partly decided: how many values of the bits that it looks at it lets through and leaves out,
+// at most, and which one where that is one.
+struct opinion {
+    struct partial part;
+    uint64_t let_in;
+    uint64_t left_out;
+    uint32_t only_in;
+    uint32_t only_out;
+};
+
+// Adds the values from first to last to what is let through, or left out.
+static void add_values(struct opinion *opinion, uint32_t mask, const struct dsl_run *values, uint32_t last, bool is_in)
 {
-    const struct dsl_decision *node = dsl_decision_get(narrowing->graph, fact->node);
-    uint32_t hi = (word.fixed | word.free) & node->mask;
-    bool some = false;
-    bool all = true;
-    for (uint32_t i = dsl_find_run(node, word.fixed & node->mask); i < node->run_count && node->runs[i].first <= hi; i++) {
-        narrowing->steps++;
-        bool is_it = node->runs[i].child == fact->child;
-        some |= is_it;
-        all &= is_it;
-        if (some && !all) {
-            return OPEN;
-        }
+    bool is_single = dsl_is_single(mask, values->first, last);
+    uint32_t highest = opinion->part.fixed | opinion->part.free;
+    uint32_t lo = values->first > opinion->part.fixed ? values->first : opinion->part.fixed;
+    uint32_t hi = last < highest ? last : highest;
+    if (lo > hi || (is_single && ((values->first ^ opinion->part.fixed) & mask & ~opinion->part.free) != 0)) {
+        return;
     }
-    return all ? CERTAIN : IMPOSSIBLE;
+    *(is_in ? &opinion->let_in : &opinion->left_out) += is_single ? 1 : (uint64_t)hi - lo + 1;
+    *(is_in ? &opinion->only_in : &opinion->only_out) = is_single ? values->first : lo;
 }
 
 // What is asked: the facts about one word, and a run of `node`.
@@ -90,37 +101,164 @@ struct question {
     uint32_t last;
 };
 
-static bool exists(struct narrowing *narrowing, const struct question *question, struct partial word)
+static struct opinion judge_question(const struct question *question, struct partial word)
 {
-    uint32_t open = 0;
-    if (++narrowing->steps > FACTS_STEPS) {
-        narrowing->gave_up = true;
-        return true;
+    uint32_t mask = question->node->mask;
+    struct opinion opinion = {.part = masked(word, mask)};
+    add_values(&opinion, mask, &(struct dsl_run){.first = question->first}, question->last, true);
+    if (question->first > 0) {
+        add_values(&opinion, mask, &(struct dsl_run){.first = 0}, question->first - 1, false);
     }
-    int judged = judge_interval(word, question->node->mask, question->first, question->last);
-    if (judged == IMPOSSIBLE) {
-        return false;
+    if (question->last < UINT32_MAX) {
+        add_values(&opinion, mask, &(struct dsl_run){.first = question->last + 1}, UINT32_MAX, false);
     }
-    open |= judged == OPEN ? question->node->mask : 0;
-    for (uint32_t i = 0; i < question->list->count; i++) {
+    return opinion;
+}
+
+static struct opinion judge_fact(struct narrowing *narrowing, const struct fact *fact, struct partial word)
+{
+    const struct dsl_decision *node = dsl_decision_get(narrowing->graph, fact->node);
+    struct opinion opinion = {.part = masked(word, node->mask)};
+    uint32_t first = dsl_find_run(node, opinion.part.fixed);
+    uint32_t highest = opinion.part.fixed | opinion.part.free;
+    for (uint32_t i = first; i < node->run_count && node->runs[i].first <= highest; i++) {
+        narrowing->steps++;
+        add_values(&opinion, node->mask, &node->runs[i], dsl_run_last(node, i), node->runs[i].child == fact->child);
+        if (opinion.let_in > 1 && opinion.left_out > 0 && i - first == RUNS_COUNTED) {
+            opinion.left_out = EVERY_WORD;
+            break;
+        }
+    }
+    return opinion;
+}
+
+// What is known after all facts were asked once.
+struct survey {
+    struct partial word;
+    uint32_t open;   // bits that undecided facts look at
+    uint64_t parts;  // of 2^32 words, those that undecided facts leave out, at most
+    bool is_settled; // bits were
+    bool is_possible;
+};
+
+static void settle(struct survey *survey, uint32_t mask, uint32_t value)
+{
+    survey->word.fixed |= value & mask & survey->word.free;
+    survey->word.free &= ~mask;
+    survey->is_settled = true;
+}
+
+static void hear(struct survey *survey, const struct opinion *opinion, uint32_t mask)
+{
+    uint32_t free = opinion->part.free;
+    if (opinion->let_in == 0 || opinion->left_out == 0) {
+        survey->is_possible &= opinion->let_in != 0;
+    } else if (opinion->let_in == 1) {
+        settle(survey, mask, opinion->only_in);
+    } else if (opinion->left_out == 1 && (free & (free - 1)) == 0) {
+        settle(survey, free, ~opinion->only_out);
+    } else {
+        survey->open |= free;
+        survey->parts += opinion->left_out > free ? EVERY_WORD : opinion->left_out << (32 - __builtin_popcount(free));
+    }
+}
+
+static void ask_all(struct narrowing *narrowing, const struct question *question, struct survey *survey)
+{
+    struct opinion opinion = judge_question(question, survey->word);
+    hear(survey, &opinion, question->node->mask);
+    for (uint32_t i = 0; i < question->list->count && survey->is_possible; i++) {
         const struct fact *fact = &question->list->facts[i];
         const struct dsl_decision *about = dsl_decision_get(narrowing->graph, fact->node);
-        if (about->word != question->node->word) {
-            continue;
+        if (about->word == question->node->word) {
+            opinion = judge_fact(narrowing, fact, survey->word);
+            hear(survey, &opinion, about->mask);
         }
-        judged = judge_fact(narrowing, word, fact);
-        if (judged == IMPOSSIBLE) {
+    }
+}
+
+// Whether more of the run is among words that have a bit than among those that do not: there a word is found sooner.
+static bool has_more_above(const struct question *question, struct partial with_bit)
+{
+    uint32_t border = with_bit.fixed & question->node->mask;
+    return border <= question->last && (border <= question->first || question->last - border >= border - question->first);
+}
+
+// Whether a word has all facts and is in the run. Facts that let one value through settle bits; where all others together leave out
+// less than there is, there is a word; else both values of the highest bit are tried.
+static bool exists(struct narrowing *narrowing, const struct question *question, struct partial word)
+{
+    struct survey survey = {.word = word, .is_settled = true, .is_possible = true};
+    while (survey.is_settled && survey.is_possible) {
+        survey = (struct survey){.word = survey.word, .is_possible = true};
+        if (++narrowing->steps > FACTS_STEPS) {
+            narrowing->gave_up = true;
+            return true;
+        }
+        ask_all(narrowing, question, &survey);
+    }
+    word = survey.word;
+    survey.open &= word.free;
+    if (!survey.is_possible || survey.open == 0 || survey.parts < EVERY_WORD) {
+        return survey.is_possible;
+    }
+    uint32_t bit = 0x80000000u >> __builtin_clz(survey.open);
+    struct partial one = {word.free & ~bit, word.fixed | bit};
+    struct partial other = {word.free & ~bit, word.fixed};
+    bool is_one_first = has_more_above(question, one);
+    return exists(narrowing, question, is_one_first ? one : other) || exists(narrowing, question, is_one_first ? other : one);
+}
+
+// Moves a word up to the next one that a switch without a mask sends to the fact's child. Returns: false if there is none.
+static bool move_to_child(struct narrowing *narrowing, const struct fact *fact, uint32_t *word)
+{
+    const struct dsl_decision *node = dsl_decision_get(narrowing->graph, fact->node);
+    uint32_t run = dsl_find_run(node, *word);
+    narrowing->steps++;
+    while (run < node->run_count && node->runs[run].child != fact->child) {
+        run++;
+    }
+    if (run == node->run_count) {
+        return false;
+    }
+    *word = node->runs[run].first > *word ? node->runs[run].first : *word;
+    return true;
+}
+
+// Whether a word has all facts, none of which has a mask, and is in the run: each fact in turn moves it up, until it fits all.
+static bool has_whole_word(struct narrowing *narrowing, const struct question *question)
+{
+    const struct fact_list *list = question->list;
+    uint32_t word = question->first;
+    for (uint32_t fitting = 0, i = 0; fitting < list->count; fitting++, i = i + 1 < list->count ? i + 1 : 0) {
+        uint32_t was = word;
+        bool is_about = dsl_decision_get(narrowing->graph, list->facts[i].node)->word == question->node->word;
+        if (is_about && (!move_to_child(narrowing, &list->facts[i], &word) || word > question->last)) {
             return false;
         }
-        open |= judged == OPEN ? about->mask : 0;
+        fitting = word != was ? 0 : fitting;
     }
-    open &= word.free;
-    if (open == 0) {
-        return true;
+    return true;
+}
+
+static bool has_mask(const struct narrowing *narrowing, const struct question *question)
+{
+    for (uint32_t i = 0; i < question->list->count; i++) {
+        const struct dsl_decision *about = dsl_decision_get(narrowing->graph, question->list->facts[i].node);
+        if (about->word == question->node->word && about->mask != UINT32_MAX) {
+            return true;
+        }
     }
-    uint32_t bit = 0x80000000u >> __builtin_clz(open);
-    return exists(narrowing, question, (struct partial){word.free & ~bit, word.fixed}) ||
-           exists(narrowing, question, (struct partial){word.free & ~bit, word.fixed | bit});
+    return question->node->mask != UINT32_MAX;
+}
+
+// Whether a word has all facts and is in the run.
+static bool has_word(struct narrowing *narrowing, const struct question *question)
+{
+    if (!has_mask(narrowing, question)) {
+        return has_whole_word(narrowing, question);
+    }
+    return exists(narrowing, question, (struct partial){.free = UINT32_MAX});
 }
 
 // --- lists of facts ---------------------------------------------------------------------------------------------------
@@ -197,6 +335,64 @@ static uint32_t lead_to(struct narrowing *narrowing, uint32_t id, uint32_t from,
     return dsl_decision_switch(narrowing->graph, (enum dsl_word)node->word, node->mask, runs, node->run_count);
 }
 
+// One value for each word that was come across.
+struct sample {
+    uint32_t values[DSL_WORD_COUNT + DSL_TERMS_MAX];
+    bool is_known[DSL_WORD_COUNT + DSL_TERMS_MAX];
+    uint32_t choice; // which run a word is taken from that comes up for the first time
+};
+
+static uint32_t child_of(const struct dsl_decision *node, const struct sample *sample)
+{
+    return node->runs[dsl_find_run(node, sample->values[node->word] & node->mask)].child;
+}
+
+// Returns: the leaf that a diagram comes to.
+static uint32_t decide(struct narrowing *narrowing, uint32_t id, struct sample *sample)
+{
+    const struct dsl_decision *node = dsl_decision_get(narrowing->graph, id);
+    while (node->kind == DSL_DECISION_SWITCH) {
+        narrowing->steps++;
+        if (!sample->is_known[node->word]) {
+            sample->is_known[node->word] = true;
+            sample->values[node->word] = node->runs[sample->choice % node->run_count].first;
+        }
+        id = child_of(node, sample);
+        node = dsl_decision_get(narrowing->graph, id);
+    }
+    return id;
+}
+
+static bool has_facts(const struct narrowing *narrowing, const struct fact_list *list, const struct sample *sample)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        const struct dsl_decision *node = dsl_decision_get(narrowing->graph, list->facts[i].node);
+        if (sample->is_known[node->word] && child_of(node, sample) != list->facts[i].child) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Whether two diagrams were seen to decide otherwise for a call that has all facts and that run `run` of a switch takes: a few
+// calls are tried before the diagrams are narrowed for nothing.
+static bool were_different(struct narrowing *narrowing, const struct dsl_decision *node, uint32_t run, const struct fact_list *list,
+                           const uint32_t diagrams[2])
+{
+    for (uint32_t choice = 0; choice < SAMPLES; choice++) {
+        struct sample sample;
+        memset(sample.is_known, 0, sizeof sample.is_known);
+        sample.choice = choice / 2;
+        sample.is_known[node->word] = true;
+        sample.values[node->word] = node->runs[run].first | (choice % 2 != 0 ? ~node->mask : 0);
+        uint32_t first = decide(narrowing, diagrams[0], &sample);
+        if (first != decide(narrowing, diagrams[1], &sample) && has_facts(narrowing, list, &sample)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Finds a run that can go the way of its neighbour, which tests the word again and decides the same for it. Returns: the switch
 // without that border, or `id`.
 static uint32_t absorb(struct narrowing *narrowing, uint32_t id, const struct fact_list *list, uint32_t depth)
@@ -207,6 +403,7 @@ static uint32_t absorb(struct narrowing *narrowing, uint32_t id, const struct fa
         uint32_t to = node->runs[i / 2 + 1 - i % 2].child;
         const struct fact fact = {id, from};
         if ((dsl_decision_get(narrowing->graph, to)->words & dsl_word_bit(node->word)) != 0 &&
+            !were_different(narrowing, node, i / 2 + i % 2, list, (const uint32_t[]){from, to}) &&
             narrow_under(narrowing, to, fact, list, depth) == narrow_under(narrowing, from, fact, list, depth)) {
             return lead_to(narrowing, id, from, to);
         }
@@ -222,7 +419,7 @@ static uint32_t narrow_switch(struct narrowing *narrowing, uint32_t id, const st
     uint32_t count = 0;
     for (uint32_t i = 0; i < node->run_count && runs != NULL; i++) {
         struct question question = {list, node, node->runs[i].first, dsl_run_last(node, i)};
-        if (is_known && !exists(narrowing, &question, (struct partial){.free = UINT32_MAX})) {
+        if (is_known && !has_word(narrowing, &question)) {
             continue; // the run before it reaches over it
         }
         uint32_t child = narrow_under(narrowing, node->runs[i].child, (struct fact){id, node->runs[i].child}, list, depth);
@@ -244,15 +441,17 @@ static uint32_t narrow(struct narrowing *narrowing, uint32_t id, const struct fa
     if (is_remembered(slot, id, list)) {
         return slot->result;
     }
+    narrowing->gave_up |= ++narrowing->views > narrowing->view_limit;
     uint32_t without = absorb(narrowing, id, list, depth);
     uint32_t result = without != id ? narrow(narrowing, without, list, depth + 1) : narrow_switch(narrowing, id, list, depth);
     remember(narrowing, slot, id, list, result);
     return result;
 }
 
-uint32_t dsl_facts_narrow(struct dsl_decisions *graph, uint32_t root)
+uint32_t dsl_facts_narrow(struct dsl_decisions *graph, uint32_t root, bool is_chain)
 {
     struct narrowing narrowing = {.graph = graph};
+    narrowing.view_limit = FACTS_VIEWS + (is_chain ? 0 : FACTS_MORE_VIEWS - graph->more_views);
     narrowing.memo = DSL_ARENA_ARRAY(graph->nodes.arena, struct memo_slot, FACTS_MEMO_SLOTS);
     if (narrowing.memo == NULL) {
         return root;
@@ -260,5 +459,7 @@ uint32_t dsl_facts_narrow(struct dsl_decisions *graph, uint32_t root)
     memset(narrowing.memo, 0, FACTS_MEMO_SLOTS * sizeof *narrowing.memo);
     const struct fact_list nothing = {.count = 0};
     uint32_t result = narrow(&narrowing, root, &nothing, 0);
+    uint32_t more = !is_chain && narrowing.views > FACTS_VIEWS ? narrowing.views - FACTS_VIEWS : 0;
+    graph->more_views = graph->more_views + more < FACTS_MORE_VIEWS ? graph->more_views + more : FACTS_MORE_VIEWS;
     return narrowing.gave_up || graph->exploded ? root : result;
 }

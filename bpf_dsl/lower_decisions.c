@@ -25,8 +25,8 @@
 
 // Variables in one call's diagram.
 enum { DSL_VARIABLES = 64 };
-// Work on one call before its rules are chained.
-enum { DSL_STEPS_PER_CALL = 60000 };
+// Work on one call before its rules are chained: some for each value that they name, and never more than the most.
+enum { DSL_STEPS_PER_CALL = 2000, DSL_STEPS_PER_VALUE = 32, DSL_STEPS_MOST = 60000 };
 
 struct state {
     struct dsl_lowering *lowering;
@@ -402,6 +402,30 @@ static bool has_relatives(const struct state *state)
     return state->is_chaining;
 }
 
+// How many values, and conditions, a test names.
+static uint32_t count_values(const struct state *state, uint32_t node)
+{
+    const struct dsl_expr *test = expr(state, node);
+    uint32_t count = 1;
+    if (test->kind == DSL_EXPR_ARGUMENT) {
+        return 1 + test->count;
+    }
+    for (uint32_t i = 0; test->kind > DSL_EXPR_TRUE && i < test->count; i++) {
+        count += count_values(state, test->parts[i]);
+    }
+    return count;
+}
+
+// What may be spent on a chain of rules before they are chained: diagrams whose words go together need far less.
+static uint32_t steps_for(const struct state *state, uint32_t node)
+{
+    uint64_t steps = DSL_STEPS_PER_CALL;
+    for (uint32_t at = node; expr(state, at)->kind == DSL_EXPR_IF && steps < DSL_STEPS_MOST; at = expr(state, at)->parts[2]) {
+        steps += (uint64_t)DSL_STEPS_PER_VALUE * count_values(state, expr(state, at)->parts[0]);
+    }
+    return steps < DSL_STEPS_MOST ? (uint32_t)steps : DSL_STEPS_MOST;
+}
+
 static uint32_t lower_root(struct dsl_lowering *lowering, uint32_t node)
 {
     struct dsl_decisions *graph = lowering->graph;
@@ -416,15 +440,15 @@ static uint32_t lower_root(struct dsl_lowering *lowering, uint32_t node)
     state.is_chaining = lowering->prefer_chains;
     struct dsl_order order = choose_order(root);
     dsl_decisions_set_order(graph, &order);
-    dsl_decisions_allow_steps(graph, DSL_STEPS_PER_CALL);
+    dsl_decisions_allow_steps(graph, state.is_chaining ? DSL_STEPS_MOST : steps_for(&state, node));
     uint32_t result = lower_chain(&state, node);
     if (graph->exploded && !state.is_chaining) {
         state.is_chaining = true;
-        dsl_decisions_allow_steps(graph, DSL_STEPS_PER_CALL);
+        dsl_decisions_allow_steps(graph, DSL_STEPS_MOST);
         result = lower_chain(&state, node);
     }
     lowering->gave_up |= graph->exploded;
-    return has_relatives(&state) ? dsl_facts_narrow(graph, dsl_masks_join(graph, result)) : result;
+    return has_relatives(&state) ? dsl_facts_narrow(graph, dsl_masks_join(graph, result), state.is_chaining) : result;
 }
 
 bool dsl_lowering_init(struct dsl_lowering *lowering, const struct brig_dsl_builder *builder, struct dsl_decisions *graph)

@@ -240,7 +240,7 @@ static bool has_relatives(const struct dsl_reordering *reordering)
 static uint32_t narrowed(struct dsl_reordering *reordering, uint32_t id)
 {
     list_nodes(reordering, id);
-    return has_relatives(reordering) ? dsl_facts_narrow(reordering->graph, dsl_masks_join(reordering->graph, id)) : id;
+    return has_relatives(reordering) ? dsl_facts_narrow(reordering->graph, dsl_masks_join(reordering->graph, id), false) : id;
 }
 
 uint32_t dsl_reordering_size(struct dsl_reordering *reordering, uint32_t id)

@@ -140,7 +140,7 @@ TEST(decisions, grafts_mean_what_they_say)
         uint32_t graft = some_diagram(&random, 4);
         uint32_t both = dsl_decision_graft(&graph, base, DSL_DECISION_YES, graft);
         uint32_t either = dsl_decision_graft(&graph, base, DSL_DECISION_NO, graft);
-        uint32_t narrowed = dsl_facts_narrow(&graph, both);
+        uint32_t narrowed = dsl_facts_narrow(&graph, both, false);
         REQUIRE(CHECK(is_normal(both) && is_normal(either) && is_normal(narrowed)));
         for (uint32_t i = 0; i < 16 * 16 * 16; i++) {
             const uint32_t words[3] = {i & 15, i >> 4 & 15, i >> 8};
@@ -191,7 +191,7 @@ TEST(decisions, narrowing_leaves_no_dead_branch)
     struct random random = {3};
     for (int round = 0; round < 60; round++) {
         REQUIRE(start());
-        uint32_t root = dsl_facts_narrow(&graph, some_diagram(&random, 8));
+        uint32_t root = dsl_facts_narrow(&graph, some_diagram(&random, 8), false);
         REQUIRE(CHECK_LT(root, (uint32_t)NODES));
         for (size_t i = 0; i < sizeof taken; i++) {
             taken[i] = 0;
