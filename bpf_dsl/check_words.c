@@ -4,18 +4,21 @@
 // about different words are independent of each other, since every test of a program is about one word. How: what is known of (word
 // & mask) is its set where the word was only looked at as a whole, through this mask, or through masks that left one value, or
 // where the other masks leave out less than each value of the set stands for. Anything else is searched: the values of a condition
-// one span after the other, and what is open of them bit by bit from the top, where a bit that no undecided fact cares about has
-// one choice. Weaknesses: the search can be long for many masks of one word; steps are counted, and where they end, so does
+// one span after the other, and what is open of them bit by bit, until what is undecided leaves out fewer words than there are.
+// Weaknesses: the search can be long for many masks of one word; steps are counted, and where they end, so does
 // exactness (`overflowed`).
 #include "bpf_dsl/check_parts.h"
 
 #define ALL UINT32_MAX
 
 enum {
+    SPANS_COUNTED = 16,       // of a condition, to find out how much it leaves out
     SPANS_BY_ONE = 256,       // most spans of a condition that are searched one by one
     SIDE_STEPS = 4000,        // to find out whether a call takes one side of a test
     ALL_SIDES_STEPS = 400000, // and for all of them
 };
+
+#define EVERY_WORD (UINT64_C(1) << 32)
 
 // --- several masks of one word ----------------------------------------------------------------------------------------
 
@@ -71,42 +74,90 @@ static int judge_question(struct check_facts *facts, const struct question *ques
     return (can & wanted) == 0 ? IMPOSSIBLE : can == wanted ? CERTAIN : OPEN;
 }
 
-// Whether a word can have all facts and answer the question. Returns: IMPOSSIBLE; CERTAIN if every choice of free bits does; OPEN
-// with the bits that matter in *ret_open.
-static int judge_word(struct check_facts *facts, const struct check_word *known, const struct question *question,
-                      struct partial word, uint32_t *ret_open)
+// At most how many values of (word & mask) are outside a range: those below and above it, and the holes.
+static uint64_t count_outside(const struct check_range *range, struct partial word)
 {
+    uint32_t highest = word.fixed | word.free;
+    uint64_t count = range->hole_count;
+    count += range->lo > word.fixed ? range->lo - word.fixed : 0;
+    count += range->hi < highest ? highest - range->hi : 0;
+    return count;
+}
+
+// At most how many numbers answer a question the other way; of some there is nothing to say.
+static uint64_t count_contrary(const struct question *question)
+{
+    uint64_t count = question->must_hold || question->condition->count > SPANS_COUNTED ? EVERY_WORD : 0;
+    for (uint32_t i = 0; count < EVERY_WORD && i < question->condition->count; i++) {
+        const struct check_span *span = &question->condition->spans[i];
+        uint64_t end = question->base | ALL;
+        uint64_t first = span->first > question->base ? span->first : question->base;
+        uint64_t last = span->last < end ? span->last : end;
+        count += first <= last ? last - first + 1 : 0;
+    }
+    return count;
+}
+
+// What is undecided of a word.
+struct undecided {
+    uint64_t parts;  // of 2^32 words, those that undecided facts leave out, at most
+    uint32_t narrow; // bits that are open and that one of these facts looks at: of the one that looks at the fewest
+};
+
+static void note_open(struct undecided *undecided, uint32_t free, uint64_t left_out)
+{
+    uint32_t bits = (uint32_t)__builtin_popcount(free);
+    bool is_narrow = undecided->narrow == 0 || bits < (uint32_t)__builtin_popcount(undecided->narrow);
+    undecided->narrow = is_narrow ? free : undecided->narrow;
+    undecided->parts += left_out > free ? EVERY_WORD : left_out << (32 - bits);
+}
+
+// Whether a word can have all facts and answer the question. Returns: IMPOSSIBLE; CERTAIN if every choice of free bits does; OPEN
+// with what is undecided.
+static int judge_word(struct check_facts *facts, const struct check_word *known, const struct question *question,
+                      struct partial word, struct undecided *ret_undecided)
+{
+    *ret_undecided = (struct undecided){.parts = 0};
     facts->steps++;
     int whole = judge_range(facts, &known->whole, word);
     int asked = judge_question(facts, question, masked(word, question->mask));
-    *ret_open = (whole == OPEN ? ALL : 0) | (asked == OPEN ? question->mask : 0);
+    if (whole == OPEN) {
+        note_open(ret_undecided, word.free, count_outside(&known->whole, word));
+    }
+    if (asked == OPEN) {
+        note_open(ret_undecided, word.free & question->mask, count_contrary(question));
+    }
     int worst = whole > asked ? whole : asked;
     // Older nodes of a mask say less than the newest one, but nothing wrong.
     for (uint32_t at = known->masked; at != 0 && worst != IMPOSSIBLE; at = facts->nodes[at - 1].next) {
         const struct check_node *node = &facts->nodes[at - 1];
-        int judged = judge_range(facts, &node->range, masked(word, node->number));
-        *ret_open |= judged == OPEN ? node->number : 0;
+        struct partial part = masked(word, node->number);
+        int judged = judge_range(facts, &node->range, part);
+        if (judged == OPEN) {
+            note_open(ret_undecided, part.free, count_outside(&node->range, part));
+        }
         worst = judged > worst ? judged : worst;
     }
     return worst;
 }
 
-// Whether any word has all facts and answers the question. Recursion: one level per bit. Some hundred masks of few bits each can
-// make it try nearly all words, so it ends with the budget of whoever asks.
+// Whether any word has all facts and answers the question. Where all that is undecided leaves out fewer words than there are, one
+// does. Recursion: one level per bit. Some hundred masks of few bits each can make it try nearly all words, so it ends with the
+// budget of whoever asks.
 static bool search_bits(struct check_facts *facts, const struct check_word *known, const struct question *question,
                         struct partial word)
 {
-    uint32_t open;
+    struct undecided undecided;
     if (facts->steps > facts->step_limit) {
         facts->overflowed = true;
         return true;
     }
-    int judged = judge_word(facts, known, question, word, &open);
-    if (judged != OPEN || (open & word.free) == 0) {
+    int judged = judge_word(facts, known, question, word, &undecided);
+    if (judged != OPEN || undecided.parts < EVERY_WORD || undecided.narrow == 0) {
         return judged != IMPOSSIBLE;
     }
-    // Only bits that something open looks at are worth deciding; the others stay free, since either value will do.
-    uint32_t bit = 0x80000000u >> __builtin_clz(open & word.free);
+    // Only bits that something open looks at are worth deciding, where it looks at few first: then it is soon decided.
+    uint32_t bit = 0x80000000u >> __builtin_clz(undecided.narrow);
     return search_bits(facts, known, question, (struct partial){word.free & ~bit, word.fixed}) ||
            search_bits(facts, known, question, (struct partial){word.free & ~bit, word.fixed | bit});
 }
