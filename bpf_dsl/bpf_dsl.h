@@ -180,7 +180,9 @@ struct brig_dsl_constant {
 // finds.
 struct brig_dsl_import {
     struct brig_dsl_action foreign; // calls of an arch that the program is not for
-    struct brig_dsl_action x32;     // x32 numbers, on x86_64, and all above them, which other tools do not tell apart
+    // x32 numbers, on x86_64, and all above them, which other tools do not tell apart; but not -1, which is what a tracer leaves of
+    // a call that it skips, and gets the fallback.
+    struct brig_dsl_action x32;
 };
 
 struct brig_dsl_policy {

@@ -197,12 +197,11 @@ static void read_numbers(struct reader *reader)
     }
     if (target->arch == BRIG_DSL_X86_64) {
         add_numbers(reader, 0x3fffffff, reader->unknown);
-        add_numbers(reader, is_bare ? UINT32_MAX : 0x7fffffff,
+        // -1 is what a tracer leaves of a call that it skips: no call, whoever wrote the policy.
+        add_numbers(reader, is_bare ? UINT32_MAX - 1 : 0x7fffffff,
                     constant(reader, rules != NULL ? rules->x32_ret : target->evaluator.x32_ret));
     }
-    if (!is_bare || target->arch != BRIG_DSL_X86_64) {
-        add_numbers(reader, UINT32_MAX, reader->unknown);
-    }
+    add_numbers(reader, UINT32_MAX, reader->unknown);
 }
 
 // Reads what is said about every number of one arch.

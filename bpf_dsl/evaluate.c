@@ -10,6 +10,8 @@
 
 // The x32 numbers on x86_64: bit 30, without bit 31 (arch/x86/include/uapi/asm/unistd.h: __X32_SYSCALL_BIT).
 enum { X32_FIRST = 0x40000000, X32_LAST = 0x7fffffff };
+// What ptrace(2) says to set the number to, as the kernel's int, for a call that is not to be made.
+enum { SKIPPED_NR = -1 };
 
 // The argument as the kernel's own code will see it, and a value of the condition beside it.
 static uint64_t cut(uint64_t number, uint8_t bits)
@@ -124,7 +126,8 @@ static struct verdict decide(const struct brig_dsl_rules *rules, const struct br
     if (data->audit_arch != brig_dsl_arch_audit(rules->arch)) {
         return (struct verdict){.ret = rules->foreign_ret, .trap = rules->foreign_trap};
     }
-    if (rules->arch == BRIG_DSL_X86_64 && data->nr >= X32_FIRST && (rules->is_import || data->nr <= X32_LAST)) {
+    const bool is_x32 = data->nr >= X32_FIRST && (rules->is_import ? (int32_t)data->nr != SKIPPED_NR : data->nr <= X32_LAST);
+    if (rules->arch == BRIG_DSL_X86_64 && is_x32) {
         return (struct verdict){.ret = rules->x32_ret, .trap = rules->x32_trap};
     }
     if (data->nr == BRIG_DSL_DIE_NR && !rules->is_import) {

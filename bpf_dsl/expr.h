@@ -103,7 +103,7 @@ struct brig_dsl_evaluator {
     uint32_t foreign_ret; // what calls of another arch get
     uint32_t x32_ret;     // what x32 numbers get, on x86_64
     bool asks_broker;     // BRIG_DSL_BROKER_NR is let through; else it is a number like any other that is no call
-    bool is_bare;         // without the reserved numbers, and what x32 numbers get holds for all above them too
+    bool is_bare;         // without the reserved numbers, and what x32 numbers get holds for all above them but -1 too
 };
 
 // Compiles what `evaluator` says, as brig_dsl_compile does rows. The check compares the program with the expressions.

@@ -3,6 +3,8 @@
 // Takes: an evaluator. Gives: sorted runs of numbers, neighbours with different verdicts; then the decision over those of all
 // arches. Requires: the tables. Guarantees: the runs cover everything: calls, numbers between them that are no call, the
 // reserved numbers where there are any, x32 numbers on x86_64, and what is above. The evaluator is asked once per call.
+// A bare evaluator says the same of x32 numbers and of all above them but the last: -1 is what a tracer leaves of a call that it
+// skips, filters run after tracers (since Linux 4.8), and other tools' compilers take it for any number that is no call.
 // Weaknesses: none known.
 #include "bpf_dsl/ranges.h"
 
@@ -11,7 +13,8 @@
 // x32 numbers have this bit and not the one above it.
 #define DSL_X32_FIRST 0x40000000u
 #define DSL_X32_LAST 0x7fffffffu
-// Besides a run for each call: one after it, the reserved numbers and x32.
+#define DSL_SKIPPED_NR 0xffffffffu
+// Besides a run for each call: one after it, the reserved numbers, x32 and what is above.
 enum { DSL_MORE_RANGES = 16 };
 
 struct range_list {
@@ -75,10 +78,9 @@ bool dsl_ranges_build(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_
         push_reserved(&list, builder, evaluator, unknown);
     }
     if (arch == BRIG_DSL_X86_64) {
+        const uint32_t last = evaluator->is_bare ? DSL_SKIPPED_NR - 1 : DSL_X32_LAST;
         push(&list, DSL_X32_FIRST, brig_dsl_ret(builder, evaluator->x32_ret));
-        if (!evaluator->is_bare) {
-            push(&list, DSL_X32_LAST + 1, unknown);
-        }
+        push(&list, last + 1, unknown);
     }
     *ret_ranges = (struct dsl_ranges){.arch = arch, .ranges = list.ranges, .count = list.count};
     return !builder->nodes.arena->exhausted;

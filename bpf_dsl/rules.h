@@ -51,7 +51,7 @@ struct brig_dsl_rules {
     uint32_t fallback_ret;                   // calls up to the baseline without rows
     uint32_t unknown_ret;                    // newer calls without rows, and numbers that are no call: ENOSYS, or import's fallback
     uint32_t foreign_ret;                    // another arch
-    uint32_t x32_ret;                        // x86_64 with bit 30 (and not bit 31) set; of an import all from there on
+    uint32_t x32_ret;                        // x86_64 with bit 30 (and not bit 31) set; of an import all from there on but -1
     bool asks_broker;                        // some rule does, so BRIG_DSL_BROKER_NR is let through; else it is no call
     const struct brig_dsl_trap *traps;
     uint32_t trap_count;

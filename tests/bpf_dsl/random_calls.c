@@ -140,8 +140,9 @@ static bool show(const struct visit *visit, const struct brig_dsl_data *data)
 
 static bool visit_numbers(const struct visit *visit)
 {
-    static const uint32_t others[] = {0x3fffffff, 0x40000000, 0x40000001, 0x7fffffff, 0x80000000, 0xc0000000, 0xffffffff, 0xf0000,
-                                      0xf0001,    0xf0005,    0xf0006,    0xb168,     0xb169,     0xb16a,     0xb16b};
+    static const uint32_t others[] = {0x3fffffff, 0x40000000, 0x40000001, 0x7fffffff, 0x80000000, 0xc0000000,
+                                      0xfffffffe, 0xffffffff, 0xf0000,    0xf0001,    0xf0005,    0xf0006,
+                                      0xb168,     0xb169,     0xb16a,     0xb16b};
     enum { DENSE = 1100, OTHERS = sizeof others / sizeof others[0] };
     struct brig_dsl_data data = {.audit_arch = brig_dsl_arch_audit(visit->rules->arch)};
     for (uint32_t i = 0; i < DENSE + OTHERS; i++) {

@@ -253,7 +253,7 @@ uint32_t random_expr_decide(const struct random_expr *expr, const struct brig_ds
     if (data->audit_arch != brig_dsl_arch_audit(expr->arch)) {
         return expr->evaluator.foreign_ret;
     }
-    if (expr->arch == BRIG_DSL_X86_64 && (has_reserved ? data->nr >> 30 == 1 : data->nr >> 30 >= 1)) {
+    if (expr->arch == BRIG_DSL_X86_64 && (has_reserved ? data->nr >> 30 == 1 : data->nr >> 30 >= 1 && data->nr + 1 != 0)) {
         return expr->evaluator.x32_ret;
     }
     if (has_reserved && data->nr == BRIG_DSL_DIE_NR) {

@@ -276,7 +276,9 @@ const char *random_policy_dispute(const struct random_policy *random, const stru
                                   const struct brig_dsl_data *data)
 {
     enum brig_dsl_arch arch = random->options.arch;
-    bool is_x32 = arch == BRIG_DSL_X86_64 && data->nr >= 0x40000000u && (random->policy.import != NULL || data->nr <= 0x7fffffffu);
+    // Other tools do not tell what is above x32's from them, but for -1, which stands for no call.
+    bool is_x32 = arch == BRIG_DSL_X86_64 && data->nr >= 0x40000000u &&
+                  (random->policy.import != NULL ? data->nr != 0xffffffffu : data->nr <= 0x7fffffffu);
     const struct brig_dsl_rule *rule;
     const struct found found = {rules, brig_dsl_decide(rules, data), brig_dsl_evaluate(rules, data, &rule)};
     uint32_t reserved;

@@ -226,6 +226,9 @@ TEST(minijail, policies_decide_what_is_no_call_of_the_arch)
         {"read: 1", 0x40000000, BRIG_DSL_X86_64, KILL},
         {"@default trap\nread: 1", 0x40000000, BRIG_DSL_X86_64, SECCOMP_RET_TRAP},
         {"@denylist\nread: return EPERM", 0x40000000, BRIG_DSL_X86_64, KILL},
+        {"@denylist\nread: return EPERM", 0xfffffffe, BRIG_DSL_X86_64, KILL},
+        {"@denylist\nread: return EPERM", 0xffffffff, BRIG_DSL_X86_64, ALLOW},
+        {"@default trap\nread: 1", 0xffffffff, BRIG_DSL_X86_64, SECCOMP_RET_TRAP},
         {"read: 1", 100000, BRIG_DSL_X86_64, KILL},
         {"@denylist\nread: return EPERM", 100000, BRIG_DSL_X86_64, ALLOW},
     };

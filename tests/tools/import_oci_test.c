@@ -205,6 +205,8 @@ TEST(import_oci, what_is_no_call_of_the_profile)
         {BRIG_DSL_X86_64, 0x3fffffff, ALLOW},
         {BRIG_DSL_X86_64, 0x40000000, KILL_THREAD},
         {BRIG_DSL_X86_64, 0xc0000000, KILL_THREAD},
+        {BRIG_DSL_X86_64, 0xfffffffe, KILL_THREAD},
+        {BRIG_DSL_X86_64, 0xffffffff, ALLOW}, // a call that a tracer skips
         {BRIG_DSL_I386, 1, KILL_THREAD},
         {BRIG_DSL_AARCH64, 1, KILL_THREAD},
     };

@@ -276,8 +276,8 @@ static struct brig_dsl_data random_data(struct random *random, const struct prof
     }
     data.nr = random_once_in(random, 16) ? random_below(random, 500)
                                          : (uint32_t)brig_dsl_call_nr(brig_dsl_call_by_name(name, strlen(name)), arch);
-    if (data.nr == UINT32_MAX) {
-        data.nr = 0; // a call that is not there; the library has its own idea of -1
+    if (random_once_in(random, 32)) {
+        data.nr = UINT32_MAX - random_below(random, 2); // -1, as the calls that are not there, and its neighbour
     }
     for (int i = 0; i < 4; i++) {
         data.args[i] = random_once_in(random, 2) ? random_value(random) : random_below(random, 20);

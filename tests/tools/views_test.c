@@ -154,7 +154,7 @@ static const struct command rows[] = {
     // Each number is drawn once, and those that are no call as numbers in all rows but the last.
     {"brig graph tests/fuzz/corpus/oci/container.json -a x86_64",
      0,
-     {"LEFT\">x32 numbers, 0x80000000 to 0xfffffff", "every other number</TD><TD BGCOLOR=\"#fcedbb\" ALIGN=\"LEFT\">ERRNO(1)<"}},
+     {"LEFT\">x32 numbers, 0x80000000 to 0xfffffffe<", "every other number</TD><TD BGCOLOR=\"#fcedbb\" ALIGN=\"LEFT\">ERRNO(1)<"}},
     {"printf 'ld nr\njge #300, +0, k\njgt #350, k\nret ALLOW\nk: ret LOG\n' | brig asm - | brig graph - -a x86_64",
      0,
      {">337 to 350</TD>", "every other number</TD>"}},

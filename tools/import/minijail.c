@@ -8,11 +8,11 @@
 //
 // Beside the entries:
 // - Calls that no entry decides get the @default, which kills the process if there is none. So do x32 numbers and those above
-//   them, which minijail's programs do not tell from calls without entries.
+//   them, which minijail's programs do not tell from calls without entries, and the number -1 of a call that a tracer skips.
 // - "kill" is kill-process, as in minijail0(5): the process is killed. Older versions of minijail kill the thread.
 // - Calls of other arches kill the process.
 // - A denylist allows what it does not list, but for x32 numbers, which kill the process. minijail's program lets all of them
-//   through, and so every call that the denylist is against.
+//   through, and so every call that the denylist is against. -1 is let through by both.
 //
 // Weaknesses: minijail's names of constants are those of the C library that it was built with, ours are the kernel's, which shows
 // in O_LARGEFILE: 0 in the C library of 64-bit arches, a bit of its own in the kernel.

@@ -13,8 +13,8 @@
 //   here it is the one that libseccomp 2.5 takes (oci_rules.c), and a warning says so.
 // - On 32-bit arches comparisons are of the low 32 bits of what is written.
 // - On i386, a rule for a call that socketcall(2) or ipc(2) can make too is also a rule for that, as far as a filter can see it.
-// - Calls of other arches, and x32 numbers (here with the number -1, which libseccomp lets pass to the default), kill the thread:
-// libseccomp's default for what it does not know, which runc leaves.
+// - Calls of other arches, and x32 numbers, kill the thread: libseccomp's default for what it does not know, which runc leaves. The
+//   number -1 gets the profile's default there too: a tracer that skips a call, as `strace --inject` does, leaves it.
 // - Calls that a target does not have are skipped there. Names that no arch has are errors.
 //
 // Weaknesses: runc puts a program of its own before libseccomp's, which answers ENOSYS for calls newer than all that the profile

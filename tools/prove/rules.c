@@ -10,6 +10,7 @@
 #include "tools/prove/parts.h"
 
 enum { X32_FIRST = 0x40000000, X32_LAST = 0x7fffffff };
+#define SKIPPED_NR UINT32_MAX // of a call that a tracer skips
 
 struct comparison {
     const struct prove_rules_question *question;
@@ -156,7 +157,8 @@ static bool encode_part(struct comparison *comparison, const struct brig_dsl_rul
     comparison->rules.count = 0;
     if (domain->arch_lo != brig_dsl_arch_audit(rules->arch)) {
         ret = rules->foreign_ret;
-    } else if (rules->arch == BRIG_DSL_X86_64 && domain->nr_lo >= X32_FIRST && (rules->is_import || domain->nr_lo <= X32_LAST)) {
+    } else if (rules->arch == BRIG_DSL_X86_64 && domain->nr_lo >= X32_FIRST &&
+               domain->nr_lo <= (rules->is_import ? SKIPPED_NR - 1 : X32_LAST)) {
         ret = rules->x32_ret;
     } else if (domain->nr_lo == BRIG_DSL_DIE_NR && !rules->is_import) {
         ret = SECCOMP_RET_KILL_PROCESS;
@@ -243,6 +245,7 @@ static bool check_arch(struct comparison *comparison, const struct brig_dsl_rule
     prove_cuts_add_point(&cuts, BRIG_DSL_BROKER_NR);
     prove_cuts_add(&cuts, X32_FIRST);
     prove_cuts_add(&cuts, (uint32_t)X32_LAST + 1);
+    prove_cuts_add(&cuts, SKIPPED_NR);
     bool is_made = prove_cuts_finish(&cuts);
     for (size_t i = 0; is_made && i < cuts.count && comparison->answer == PROVE_HOLDS; i++) {
         const struct prove_domain domain = {cuts.starts[i], prove_cuts_end(&cuts, i), audit_arch, audit_arch};
