@@ -113,17 +113,31 @@ static void weigh_numbers(struct weighing *weighing, uint32_t id)
 // --- words ------------------------------------------------------------------------------------------------------------
 
 // What a run of a switch is: a single value; one whose first value a policy must have named, since one that follows a single value
-// may start there by accident.
+// may start there by accident, and a single value that goes the way of most is what others left over.
 enum { RUN_SINGLE = 1, RUN_NAMED = 2 };
+
+// Returns: where most values go.
+static uint32_t find_common(const struct dsl_decision *node)
+{
+    uint32_t widest = 0;
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < node->run_count; i++) {
+        uint32_t width = dsl_run_last(node, i) - node->runs[i].first;
+        widest = width > most ? i : widest;
+        most = width > most ? width : most;
+    }
+    return node->runs[widest].child;
+}
 
 // Notes what each run is. Returns: how many numbers the policy names here.
 static uint32_t read_runs(const struct dsl_decision *node, uint64_t *ret_kinds)
 {
+    uint32_t common = find_common(node);
     uint32_t named = 0;
     bool was_single = true; // nobody names 0 by a run that starts there
     for (uint32_t i = 0; i < node->run_count; i++) {
         bool is_single = dsl_is_single(node->mask, node->runs[i].first, dsl_run_last(node, i));
-        bool is_named = is_single || !was_single;
+        bool is_named = is_single ? node->runs[i].child != common : !was_single;
         ret_kinds[i] = (is_single ? RUN_SINGLE : 0u) | (is_named ? RUN_NAMED : 0u);
         named += is_named;
         was_single = is_single;

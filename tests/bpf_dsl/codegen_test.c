@@ -203,11 +203,30 @@ TEST(codegen, a_few_values_are_asked_for_one_by_one)
     CHECK_EQ(count_code(compiled, BPF_MISC | BPF_TAX, 0), 0u);
 }
 
+// What lies beside a value or between two is what others left over; nobody calls with it, and nothing asks for it.
+TEST(codegen, values_that_nobody_named_are_not_asked_for)
+{
+    const struct brig_dsl_rule_condition one = CONDITION(BRIG_DSL_IN, 1, 32, 1);
+    const struct brig_dsl_rule_condition gap = CONDITION(BRIG_DSL_IN, 1, 32, 0x13, 0x15, 0x1e, 0x21);
+    const struct brig_dsl_rule_condition *const conditions[] = {&one, &gap};
+    for (size_t i = 0; i < COUNT_OF(conditions); i++) {
+        const struct brig_dsl_rule allow = {.ret = SECCOMP_RET_ALLOW, .condition_count = 1, .conditions = conditions[i]};
+        const struct brig_dsl_rule *const list[] = {&allow, &deny};
+        struct brig_dsl_rules rules = program_rules(BRIG_SYS_ioctl, list, 2);
+        const struct compiled *compiled = program_compile_rules(&rules);
+        for (uint32_t k = 0; k < conditions[i]->value_count; k++) {
+            CHECK_EQ(count_code(compiled, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)conditions[i]->values[k]), 1u);
+        }
+        CHECK_EQ(count_code(compiled, BPF_JMP | BPF_JEQ | BPF_K, 0), 0u);
+        CHECK_EQ(count_code(compiled, BPF_JMP | BPF_JEQ | BPF_K, 0x14), 0u);
+    }
+}
+
 // RestrictNamespaces= is such a list: libc tries clone3 for each thread, and clone when that is not there.
 TEST(codegen, the_one_call_that_a_list_denies_outright_is_found_first)
 {
-    static const enum brig_dsl_call decided[] = {BRIG_SYS_clone, BRIG_SYS_unshare, BRIG_SYS_setns, BRIG_SYS_mmap, BRIG_SYS_mprotect,
-                                                 BRIG_SYS_shmat};
+    static const enum brig_dsl_call decided[] = {BRIG_SYS_clone, BRIG_SYS_unshare,  BRIG_SYS_setns,
+                                                 BRIG_SYS_mmap,  BRIG_SYS_mprotect, BRIG_SYS_shmat};
     const struct brig_dsl_rule_condition namespaces[] = {CONDITION(BRIG_DSL_ANY_BITS, 0, 32, 0x7e020000)};
     const struct brig_dsl_rule refuse = {.ret = SECCOMP_RET_ERRNO | 1, .condition_count = 1, .conditions = namespaces};
     const struct brig_dsl_rule missing = {.ret = SECCOMP_RET_ERRNO | 38};
