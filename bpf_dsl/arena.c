@@ -18,9 +18,9 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static void guard_all(const struct brig_dsl_arena *arena)
+void dsl_arena_close(struct brig_dsl_arena *arena)
 {
-    __asan_poison_memory_region(arena->memory, arena->size_bytes);
+    __asan_poison_memory_region(arena->memory + arena->used_bytes, arena->size_bytes - arena->used_bytes);
 }
 
 static void release_all(const struct brig_dsl_arena *arena)
@@ -34,11 +34,6 @@ void dsl_arena_guard(struct brig_dsl_arena *arena, const unsigned char *piece, s
     __asan_unpoison_memory_region(piece, bytes);
 }
 #else
-static void guard_all(const struct brig_dsl_arena *arena)
-{
-    (void)arena;
-}
-
 static void release_all(const struct brig_dsl_arena *arena)
 {
     (void)arena;
@@ -48,7 +43,7 @@ static void release_all(const struct brig_dsl_arena *arena)
 void brig_dsl_arena_init(struct brig_dsl_arena *arena, void *memory, size_t size_bytes)
 {
     *arena = (struct brig_dsl_arena){.memory = memory, .size_bytes = size_bytes};
-    guard_all(arena);
+    dsl_arena_close(arena);
 }
 
 void brig_dsl_arena_end(struct brig_dsl_arena *arena)

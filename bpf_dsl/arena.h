@@ -18,6 +18,8 @@ enum { DSL_GUARD_ALIGN = 8, DSL_GUARD_BYTES = 16 };
 
 // Opens a piece that was taken, and leaves a gap behind it.
 void dsl_arena_guard(struct brig_dsl_arena *arena, const unsigned char *piece, size_t bytes);
+// Closes all that is not taken.
+void dsl_arena_close(struct brig_dsl_arena *arena);
 #else
 enum { DSL_GUARD_ALIGN = 1 };
 
@@ -26,6 +28,11 @@ static inline void dsl_arena_guard(struct brig_dsl_arena *arena, const unsigned 
     (void)arena;
     (void)piece;
     (void)bytes;
+}
+
+static inline void dsl_arena_close(struct brig_dsl_arena *arena)
+{
+    (void)arena;
 }
 #endif
 
@@ -62,6 +69,15 @@ static inline void *dsl_arena_alloc_array(struct brig_dsl_arena *arena, size_t c
         return NULL;
     }
     return dsl_arena_alloc(arena, bytes, align);
+}
+
+// Gives back everything that was taken since `arena->used_bytes` was `used_bytes`; nothing of it may be used any more. An arena
+// that was exhausted by it no longer is.
+static inline void dsl_arena_rewind(struct brig_dsl_arena *arena, size_t used_bytes)
+{
+    arena->used_bytes = used_bytes;
+    arena->exhausted = false;
+    dsl_arena_close(arena);
 }
 
 // One `type`, or `count` of them, with the alignment that the type wants.

@@ -30,8 +30,9 @@
 // - The three rules before this one are for policies of Brig's own; struct brig_dsl_import says what holds for others.
 // - Two calls of x86_64, uretprobe and uprobe, never reach a filter (kernel/seccomp.c:seccomp_uprobe_exception, Linux 6.14 and
 //   6.18); they fail wherever the kernel has not put a probe. A program's answer for them is for older kernels.
-// - Every program is checked against the rows before it is returned. Where the check does not come to an end in its budget, which
-//   takes rows of dozens of 64-bit masks for one call, the program says so (is_unproven).
+// - Every program is checked against the rows before it is returned. Where the check does not come to an end in its budget, some
+//   seconds, the program says so (is_unproven).
+// - A program that would have more than 4096 instructions is made in slower forms that have fewer, before that is an error.
 // - Nothing here allocates, locks, prints or keeps state: all results live in the caller's arena. Every function may be called
 //   after fork; none from a signal handler unless it says so.
 #ifndef BRIG_BPF_DSL_BPF_DSL_H
@@ -258,6 +259,7 @@ struct brig_dsl_options {
     int64_t notify_fd;                      // value of NOTIFY_FD, or BRIG_DSL_SLOT_UNSET: the handler's row for it is then left out
     int64_t broker_fd;                      // value of BROKER_FD, likewise; a policy without BROKER does without that row too
     bool plain;                             // emit the unoptimised program
+    bool small;                             // prefer few instructions to few that are run
     const struct brig_dsl_profile *profile; // or NULL: all calls and all values that the policy names count alike
 };
 #define BRIG_DSL_OPTIONS_DEFAULT \

@@ -31,12 +31,18 @@ struct dsl_target {
     struct brig_dsl_evaluator evaluator;
 };
 
+// What a check may cost: enough for what people write, which takes some milliseconds where it is used up; and what is spent, some
+// seconds, where the alternative is no program.
+#define DSL_CHECK_STEPS 3000000u
+#define DSL_CHECK_MOST_STEPS 100000000u
+
 struct dsl_check_input {
     const struct dsl_target *targets; // the first one says what other arches get; all of a kind
     uint32_t target_count;
     struct brig_dsl_builder *builder; // without rules only
     const struct sock_filter *insns;  // valid
     uint32_t insn_count;
+    uint32_t steps;       // DSL_CHECK_STEPS, or more
     unsigned char *taken; // by instruction: which sides of a test calls take (clean.h), exact where the answer is equal; or NULL
 };
 

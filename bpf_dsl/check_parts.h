@@ -305,7 +305,8 @@ struct dsl_check_walk {
     uint32_t target_count;
     const struct check_subject *foreign; // all other arches
     struct check_facts facts;
-    uint32_t nr; // where the program differs
+    uint32_t steps; // budget
+    uint32_t nr;    // where the program differs
 
     const struct check_insn *about; // by instruction
     struct check_fork *forks;       // the other sides of tests, still to be walked

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { ARGUMENTS = 6, CHECK_CUTS = 96, CHECK_STEPS = 3000000 };
+enum { ARGUMENTS = 6, CHECK_CUTS = 96 };
 
 // --- reading rules ----------------------------------------------------------------------------------------------------
 
@@ -420,7 +420,7 @@ static enum dsl_checked ask_halves(struct asking *asking, uint32_t cuts)
 {
     struct check_facts *facts = asking->facts;
     struct check_cut cut;
-    if (cuts == CHECK_CUTS || facts->steps > CHECK_STEPS || facts->overflowed ||
+    if (cuts == CHECK_CUTS || facts->steps > facts->step_limit || facts->overflowed ||
         !dsl_check_find_cut(facts, asking->open.first, &cut)) {
         return DSL_CHECKED_UNDECIDED;
     }

@@ -7,7 +7,7 @@
 // and a constant shifted by a word) makes it undecided, never equal. Joins: where ways meet at a load, nothing that is still tested
 // below was touched, X is set again before it is used, and every condition of the rules is known or untouched as well, the rest is
 // the same for all ways that calls take with the same known conditions; it is walked once. Weaknesses: other joins are walked once
-// per way; steps are counted, CHECK_WALK_STEPS of them.
+// per way; steps are counted, dsl_check_input.steps of them.
 #include "bpf_dsl/check_parts.h"
 #include "bpf_dsl/clean.h"
 
@@ -15,7 +15,6 @@
 #include <string.h>
 
 enum {
-    CHECK_WALK_STEPS = 3000000,
     CHECK_MEMO_AFTER = 400, // steps on one subject before joins are remembered: most need fewer
     CHECK_MEMO_SLOTS = 512,
     CHECK_LONG_LIST = 12,   // rules from which on it pays to pass over those that are out
@@ -459,7 +458,7 @@ static enum dsl_checked walk_paths(struct dsl_check_walk *walk, struct path *pat
     for (;;) {
         enum dsl_checked checked = DSL_CHECKED_EQUAL;
         enum outcome outcome = take_insn(walk, path, &checked);
-        if (outcome == OUTCOME_STOP || facts->overflowed || ++facts->steps > CHECK_WALK_STEPS) {
+        if (outcome == OUTCOME_STOP || facts->overflowed || ++facts->steps > facts->step_limit) {
             return DSL_CHECKED_UNDECIDED;
         }
         if (outcome == OUTCOME_END) {
@@ -483,7 +482,7 @@ enum dsl_checked dsl_check_walk(struct dsl_check_walk *walk, struct brig_dsl_are
     walk->fork_limit = depth + CHECK_SIDES * dsl_check_count_picks(walk);
     walk->forks = DSL_ARENA_ARRAY(arena, struct check_fork, walk->fork_limit);
     walk->arena = arena;
-    if (walk->forks == NULL || !dsl_check_facts_init(&walk->facts, arena, 2 * depth + CHECK_MORE_FACTS, CHECK_WALK_STEPS)) {
+    if (walk->forks == NULL || !dsl_check_facts_init(&walk->facts, arena, 2 * depth + CHECK_MORE_FACTS, walk->steps)) {
         return DSL_CHECKED_UNDECIDED;
     }
     struct path path = {.subject = NULL};

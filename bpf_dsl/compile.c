@@ -11,9 +11,10 @@
 //     insns        sock_filter[], built from the end                       dsl_codegen            codegen.c, emit.c
 //     checked      the emitted bytes decide what the rows say              dsl_check              check.c
 //
-// Where the optimised form does not fit, it is made once more with the rules of each call one after the other, which is slower and
-// mostly smaller. Where that does not help, or nothing can be proven in the check's budget, the plain program (plain.c) takes its
-// place, and is checked as well.
+// Where the optimised form does not fit, it is made once more, with the rules of each call one after the other, with values asked
+// for one after the other, with both: slower and smaller. Where that does not help, or nothing can be proven in the check's budget,
+// the plain program (plain.c) takes its place, and is checked as well. Where that one is not proven either, the optimised one is
+// checked again with all the patience that there is.
 #include "bpf_dsl/compile.h"
 
 #include <string.h>
@@ -77,10 +78,21 @@ static uint32_t foreign_ret(const struct dsl_compilation *compilation)
     return compilation->targets[0].evaluator.foreign_ret;
 }
 
+// How an optimised program can be made.
+struct form {
+    bool prefer_chains;
+    bool is_small;
+};
+
+// The faster before the smaller.
+static const struct form forms[] = {{false, false}, {true, false}, {false, true}, {true, true}};
+enum { FORMS = sizeof forms / sizeof forms[0], FIRST_SMALL_FORM = 2 };
+
 // From expressions to the optimised program. Returns: false when it explodes, does not fit, or the arena is exhausted.
-static bool emit_optimised(struct dsl_compilation *compilation, bool prefer_chains)
+static bool emit_optimised(struct dsl_compilation *compilation, const struct form *form)
 {
     struct brig_dsl_arena *arena = compilation->arena;
+    const struct dsl_wishes wishes = {.profile = compilation->options->profile, .is_small = form->is_small};
     compilation->graph = DSL_ARENA_NEW(arena, struct dsl_decisions);
     compilation->tree = DSL_ARENA_NEW(arena, struct dsl_tree);
     if (compilation->graph == NULL || compilation->tree == NULL ||
@@ -88,16 +100,48 @@ static bool emit_optimised(struct dsl_compilation *compilation, bool prefer_chai
         !dsl_lowering_init(&compilation->lowering, compilation->builder, compilation->graph)) {
         return false;
     }
-    compilation->lowering.prefer_chains = prefer_chains;
+    compilation->lowering.prefer_chains = form->prefer_chains;
     compilation->root =
         dsl_ranges_decide(compilation->ranges, compilation->target_count, foreign_ret(compilation), &compilation->lowering);
     if (compilation->lowering.gave_up || arena->exhausted) {
         return false;
     }
     compilation->root = dsl_masks_drop_idle(compilation->graph, compilation->root);
-    return dsl_tree_build(compilation->graph, compilation->root, compilation->options->profile, compilation->tree) &&
+    return dsl_tree_build(compilation->graph, compilation->root, &wishes, compilation->tree) &&
            dsl_emitter_init(&compilation->emitter, arena) && dsl_codegen(compilation->tree, &compilation->emitter) &&
            fits(compilation);
+}
+
+// Emits the first form from number `from` on that fits, in the memory that those before it took.
+static bool emit_first(struct dsl_compilation *compilation, uint32_t from)
+{
+    struct brig_dsl_arena *arena = compilation->arena;
+    const size_t used_bytes = arena->used_bytes;
+    for (uint32_t i = from; i < FORMS; i++) {
+        dsl_arena_rewind(arena, used_bytes);
+        if (emit_optimised(compilation, &forms[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Emits the smallest form.
+static bool emit_smallest(struct dsl_compilation *compilation)
+{
+    struct brig_dsl_arena *arena = compilation->arena;
+    const size_t used_bytes = arena->used_bytes;
+    uint32_t best = FORMS;
+    uint32_t least = UINT32_MAX;
+    for (uint32_t i = FIRST_SMALL_FORM; i < FORMS; i++) {
+        dsl_arena_rewind(arena, used_bytes);
+        if (emit_optimised(compilation, &forms[i]) && compilation->emitter.head < least) {
+            least = compilation->emitter.head;
+            best = i;
+        }
+    }
+    dsl_arena_rewind(arena, used_bytes);
+    return best != FORMS && emit_optimised(compilation, &forms[best]);
 }
 
 static bool emit_plain(struct dsl_compilation *compilation)
@@ -109,26 +153,27 @@ static bool emit_plain(struct dsl_compilation *compilation)
            fits(compilation);
 }
 
-static enum dsl_checked check(struct dsl_compilation *compilation, unsigned char *taken, uint32_t *ret_nr)
+static enum dsl_checked check(struct dsl_compilation *compilation, uint32_t steps, unsigned char *taken, uint32_t *ret_nr)
 {
     const struct dsl_check_input input = {.targets = compilation->targets,
                                           .target_count = compilation->target_count,
                                           .builder = compilation->builder,
                                           .insns = dsl_emitted(&compilation->emitter),
                                           .insn_count = compilation->emitter.head,
+                                          .steps = steps,
                                           .taken = taken};
     return dsl_check(&input, compilation->arena, ret_nr);
 }
 
 // Checks, and cuts what the check saw no call take: the search does not know what earlier tests of a word say. That is rare, so the
 // second check is.
-static enum dsl_checked check_and_cut(struct dsl_compilation *compilation, uint32_t *ret_nr)
+static enum dsl_checked check_and_cut(struct dsl_compilation *compilation, uint32_t steps, uint32_t *ret_nr)
 {
     struct dsl_emitter *emitter = &compilation->emitter;
     unsigned char taken[BPF_MAXINSNS];
     const struct dsl_code code = {dsl_emitted(emitter), emitter->head};
     memset(taken, 0, code.count);
-    enum dsl_checked checked = check(compilation, taken, ret_nr);
+    enum dsl_checked checked = check(compilation, steps, taken, ret_nr);
     if (checked != DSL_CHECKED_EQUAL || !dsl_has_untaken(&code, taken)) {
         return checked;
     }
@@ -138,20 +183,40 @@ static enum dsl_checked check_and_cut(struct dsl_compilation *compilation, uint3
     }
     emitter->head = cut.count;
     memcpy(emitter->insns + (BPF_MAXINSNS - cut.count), cut.insns, cut.count * sizeof *cut.insns);
-    return check(compilation, NULL, ret_nr);
+    return check(compilation, steps, NULL, ret_nr);
 }
 
-static enum brig_code compile_plain(struct dsl_compilation *compilation)
+// Emits the plain program and checks it.
+static enum dsl_checked compile_plain(struct dsl_compilation *compilation, uint32_t *ret_nr)
 {
-    uint32_t nr;
-    if (!emit_plain(compilation)) {
-        bool exhausted = compilation->arena->exhausted;
-        return exhausted ? out_of_arena(compilation) : fail(compilation, BRIG_PROGRAM_TOO_BIG, compilation->too_big);
+    return emit_plain(compilation) ? check(compilation, DSL_CHECK_STEPS, NULL, ret_nr) : DSL_CHECKED_UNDECIDED;
+}
+
+static enum brig_code finish_plain(struct dsl_compilation *compilation, enum dsl_checked checked, uint32_t nr)
+{
+    if (checked == DSL_CHECKED_UNDECIDED && compilation->arena->exhausted) {
+        return out_of_arena(compilation);
     }
-    const enum dsl_checked checked = check(compilation, NULL, &nr);
-    // There is no simpler program to fall back to.
+    if (dsl_emitted(&compilation->emitter) == NULL) {
+        return fail(compilation, BRIG_PROGRAM_TOO_BIG, compilation->too_big);
+    }
     compilation->is_unproven = checked == DSL_CHECKED_UNDECIDED;
     return checked == DSL_CHECKED_DIFFERENT ? fail(compilation, BRIG_BUG_CHECK_FAILED, nr) : BRIG_OK;
+}
+
+// The optimised program could not be proven in the usual budget, the plain one does not do instead: all the time that there is for
+// the optimised one.
+static enum brig_code compile_patiently(struct dsl_compilation *compilation)
+{
+    const struct dsl_emitter optimised = compilation->emitter;
+    uint32_t nr = 0;
+    enum dsl_checked checked = compile_plain(compilation, &nr);
+    if (checked == DSL_CHECKED_UNDECIDED) {
+        compilation->emitter = optimised;
+        compilation->is_plain = false;
+        checked = check_and_cut(compilation, DSL_CHECK_MOST_STEPS, &nr);
+    }
+    return finish_plain(compilation, checked, nr);
 }
 
 void dsl_compile_add_rules(struct dsl_compilation *compilation, const struct brig_dsl_rules *rules)
@@ -166,12 +231,16 @@ enum brig_code dsl_compile(struct dsl_compilation *compilation)
     if (code != BRIG_OK) {
         return code;
     }
-    // The fast form first, then the small one.
-    if (compilation->options->plain || (!emit_optimised(compilation, false) && !emit_optimised(compilation, true))) {
-        return compilation->arena->exhausted ? out_of_arena(compilation) : compile_plain(compilation);
+    const struct brig_dsl_options *options = compilation->options;
+    uint32_t nr = 0;
+    if (options->plain || !(options->small ? emit_smallest(compilation) : emit_first(compilation, 0))) {
+        if (compilation->arena->exhausted) {
+            return out_of_arena(compilation);
+        }
+        enum dsl_checked checked = compile_plain(compilation, &nr);
+        return finish_plain(compilation, checked, nr);
     }
-    uint32_t nr;
-    switch (check_and_cut(compilation, &nr)) {
+    switch (check_and_cut(compilation, DSL_CHECK_STEPS, &nr)) {
     case DSL_CHECKED_EQUAL:
         return BRIG_OK;
     case DSL_CHECKED_DIFFERENT:
@@ -179,7 +248,7 @@ enum brig_code dsl_compile(struct dsl_compilation *compilation)
     case DSL_CHECKED_UNDECIDED:
         break;
     }
-    return compile_plain(compilation);
+    return compile_patiently(compilation);
 }
 
 // --- entries ----------------------------------------------------------------------------------------------------------

@@ -63,5 +63,5 @@ dsl_place dsl_emit_test(struct dsl_emitter *emitter, uint16_t code, uint32_t k, 
 
 const struct sock_filter *dsl_emitted(const struct dsl_emitter *emitter)
 {
-    return emitter->head <= BPF_MAXINSNS ? emitter->insns + (BPF_MAXINSNS - emitter->head) : NULL;
+    return emitter->insns != NULL && emitter->head <= BPF_MAXINSNS ? emitter->insns + (BPF_MAXINSNS - emitter->head) : NULL;
 }

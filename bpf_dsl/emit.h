@@ -46,7 +46,7 @@ static inline struct dsl_label dsl_label_here(const struct dsl_emitter *emitter)
     return (struct dsl_label){.origin = emitter->head, .nearby = emitter->head};
 }
 
-// The program so far; NULL when it is too big.
+// The program so far; NULL when it is too big, or was not begun.
 const struct sock_filter *dsl_emitted(const struct dsl_emitter *emitter);
 
 #endif

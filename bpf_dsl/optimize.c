@@ -117,8 +117,9 @@ bool dsl_emit_decision(struct dsl_decisions *graph, uint32_t root, const struct 
 {
     struct brig_dsl_arena *arena = graph->nodes.arena;
     struct dsl_tree *tree = DSL_ARENA_NEW(arena, struct dsl_tree);
+    const struct dsl_wishes wishes = {.profile = options->profile, .is_small = options->small};
     struct dsl_emitter emitter;
-    if (tree == NULL || !dsl_tree_build(graph, dsl_masks_drop_idle(graph, root), options->profile, tree) ||
+    if (tree == NULL || !dsl_tree_build(graph, dsl_masks_drop_idle(graph, root), &wishes, tree) ||
         !dsl_emitter_init(&emitter, arena) || !dsl_codegen(tree, &emitter) || dsl_emitted(&emitter) == NULL) {
         return false;
     }

@@ -16,6 +16,8 @@
 //   - Values within 32 of each other that go two ways are a constant with a bit for each value, shifted by the value (PICK): few
 //     branches, where a tree has many. Very few values are cheaper to ask for one by one. Not for numbers and arches: the kernel's
 //     bitmap does not follow it.
+//   - Where the program has to be small, values that stand alone are asked for one after the other, SEARCH_UNCUT items without
+//     a cut, and the rent is all that counts.
 //   - Values from 2^31 on lose their high bit once (AND), where otherwise several tests would pay for it.
 //
 // Weaknesses: which values are taken out of a list is decided one by one, not together.
@@ -27,6 +29,9 @@ enum {
     SEARCH_EXACT = 12,   // items up to which cuts are chosen by dynamic programming
     SEARCH_RENT = 2,     // rent of an instruction, in mean weights of an item
     SEARCH_HOT_PART = 3, // a value with one part in so many of the weight may be asked for first
+    SEARCH_CHAIN = 64,   // values taken out of a list at once where a program has to be small
+    SEARCH_UNCUT = 1024, // items up to which a list is not cut then
+    SEARCH_SMALL = 32,   // rent then, in weights of the whole list
 };
 #define HIGH_BIT 0x80000000u
 
@@ -466,6 +471,53 @@ static uint32_t build_long(const struct dsl_search *search, struct list list)
     return test_cut(search, cut, low, high);
 }
 
+// --- small programs ---------------------------------------------------------------------------------------------------
+
+static bool find_hole(const struct list *list, uint32_t *ret_at)
+{
+    for (uint32_t i = 1; i + 1 < list->count; i++) {
+        if (is_single(&list->items[i]) && is_hole(list, i)) {
+            *ret_at = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+// Asks for values that stand alone one after the other: an instruction each, where cuts are more.
+static uint32_t build_chain(const struct dsl_search *search, struct list list)
+{
+    struct dsl_item taken[SEARCH_CHAIN];
+    uint64_t weights[SEARCH_CHAIN];
+    uint32_t count = 0;
+    uint32_t at;
+    while (count < SEARCH_CHAIN && find_hole(&list, &at)) {
+        weights[count] = list.weight;
+        taken[count++] = list.items[at];
+        take_out(&list, at);
+    }
+    uint32_t next = build(search, list);
+    while (count-- > 0) {
+        next = ask_for(search, &taken[count], next, weights[count]);
+    }
+    return next;
+}
+
+static uint32_t build_small(const struct dsl_search *search, struct list list)
+{
+    uint32_t at;
+    if (list.count > SEARCH_UNCUT) {
+        struct cut cut = make_cut(&list, list.count / 2);
+        uint32_t low = build(search, part_of(&list, 0, cut.at));
+        uint32_t high = build(search, part_of(&list, cut.at, list.count));
+        return test_cut(search, cut, low, high);
+    }
+    if (find_hole(&list, &at)) {
+        return build_chain(search, list);
+    }
+    return list.count <= SEARCH_EXACT ? build_short(search, list) : build_long(search, list);
+}
+
 // --- the high bit -----------------------------------------------------------------------------------------------------
 
 // Tests that would need a wide constant each, from which on stripping pays: one instruction, and another one to tell who has the
@@ -546,6 +598,9 @@ static uint32_t build(const struct dsl_search *search, struct list list)
     if (wide < list.count && count_wide_tests(&list, wide) >= (is_all_wide ? WIDE_TESTS : WIDE_TESTS_ASTRIDE)) {
         return is_all_wide ? build_stripped(search, list) : build_astride(search, list, wide);
     }
+    if (search->is_small) {
+        return build_small(search, list);
+    }
     return list.count <= SEARCH_EXACT ? build_short(search, list) : build_long(search, list);
 }
 
@@ -553,6 +608,6 @@ uint32_t dsl_search_build(const struct dsl_search *search, struct dsl_item *item
 {
     struct list list = {items, count, 0, 0};
     list.weight = weight_of(&list, 0, count);
-    list.rent = SEARCH_RENT * list.weight / count + 1;
+    list.rent = search->is_small ? SEARCH_SMALL * list.weight + 1 : SEARCH_RENT * list.weight / count + 1;
     return build(search, list);
 }

@@ -22,6 +22,7 @@ struct dsl_search {
     void (*enter)(void *context, uint32_t mask, struct dsl_item *items, uint32_t count);
     void *context;
     uint32_t mask;  // what A holds of the word
+    bool is_small;  // instructions count, not who comes by
     bool may_shift; // A may be shifted: the word is none that the kernel's bitmap looks at
 };
 

@@ -23,6 +23,7 @@ struct builder {
     uint32_t *entry_of;     // step that starts each decision
     uint8_t *parents;       // of each decision: runs that lead to it, at most 2
     uint8_t word;           // of the switch at work
+    bool is_small;
 };
 
 // --- steps ------------------------------------------------------------------------------------------------------------
@@ -182,6 +183,7 @@ static uint32_t build_switch(struct builder *builder, uint32_t id)
                                       .enter = enter_items,
                                       .context = builder,
                                       .mask = mask,
+                                      .is_small = builder->is_small,
                                       .may_shift = node->word != DSL_WORD_NR && node->word != DSL_WORD_ARCH};
     uint32_t hot_count = take_hot(builder, id, items);
     uint64_t weight = weigh_items(items, node->run_count);
@@ -238,16 +240,16 @@ static uint32_t count_parents(struct builder *builder, uint32_t root, const unsi
     return most;
 }
 
-bool dsl_tree_build(const struct dsl_decisions *graph, uint32_t root, const struct brig_dsl_profile *profile, struct dsl_tree *tree)
+bool dsl_tree_build(const struct dsl_decisions *graph, uint32_t root, const struct dsl_wishes *wishes, struct dsl_tree *tree)
 {
     struct brig_dsl_arena *arena = graph->nodes.arena;
-    struct builder builder = {.graph = graph, .tree = tree};
+    struct builder builder = {.graph = graph, .tree = tree, .is_small = wishes->is_small};
     const unsigned char *marks = dsl_decisions_mark(graph, root);
     builder.entry_of = DSL_ARENA_ARRAY(arena, uint32_t, (size_t)root + 1);
     builder.parents = DSL_ARENA_ARRAY(arena, uint8_t, (size_t)root + 1);
     tree->terms = graph->terms;
     if (marks == NULL || builder.entry_of == NULL || builder.parents == NULL ||
-        !dsl_weights_init(&builder.weights, graph, root, marks, profile) ||
+        !dsl_weights_init(&builder.weights, graph, root, marks, wishes->profile) ||
         !dsl_intern_init(&tree->steps, arena, graph->nodes.count)) {
         return false;
     }

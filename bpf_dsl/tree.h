@@ -34,10 +34,14 @@ struct dsl_tree {
     uint32_t root;
 };
 
-// Searches for every switch that `root` reaches, what `profile` (or NULL) has most of first. Returns: false when the arena is
-// exhausted or there are too many steps.
-bool dsl_tree_build(const struct dsl_decisions *graph, uint32_t root, const struct brig_dsl_profile *profile,
-                    struct dsl_tree *tree);
+// What a tree is made for.
+struct dsl_wishes {
+    const struct brig_dsl_profile *profile; // what is found first; or NULL
+    bool is_small;                          // few instructions count, however many of them are run
+};
+
+// Searches for every switch that `root` reaches. Returns: false when the arena is exhausted or there are too many steps.
+bool dsl_tree_build(const struct dsl_decisions *graph, uint32_t root, const struct dsl_wishes *wishes, struct dsl_tree *tree);
 
 // Marks what the root reaches. Returns: a byte for each id up to the root; NULL when the arena is exhausted.
 unsigned char *dsl_tree_mark(const struct dsl_tree *tree);

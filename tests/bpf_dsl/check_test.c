@@ -19,7 +19,8 @@ static enum dsl_checked check(const struct compiled *compiled, const struct sock
     struct brig_dsl_arena arena;
     brig_dsl_arena_init(&arena, memory, sizeof memory);
     const struct dsl_target target = {.arch = compiled->rules.arch, .rules = &compiled->rules};
-    const struct dsl_check_input input = {.targets = &target, .target_count = 1, .insns = insns, .insn_count = count};
+    const struct dsl_check_input input = {
+        .targets = &target, .target_count = 1, .insns = insns, .insn_count = count, .steps = DSL_CHECK_STEPS};
     uint32_t nr;
     return dsl_check(&input, &arena, &nr);
 }
@@ -293,8 +294,11 @@ TEST(check, a_full_arena_is_undecided)
     struct random_shape shape = random_shape_of(&random, 5);
     const struct compiled *compiled = program_compile(&random, &shape);
     const struct dsl_target target = {.arch = compiled->rules.arch, .rules = &compiled->rules};
-    const struct dsl_check_input input = {
-        .targets = &target, .target_count = 1, .insns = compiled->insns[0], .insn_count = compiled->count[0]};
+    const struct dsl_check_input input = {.targets = &target,
+                                          .target_count = 1,
+                                          .insns = compiled->insns[0],
+                                          .insn_count = compiled->count[0],
+                                          .steps = DSL_CHECK_STEPS};
     bool was_equal = false;
     for (size_t bytes = 0; bytes < 300000; bytes += 997) {
         struct brig_dsl_arena arena;

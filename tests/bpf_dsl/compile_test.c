@@ -234,6 +234,66 @@ TEST(compile, where_sorting_does_not_fit_rules_are_chained)
     REQUIRE(turns_agree(600)); // exploding
 }
 
+// --- values without end -----------------------------------------------------------------------------------------------
+
+enum { ENDLESS = 4000 };
+
+static uint64_t endless_values[ENDLESS];
+
+static void make_endless(void)
+{
+    for (uint32_t i = 0; i < ENDLESS; i++) {
+        endless_values[i] = i * 2654435761u >> 2 | 1; // all over, no two alike or neighbours
+    }
+}
+
+static bool endless_agree(const struct compiled *compiled, uint32_t count)
+{
+    bool agree = CHECK_EQ(compiled->codes[0], BRIG_OK) && CHECK(!compiled->forms[0].is_plain) &&
+                 CHECK(!compiled->forms[0].is_unproven) && CHECK_LE(compiled->count[0], (uint32_t)BPF_MAXINSNS);
+    for (uint32_t i = 0; agree && i < 3 * count; i++) {
+        struct brig_dsl_data data = {.nr = 16, .audit_arch = brig_dsl_arch_audit(BRIG_DSL_X86_64)};
+        data.args[1] = endless_values[i / 3] + i % 3 - 1;
+        agree = CHECK_EQ(brig_dsl_interpret(compiled->insns[0], compiled->count[0], &data, NULL).ret,
+                         brig_dsl_evaluate(&compiled->rules, &data, NULL));
+    }
+    return agree;
+}
+
+// A tree of cuts over so many values is too big; asked for one after the other they fit.
+TEST(compile, where_cuts_do_not_fit_values_are_chained)
+{
+    make_endless();
+    const struct brig_dsl_rule_condition all = {
+        .op = BRIG_DSL_IN, .argument = 1, .bits = 32, .value_count = ENDLESS, .values = endless_values};
+    const struct brig_dsl_rule one = {.ret = SECCOMP_RET_ALLOW, .condition_count = 1, .conditions = &all};
+    static const struct brig_dsl_rule otherwise = {.ret = SECCOMP_RET_ERRNO | 25};
+    const struct brig_dsl_rule *const list[] = {&one, &otherwise};
+    struct brig_dsl_rules rules = program_rules(BRIG_SYS_ioctl, list, 2);
+    REQUIRE(endless_agree(program_compile_rules(&rules), ENDLESS));
+}
+
+// The usual budget of the check is not enough here, and the plain program is too big.
+TEST(compile, what_has_no_plain_form_is_checked_patiently)
+{
+    enum { RULES = 1900, ANSWERS = 128 };
+    static struct brig_dsl_rule_condition conditions[RULES];
+    static struct brig_dsl_rule rules_of[RULES + 1];
+    static const struct brig_dsl_rule *list[RULES + 1];
+    make_endless();
+    for (uint32_t i = 0; i < RULES; i++) {
+        conditions[i] = (struct brig_dsl_rule_condition){
+            .op = BRIG_DSL_IN, .argument = 1, .bits = 64, .value_count = 1, .values = &endless_values[i]};
+        rules_of[i] = (struct brig_dsl_rule){
+            .ret = SECCOMP_RET_ERRNO | (1 + i * 37 % ANSWERS), .condition_count = 1, .conditions = &conditions[i]};
+        list[i] = &rules_of[i];
+    }
+    rules_of[RULES] = (struct brig_dsl_rule){.ret = SECCOMP_RET_ALLOW};
+    list[RULES] = &rules_of[RULES];
+    struct brig_dsl_rules rules = program_rules(BRIG_SYS_ioctl, list, RULES + 1);
+    REQUIRE(endless_agree(program_compile_rules(&rules), RULES));
+}
+
 // Every call checks arguments: 430 and more bodies.
 TEST(compile, a_dense_policy_fits)
 {

@@ -60,7 +60,8 @@ static void check_check(const struct sock_filter *insns, size_t count)
     static _Alignas(16) unsigned char memory[1 << 21];
     struct brig_dsl_arena arena;
     const struct dsl_target target = {.arch = BRIG_DSL_X86_64, .rules = sample_rules()};
-    const struct dsl_check_input input = {.targets = &target, .target_count = 1, .insns = insns, .insn_count = (uint32_t)count};
+    const struct dsl_check_input input = {
+        .targets = &target, .target_count = 1, .insns = insns, .insn_count = (uint32_t)count, .steps = DSL_CHECK_STEPS};
     uint32_t nr;
     brig_dsl_arena_init(&arena, memory, sizeof memory);
     if (dsl_check(&input, &arena, &nr) != DSL_CHECKED_EQUAL) {

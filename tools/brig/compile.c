@@ -12,6 +12,7 @@ const struct tool_option brig_compile_options[] = {
     TOOL_OPTION_FROM,
     TOOL_OPTION_CAP,
     TOOL_OPTION_PLAIN,
+    {"small", 0, NULL, "few instructions, rather than few of them run"},
     WRITE_PROGRAM_OPTION_FORMAT,
     {"stats", 0, NULL, "print figures about the program, instead of it unless -o says where that goes"},
     TOOL_OPTION_JSON,
@@ -19,7 +20,7 @@ const struct tool_option brig_compile_options[] = {
     TOOL_OPTION_PROFILE_TYPE,
     {NULL, 0, NULL, NULL},
 };
-enum { ARCH, OUTPUT, KERNEL, TARGET, FROM, CAP, PLAIN, FORMAT, STATS, JSON, PROFILE };
+enum { ARCH, OUTPUT, KERNEL, TARGET, FROM, CAP, PLAIN, SMALL, FORMAT, STATS, JSON, PROFILE };
 
 static const struct write_program_kind kind = {"compile", "policy", "brig-compile-1"};
 
@@ -167,6 +168,10 @@ int brig_compile_main(int argc, char **argv)
     request.program_only = true;
     request.is_timed = arguments.values[STATS] != NULL;
     request.options.plain = arguments.values[PLAIN] != NULL;
+    request.options.small = arguments.values[SMALL] != NULL;
+    if (request.options.plain && request.options.small) {
+        return tool_complain("compile", "--plain and --small are two forms; give one");
+    }
     request.options.profile = tool_profile_calls(&profile);
     status = compile(&request, &asked, format, &profile);
     profile_free(&profile);

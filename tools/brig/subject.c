@@ -258,7 +258,12 @@ static int load_import(const char *verb, const struct import_source *source, con
 // Returns: what to complain where POLICY is a raw program, or NULL.
 static const char *refusal(const struct tool_request *request)
 {
-    return request->refuses_raw == NULL && request->options.plain ? "a raw program has no plain form" : request->refuses_raw;
+    if (request->refuses_raw != NULL) {
+        return request->refuses_raw;
+    }
+    return request->options.plain   ? "a raw program has no plain form"
+           : request->options.small ? "a raw program stays as it is; see brig optimize"
+                                    : NULL;
 }
 
 static int load_text(const char *verb, const struct import_source *source, const struct subject_format *format,
