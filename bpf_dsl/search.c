@@ -452,6 +452,14 @@ static uint64_t cost_of_halving(const struct list *list)
     return halvings * list->weight + list->count * list->rent;
 }
 
+static uint32_t build_parts(const struct dsl_search *search, const struct list *list, uint32_t at)
+{
+    struct cut cut = make_cut(list, at);
+    uint32_t low = build(search, part_of(list, 0, at));
+    uint32_t high = build(search, part_of(list, at, list->count));
+    return test_cut(search, cut, low, high);
+}
+
 static uint32_t build_long(const struct dsl_search *search, struct list list)
 {
     uint32_t at;
@@ -465,23 +473,19 @@ static uint32_t build_long(const struct dsl_search *search, struct list list)
         take_out(&list, at);
         return ask_for(search, &taken, build(search, list), weight);
     }
-    struct cut cut = make_cut(&list, search->may_shift && find_dense(&list, &at) ? at : middle_of(&list));
-    uint32_t low = build(search, part_of(&list, 0, cut.at));
-    uint32_t high = build(search, part_of(&list, cut.at, list.count));
-    return test_cut(search, cut, low, high);
+    return build_parts(search, &list, search->may_shift && find_dense(&list, &at) ? at : middle_of(&list));
 }
 
 // --- small programs ---------------------------------------------------------------------------------------------------
 
-static bool find_hole(const struct list *list, uint32_t *ret_at)
+// Returns: a value that stands alone between equal neighbours; 0 for none.
+static uint32_t find_hole(const struct list *list)
 {
-    for (uint32_t i = 1; i + 1 < list->count; i++) {
-        if (is_single(&list->items[i]) && is_hole(list, i)) {
-            *ret_at = i;
-            return true;
-        }
+    uint32_t at = 1;
+    while (at + 1 < list->count && !(is_single(&list->items[at]) && is_hole(list, at))) {
+        at++;
     }
-    return false;
+    return at + 1 < list->count ? at : 0;
 }
 
 // Asks for values that stand alone one after the other: an instruction each, where cuts are more.
@@ -491,7 +495,7 @@ static uint32_t build_chain(const struct dsl_search *search, struct list list)
     uint64_t weights[SEARCH_CHAIN];
     uint32_t count = 0;
     uint32_t at;
-    while (count < SEARCH_CHAIN && find_hole(&list, &at)) {
+    while (count < SEARCH_CHAIN && (at = find_hole(&list)) != 0) {
         weights[count] = list.weight;
         taken[count++] = list.items[at];
         take_out(&list, at);
@@ -501,21 +505,6 @@ static uint32_t build_chain(const struct dsl_search *search, struct list list)
         next = ask_for(search, &taken[count], next, weights[count]);
     }
     return next;
-}
-
-static uint32_t build_small(const struct dsl_search *search, struct list list)
-{
-    uint32_t at;
-    if (list.count > SEARCH_UNCUT) {
-        struct cut cut = make_cut(&list, list.count / 2);
-        uint32_t low = build(search, part_of(&list, 0, cut.at));
-        uint32_t high = build(search, part_of(&list, cut.at, list.count));
-        return test_cut(search, cut, low, high);
-    }
-    if (find_hole(&list, &at)) {
-        return build_chain(search, list);
-    }
-    return list.count <= SEARCH_EXACT ? build_short(search, list) : build_long(search, list);
 }
 
 // --- the high bit -----------------------------------------------------------------------------------------------------
@@ -598,8 +587,11 @@ static uint32_t build(const struct dsl_search *search, struct list list)
     if (wide < list.count && count_wide_tests(&list, wide) >= (is_all_wide ? WIDE_TESTS : WIDE_TESTS_ASTRIDE)) {
         return is_all_wide ? build_stripped(search, list) : build_astride(search, list, wide);
     }
-    if (search->is_small) {
-        return build_small(search, list);
+    if (search->is_small && list.count > SEARCH_UNCUT) {
+        return build_parts(search, &list, list.count / 2);
+    }
+    if (search->is_small && find_hole(&list) != 0) {
+        return build_chain(search, list);
     }
     return list.count <= SEARCH_EXACT ? build_short(search, list) : build_long(search, list);
 }

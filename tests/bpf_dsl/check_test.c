@@ -160,8 +160,13 @@ static enum dsl_checked check_call(const struct brig_dsl_call_rules *rules, cons
     struct check_subject subject;
     const struct check_numbers all = {.last = UINT32_MAX, .subject = &subject};
     const struct check_target target = {.audit_arch = ARCH_X86_64, .numbers = &all, .number_count = 1};
-    struct dsl_check_walk walk = {
-        .insns = insns, .insn_count = count, .targets = &target, .target_count = 1, .foreign = &subject, .taken = taken};
+    struct dsl_check_walk walk = {.insns = insns,
+                                  .insn_count = count,
+                                  .targets = &target,
+                                  .target_count = 1,
+                                  .foreign = &subject,
+                                  .steps = DSL_CHECK_STEPS,
+                                  .taken = taken};
     brig_dsl_arena_init(&arena, memory, sizeof memory);
     return dsl_check_read_rules(rules, &arena, &subject) ? dsl_check_walk(&walk, &arena) : DSL_CHECKED_UNDECIDED;
 }
