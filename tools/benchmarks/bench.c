@@ -120,18 +120,18 @@ void bench_in_child(struct bench_table *table, void (*body)(struct bench_table *
     munmap(shared, sizeof *shared);
 }
 
-void bench_print(const struct bench_table *table)
+void bench_print(FILE *out, const struct bench_table *table)
 {
-    printf("%-64s %12s %12s %8s %8s\n", "what", "minimum ns", "median ns", "ratio", "worst");
+    fprintf(out, "%-64s %12s %12s %8s %8s\n", "what", "minimum ns", "median ns", "ratio", "worst");
     for (size_t i = 0; i < table->row_count; i++) {
         const struct bench_row *row = &table->rows[i];
-        printf("%-64s %12.0f %12.0f", row->name, row->ns, row->median_ns);
+        fprintf(out, "%-64s %12.0f %12.0f", row->name, row->ns, row->median_ns);
         if (row->ratio > 0) {
-            printf(" %8.2f", row->ratio);
+            fprintf(out, " %8.2f", row->ratio);
         }
         if (row->worst > 0) {
-            printf(" %8.2f", row->worst);
+            fprintf(out, " %8.2f", row->worst);
         }
-        putchar('\n');
+        fputc('\n', out);
     }
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define BENCH_ROWS_MAX 128
 #define BENCH_NAME_BYTES 96
@@ -60,8 +61,8 @@ __attribute__((format(printf, 2, 3))) void bench_fail(struct bench_table *table,
 // Returns: nanoseconds of CLOCK_MONOTONIC.
 uint64_t bench_now_ns(void);
 
-// Writes the table for people to stdout.
-void bench_print(const struct bench_table *table);
+// Writes the table for people.
+void bench_print(FILE *out, const struct bench_table *table);
 
 // One per file, in the order in which main calls them.
 void bench_compile(struct bench_table *table);

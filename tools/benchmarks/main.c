@@ -1,5 +1,5 @@
 // bench: measures Brig on this machine, and prints a table. Figures are minima and medians over interleaved rounds; what lasts is
-// the ratios. The group `compiler` has arguments and a table of its own (compiler/).
+// the ratios. The group `compiler` has a table and arguments of its own (compiler/): it is the last one named.
 #include <stdio.h>
 #include <string.h>
 
@@ -19,14 +19,19 @@ static const struct {
 };
 enum { GROUP_COUNT = sizeof groups / sizeof groups[0] };
 
+static const char compiler_group[] = "compiler";
+
 static int print_usage(FILE *out, int status)
 {
-    fputs("usage: tools/bench [GROUP...]\n       tools/bench compiler [DIR] [--profile FILE] [--json FILE] [--programs DIR]\n\n",
+    fputs("usage: tools/bench [GROUP...]\n"
+          "       tools/bench [GROUP...] compiler [DIR] [--profile FILE] [--json FILE] [--programs DIR]\n\n"
+          "Without a group: all of them.\n\n",
           out);
     for (int i = 0; i < GROUP_COUNT; i++) {
         fprintf(out, "  %-8s %s\n", groups[i].name, groups[i].what);
     }
-    fputs("  compiler policies through Brig and libseccomp: size, cost, compile time, nanoseconds per call\n", out);
+    fprintf(out, "  %s policies through Brig and libseccomp: size, cost, compile time, nanoseconds per call; see compiler --help\n",
+            compiler_group);
     return status;
 }
 
@@ -50,30 +55,59 @@ static bool is_group(const char *name)
     return false;
 }
 
-int main(int argc, char **argv)
+// Returns: where the arguments of the group compiler begin, with its name; argc if it is not named.
+static int find_compiler(int argc, char **argv)
 {
-    static struct bench_table table;
-    if (argc > 1 && strcmp(argv[1], HAMMER_PROGRAM) == 0) {
-        return bench_hammer_program();
+    int at = 1;
+    while (at < argc && strcmp(argv[at], compiler_group) != 0) {
+        at++;
     }
-    if (argc > 1 && strcmp(argv[1], "compiler") == 0) {
-        return bench_compiler_main(argc - 1, argv + 1);
-    }
+    return at;
+}
+
+// Returns: -1 to go on, else the exit status.
+static int check_groups(int argc, char **argv)
+{
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             return print_usage(stdout, 0);
         }
         if (!is_group(argv[i])) {
-            fprintf(stderr, "bench: there is no group '%s'\n", argv[i]);
+            fprintf(stderr, argv[i][0] == '-' ? "bench: there is no option '%s'\n" : "bench: there is no group '%s'\n", argv[i]);
             return print_usage(stderr, 2);
         }
     }
+    return -1;
+}
+
+static bool run_groups(int argc, char **argv, FILE *out)
+{
+    static struct bench_table table;
     for (int i = 0; i < GROUP_COUNT; i++) {
         if (is_wanted(groups[i].name, argc, argv)) {
             groups[i].run(&table);
         }
     }
-    bench_print(&table);
-    const int status = argc == 1 ? bench_compiler_main(argc, argv) : 0;
-    return table.has_failed ? 1 : status;
+    bench_print(out, &table);
+    return !table.has_failed;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], HAMMER_PROGRAM) == 0) {
+        return bench_hammer_program();
+    }
+    const int compiler_at = find_compiler(argc, argv);
+    const bool is_compiler_wanted = compiler_at < argc || argc == 1;
+    struct bench_compiler_run *compiler = NULL;
+    int status = check_groups(compiler_at, argv);
+    if (status < 0 && is_compiler_wanted) {
+        status = bench_compiler_prepare(argc - compiler_at, argv + compiler_at, &compiler);
+    }
+    if (status >= 0) {
+        return status;
+    }
+    const bool is_done = (compiler_at == 1 && argc > 1) || run_groups(compiler_at, argv, bench_compiler_text(compiler));
+    status = compiler ? bench_compiler_run(compiler) : 0;
+    return is_done ? status : 1;
 }

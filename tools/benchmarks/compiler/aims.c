@@ -13,15 +13,13 @@ static void add_aim(struct bench_aims *aims, const char *what, double value, dou
     if (aims->count < BENCH_AIMS_MAX) {
         struct bench_aim *aim = &aims->aims[aims->count++];
         snprintf(aim->what, sizeof aim->what, "%s", what);
+        bench_make_printable(aim->what); // a name may have been cut
         aim->value = value;
         aim->limit = limit;
     }
 }
 
 // --- figures by name --------------------------------------------------------------------------------------------------
-
-// Returns: 0 where there is none.
-typedef double figure(const struct bench_result *result);
 
 static double size(const struct bench_result *result)
 {
@@ -50,8 +48,7 @@ static double compile_time(const struct bench_result *result)
     return result->compile_us.least;
 }
 
-// Returns: Brig's figure over the best other one; 0: there are not both.
-static double ratio_of(const struct bench_comparison *comparison, figure *get)
+double bench_ratio(const struct bench_comparison *comparison, bench_figure *get)
 {
     double best = 0;
     for (int i = 0; i < BENCH_COMPILER_COUNT; i++) {
@@ -72,13 +69,13 @@ struct summary {
     size_t count;
 };
 
-static struct summary summarize(const struct bench_comparison *comparisons, size_t count, bool is_raw, figure *get)
+static struct summary summarize(const struct bench_comparison *comparisons, size_t count, bool is_raw, bench_figure *get)
 {
     struct summary summary = {.worst_name = ""};
     double logarithms = 0;
     for (size_t i = 0; i < count; i++) {
-        const double ratio = ratio_of(&comparisons[i], get);
-        if (ratio <= 0 || (comparisons[i].subject->policy == NULL) != is_raw) {
+        const double ratio = bench_ratio(&comparisons[i], get);
+        if (ratio <= 0 || comparisons[i].subject->is_raw != is_raw) {
             continue;
         }
         logarithms += log(ratio);
@@ -105,7 +102,7 @@ static void add_worst(struct bench_aims *aims, const char *what, const struct su
 {
     char text[BENCH_TEXT_BYTES];
     if (summary->count) {
-        snprintf(text, sizeof text, "%s, worst (%s)", what, summary->worst_name);
+        snprintf(text, sizeof text, "%s, worst (%.*s)", what, BENCH_SHOWN_CHARACTERS, summary->worst_name);
         add_aim(aims, text, summary->worst, limit);
     }
 }
@@ -122,15 +119,22 @@ static const struct bench_comparison *find(const struct bench_comparison *compar
     return NULL;
 }
 
+static void add_container(struct bench_aims *aims, double ours, double theirs)
+{
+    char text[BENCH_TEXT_BYTES];
+    if (theirs > 0) {
+        snprintf(text, sizeof text, "container: compile time over libseccomp's default level, 1/%.1f (asked: 1/15)", theirs / ours);
+        add_aim(aims, text, ours / theirs, 1.0 / 15);
+    }
+}
+
 static void add_synthetic(struct bench_aims *aims, const struct bench_comparison *comparisons, size_t count)
 {
     const struct bench_comparison *container = find(comparisons, count, bench_container_name);
     const struct bench_comparison *values = find(comparisons, count, bench_values_name);
     const struct bench_comparison *dense = find(comparisons, count, bench_dense_name);
-    if (container && bench_is_peer(&container->results[BENCH_LIBSECCOMP_1])) {
-        const double theirs = compile_time(&container->results[BENCH_LIBSECCOMP_1]);
-        add_aim(aims, "container: compile time over libseccomp's default", compile_time(&container->results[BENCH_BRIG]) / theirs,
-                1.0 / 15);
+    if (container && compile_time(&container->results[BENCH_BRIG]) > 0) {
+        add_container(aims, compile_time(&container->results[BENCH_BRIG]), compile_time(&container->results[BENCH_LIBSECCOMP_1]));
     }
     if (values) {
         add_aim(aims, "1000 values: compile time in ms", compile_time(&values->results[BENCH_BRIG]) / 1e3, 1);
@@ -175,6 +179,13 @@ static bool loses_cached_calls(const struct bench_comparison *comparison)
     return false;
 }
 
+static bool is_only_theirs(const struct bench_comparison *comparison)
+{
+    const struct bench_result *results = comparison->results;
+    return !bench_is_peer(&results[BENCH_BRIG]) &&
+           (bench_is_peer(&results[BENCH_LIBSECCOMP_1]) || bench_is_peer(&results[BENCH_LIBSECCOMP_2]));
+}
+
 // How many policies have a fault that none should have, and the first of them.
 static void add_count(struct bench_aims *aims, const char *what, bool (*has_fault)(const struct bench_comparison *comparison),
                       const struct bench_comparison *comparisons, size_t count)
@@ -188,7 +199,8 @@ static void add_count(struct bench_aims *aims, const char *what, bool (*has_faul
             first = first ? first : comparisons[i].subject->name;
         }
     }
-    snprintf(text, sizeof text, "%s%s%s%s", what, first ? " (" : "", first ? first : "", first ? ")" : "");
+    snprintf(text, sizeof text, "%s%s%.*s%s", what, first ? " (" : "", BENCH_SHOWN_CHARACTERS, first ? first : "",
+             first ? ")" : "");
     add_aim(aims, text, found, 0);
 }
 
@@ -198,7 +210,7 @@ void bench_aims_make(const struct bench_comparison *comparisons, size_t count, s
 {
     static const struct {
         const char *what;
-        figure *get;
+        bench_figure *get;
         double mean_limit, worst_limit;
     } rows[] = {
         {"size over the smaller program of libseccomp", size, 0.75, BENCH_NO_LIMIT},
@@ -220,5 +232,6 @@ void bench_aims_make(const struct bench_comparison *comparisons, size_t count, s
     add_mean(ret_aims, "raw programs: cost of recorded calls over what it was", &raw_cost, BENCH_NO_LIMIT);
     add_synthetic(ret_aims, comparisons, count);
     add_count(ret_aims, "policies whose calls take longer than another's, beyond noise", has_slower_calls, comparisons, count);
+    add_count(ret_aims, "policies that libseccomp has a program of, and Brig has not", is_only_theirs, comparisons, count);
     add_count(ret_aims, "policies where another's bitmap answers more", loses_cached_calls, comparisons, count);
 }

@@ -1,13 +1,17 @@
 // compiler: Brig's compiler beside libseccomp's, policy by policy. What the files of this folder share.
 //
 //   corpus.c        the policies: what Brig ships, synthetic.c's, and the files of a directory
+//   files.c         these files, read and checked
 //   synthetic.c     policies that are made up: many values, many calls, a container's profile
 //   inputs.c        which calls a policy decides by arguments, and the inputs that all programs of it are run with
 //   figures.c       sizes, paths and costs of a program
+//   brig.c          Brig's programs
 //   peer.h, peer_conditions.c, peer_rules.c    a policy's rules as libseccomp takes them
 //   peer.c          libseccomp's program of such rules
 //   race.c          how long compilers take, in turns
 //   hot_calls.c     how long calls take under their programs, in turns
+//   compare.c       all of that for one policy, in a process of its own
+//   aims.c          what all comparisons come to
 //   table.c json.c  the same results for people and for programs
 //   compiler.c      the whole
 //
@@ -30,18 +34,20 @@ struct bench_code {
     size_t count; // 0: there is none
 };
 
-enum { BENCH_TEXT_BYTES = 160 };
+enum { BENCH_SHOWN_CHARACTERS = 48 }; // of a subject's name
+enum { BENCH_TEXT_BYTES = 256, BENCH_WHY_BYTES = IMPORT_ERROR_TEXT_BYTES };
 
 typedef bool bench_importer(const struct import_source *source, const struct import_options *options,
                             struct import_policies *ret_policies, struct import_error *reterr);
 
 // One thing to compile. A raw program has no policy.
 struct bench_subject {
-    char name[BENCH_NAME_BYTES];
+    char name[256];   // can be printed
     const char *kind; // "built-in", "synthetic", "oci", "minijail", "raw"
-    const struct brig_dsl_policy *policy;
-    bench_importer *import; // of a file that is a policy
-    char *path;             // of a file
+    bool is_raw;
+    const struct brig_dsl_policy *policy; // of a file: once it is loaded
+    bench_importer *import;               // of a file that is a policy
+    char *path;                           // of a file, else NULL
     char *text;
     size_t text_bytes;
     struct import_policies imported;
@@ -54,12 +60,20 @@ struct bench_corpus {
 
 // Adds the policies that this build of Brig has, and the made-up ones. Returns: false if memory ran out.
 bool bench_corpus_add_own(struct bench_corpus *corpus);
-// Adds the .json, .policy and .bpf files of a directory, sorted by name; a file that cannot be read is an error in `table`.
-void bench_corpus_add_directory(struct bench_corpus *corpus, const char *path, struct bench_table *table);
+// Adds the .json, .policy and .bpf files of a directory, sorted by name, unread. Returns: false, said on stderr, if it cannot be
+// listed. That there are none is a failure in `table`.
+bool bench_corpus_add_directory(struct bench_corpus *corpus, const char *path, struct bench_table *table);
 void bench_corpus_free(struct bench_corpus *corpus);
 
+// Reads a file and checks what is in it; what is no file is ready. Returns: false with a line of at most BENCH_WHY_BYTES that names
+// the file. Owns: nothing is freed, a process does this for one subject.
+bool bench_load(struct bench_subject *subject, char *ret_why_not);
+// Copies the program of a raw subject.
+void bench_read_raw(const struct bench_subject *subject, struct bench_code *ret_code);
 // Imports a file's text, from memory. Returns: false after having written `reterr`. Owns: ret_policies is freed by import_free.
 bool bench_import(const struct bench_subject *subject, struct import_policies *ret_policies, struct import_error *reterr);
+// Replaces what is no text by question marks.
+void bench_make_printable(char *text);
 
 // The made-up policies, closed by NULL. Returns: NULL if memory ran out.
 const struct brig_dsl_policy *const *bench_synthetic_policies(void);
@@ -154,6 +168,8 @@ struct bench_result {
     struct bench_code code;
     char why_not[BENCH_TEXT_BYTES]; // no program, or not a peer
     size_t arena_bytes;             // Brig, policies only: BRIG_DSL_ARENA_BYTES, or more if that was too little
+    bool needs_proof;               // Brig, raw programs only: the library's own check did not come to an end
+    double proof_ms;                // of Z3, where it was asked
     struct bench_figures figures;
     struct bench_time compile_us;
     struct bench_time parse_us;     // Brig, files only
@@ -166,7 +182,10 @@ struct bench_comparison {
     struct bench_result results[BENCH_COMPILER_COUNT];
     // The same program of Brig's in another process, for what differences mean nothing.
     struct bench_time arguments_again_ns, denied_again_ns;
-    size_t hot_calls; // different ones that arguments_ns is a mean of
+    size_t hot_calls;               // different ones that arguments_ns is a mean of
+    char left_out[BENCH_WHY_BYTES]; // not empty: nothing was measured, and why
+    const char *step;               // what is being done with it; NULL once it is done
+    bool has_failed;                // a line on stderr said so
 };
 
 // Returns: whether there is a program that decides the same.
@@ -179,13 +198,18 @@ static inline bool bench_is_peer(const struct bench_result *result)
 
 struct peer_rules; // peer.h
 
-// Finds libseccomp's programs of a policy that decide as `ours` does. Returns: the rules that they came from, to compile them
+// Finds libseccomp's programs of a policy that decide as its rules do. Returns: the rules that they came from, to compile them
 // again; freed by peer_rules_free; NULL if memory ran out.
-struct peer_rules *peer_make(const struct brig_dsl_rules *rules, const struct bench_code *ours, const struct bench_inputs *inputs,
+struct peer_rules *peer_make(const struct brig_dsl_rules *rules, const struct bench_inputs *inputs,
                              struct bench_result results[BENCH_COMPILER_COUNT]);
+// Makes some program of libseccomp's, for inputs where Brig has none. Returns: whether there is one.
+bool peer_make_reference(const struct brig_dsl_rules *rules, struct bench_code *ret_code);
 void peer_rules_free(struct peer_rules *rules);
 // Builds the filter and exports it, everything included. Returns: false with a reason of at most BENCH_TEXT_BYTES.
 bool peer_compile(const struct peer_rules *rules, uint32_t level, struct bench_code *ret_code, char *ret_why_not);
+
+// Writes the version of the installed libseccomp.
+void peer_version(char *ret_text, size_t text_bytes);
 
 // --- measuring --------------------------------------------------------------------------------------------------------
 
@@ -203,6 +227,12 @@ void bench_hot_calls(const struct bench_inputs *inputs, struct bench_comparison 
 
 // Makes Brig's program of a subject. Returns: false with the reason in result->why_not.
 bool bench_brig_compile(const struct bench_subject *subject, const struct brig_dsl_options *options, struct bench_result *result);
+// Proves a raw program's new one equal to it, by Z3. Returns: false with the reason in result->why_not, and without the program.
+bool bench_brig_prove(const struct bench_subject *subject, struct bench_result *result);
+
+// Does all of the above for one subject. What fails is said on stderr and in `table`; the comparison has what was reached.
+void bench_compare(const struct bench_subject *subject, const struct brig_dsl_options *options,
+                   struct bench_comparison *ret_comparison, struct bench_table *table);
 
 // --- what comes out ---------------------------------------------------------------------------------------------------
 
@@ -212,6 +242,11 @@ struct bench_aim {
     double value;
     double limit; // at most this, or BENCH_NO_LIMIT
 };
+
+// One figure of a program. Returns: 0 where there is none.
+typedef double bench_figure(const struct bench_result *result);
+// Returns: Brig's figure over the best other one; 0: there are not both.
+double bench_ratio(const struct bench_comparison *comparison, bench_figure *get);
 
 enum { BENCH_AIMS_MAX = 24 };
 #define BENCH_NO_LIMIT (-1.0)
@@ -223,12 +258,23 @@ struct bench_aims {
 
 void bench_aims_make(const struct bench_comparison *comparisons, size_t count, struct bench_aims *ret_aims);
 
+// Writes what the columns say.
+void bench_print_legend(FILE *out);
 void bench_print_comparison(FILE *out, const struct bench_comparison *comparison);
 void bench_print_aims(FILE *out, const struct bench_aims *aims);
+// Names the files that were not measured.
+void bench_print_left_out(FILE *out, const struct bench_comparison *comparisons, size_t count);
 // Returns: false if it could not be written.
 bool bench_write_json(FILE *out, const struct bench_comparison *comparisons, size_t count, const struct bench_aims *aims);
 
-// tools/bench compiler [DIR] [--profile FILE] [--json FILE] [--programs DIR]. Returns: the exit status.
-int bench_compiler_main(int argc, char **argv);
+// tools/bench compiler [DIR] [--profile FILE] [--json FILE] [--programs DIR]: argv[0] is `compiler`.
+//
+// Returns: -1 to go on with the run; else the exit status: help was asked for, or the arguments are wrong, which was said.
+struct bench_compiler_run;
+int bench_compiler_prepare(int argc, char **argv, struct bench_compiler_run **ret_run);
+// Returns: where tables of other groups go; not to standard output where that is the JSON. `run` may be NULL.
+FILE *bench_compiler_text(const struct bench_compiler_run *run);
+// Measures, reports and frees. Returns: the exit status.
+int bench_compiler_run(struct bench_compiler_run *run);
 
 #endif

@@ -309,6 +309,9 @@ void bench_hot_calls(const struct bench_inputs *inputs, struct bench_comparison 
     static struct mix mixes[MIX_COUNT];
     const struct bench_code *ours = &comparison->results[BENCH_BRIG].code;
     size_t count = 0;
+    if (!bench_is_peer(&comparison->results[BENCH_BRIG])) {
+        return;
+    }
     choose_by_arguments(inputs, ours, &mixes[BY_ARGUMENTS]);
     choose_denied(inputs, ours, &mixes[DENIED]);
     comparison->hot_calls = mixes[BY_ARGUMENTS].count;

@@ -1,5 +1,5 @@
 // json: the comparison for programs. Schema brig-bench-compiler-1: what could not be measured is null, times have minimum and
-// median.
+// median. Files that were not measured stand in a list of their own.
 #include <jansson.h>
 #include <sys/utsname.h>
 
@@ -35,6 +35,9 @@ static json_t *result_json(enum bench_compiler compiler, const struct bench_resu
     json_object_set_new(json, "recorded_ebpf", mean_json(&figures->recorded));
     if (result->arena_bytes) {
         json_object_set_new(json, "arena_bytes", json_integer((json_int_t)result->arena_bytes));
+    }
+    if (result->proof_ms > 0) {
+        json_object_set_new(json, "proof_ms", json_real(result->proof_ms));
     }
     json_object_set_new(json, "compile_us", time_json(&result->compile_us));
     json_object_set_new(json, "parse_us", time_json(&result->parse_us));
@@ -73,14 +76,23 @@ static json_t *aims_json(const struct bench_aims *aims)
 bool bench_write_json(FILE *out, const struct bench_comparison *comparisons, size_t count, const struct bench_aims *aims)
 {
     struct utsname system;
+    char version[32];
     json_t *policies = json_array();
+    json_t *left_out = json_array();
     for (size_t i = 0; i < count; i++) {
-        json_array_append_new(policies, comparison_json(&comparisons[i]));
+        const struct bench_comparison *comparison = &comparisons[i];
+        if (comparison->left_out[0] == '\0') {
+            json_array_append_new(policies, comparison_json(comparison));
+        } else {
+            json_array_append_new(left_out,
+                                  json_pack("{s:s, s:s}", "name", comparison->subject->name, "why", comparison->left_out));
+        }
     }
     uname(&system);
-    json_t *json = json_pack("{s:s, s:s, s:s, s:o, s:o}", "schema", "brig-bench-compiler-1", "arch",
-                             brig_dsl_arch_name(brig_dsl_arch_native()), "kernel", system.release, "policies", policies, "aims",
-                             aims_json(aims));
+    peer_version(version, sizeof version);
+    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "schema", "brig-bench-compiler-1", "arch",
+                             brig_dsl_arch_name(brig_dsl_arch_native()), "kernel", system.release, "libseccomp", version,
+                             "policies", policies, "left_out", left_out, "aims", aims_json(aims));
     const bool is_written = json && json_dumpf(json, out, JSON_INDENT(2)) == 0 && fputc('\n', out) != EOF;
     json_decref(json);
     return is_written;

@@ -1,9 +1,9 @@
 // peer: libseccomp's program of a policy.
 //
 // Takes: rules that peer_rules.c made. Gives: the program that the installed libseccomp exports, at an optimisation level: 1 is its
-// default, a list in order of priority; 2 a binary tree. Guarantees: a program that was seen to decide otherwise than ours on any
-// of many inputs is not taken for a peer, and the first such call is named. What the two cannot mean alike is not asked: numbers
-// that are no call, the two reserved numbers, x32 numbers, the data of a TRAP. Weakness: inputs, not a proof.
+// default, a list in order of priority; 2 a binary tree. Guarantees: a program that was seen to decide otherwise than the rules on
+// any of many inputs is not taken for a peer, and the first such call is named. What the two cannot mean alike is not asked:
+// numbers that are no call, the two reserved numbers, x32 numbers, the data of a TRAP. Weakness: inputs, not a proof.
 #include <errno.h>
 #include <seccomp.h>
 #include <string.h>
@@ -92,11 +92,6 @@ bool peer_compile(const struct peer_rules *rules, uint32_t level, struct bench_c
 
 // --- comparing --------------------------------------------------------------------------------------------------------
 
-static uint32_t decide(const struct bench_code *code, const struct brig_dsl_data *data)
-{
-    return peer_action(brig_dsl_interpret(code->insns, code->count, data, NULL).ret);
-}
-
 // Other values of the same input: neighbours, single bits, upper halves.
 static struct brig_dsl_data vary(struct brig_dsl_data data, struct bench_random *random)
 {
@@ -119,14 +114,20 @@ static struct brig_dsl_data vary(struct brig_dsl_data data, struct bench_random 
     return data;
 }
 
-static bool decides_alike(const struct bench_code *a, const struct bench_code *b, const struct bench_call *call)
+static bool decides_as(const struct brig_dsl_rules *rules, const struct bench_code *code, const struct brig_dsl_data *data)
+{
+    return peer_action(brig_dsl_interpret(code->insns, code->count, data, NULL).ret) ==
+           peer_action(brig_dsl_evaluate(rules, data, NULL));
+}
+
+static bool decides_call_as(const struct brig_dsl_rules *rules, const struct bench_code *code, const struct bench_call *call)
 {
     enum { VARIANTS = 8 };
     struct bench_random random = {call->nr};
     for (size_t i = 0; i < call->input_count; i++) {
         struct brig_dsl_data data = call->inputs[i];
         for (int variant = 0; variant < VARIANTS; variant++) {
-            if (decide(a, &data) != decide(b, &data)) {
+            if (!decides_as(rules, code, &data)) {
                 return false;
             }
             data = vary(call->inputs[i], &random);
@@ -135,13 +136,13 @@ static bool decides_alike(const struct bench_code *a, const struct bench_code *b
     return true;
 }
 
-static bool is_same(const struct bench_code *ours, const struct bench_code *theirs, const struct bench_inputs *inputs,
+static bool is_same(const struct brig_dsl_rules *rules, const struct bench_code *theirs, const struct bench_inputs *inputs,
                     char *ret_why_not)
 {
     for (size_t i = 0; i < inputs->call_count; i++) {
         const struct bench_call *call = &inputs->calls[i];
         const enum brig_dsl_call name = brig_dsl_call_by_nr(call->nr, brig_dsl_arch_native());
-        if (name != BRIG_SYS_NONE && !decides_alike(ours, theirs, call)) {
+        if (name != BRIG_SYS_NONE && !decides_call_as(rules, theirs, call)) {
             snprintf(ret_why_not, BENCH_TEXT_BYTES, "not expressible: libseccomp's program decides %s in another way",
                      brig_dsl_call_name(name));
             return false;
@@ -153,18 +154,17 @@ static bool is_same(const struct bench_code *ours, const struct bench_code *thei
 // --- entry ------------------------------------------------------------------------------------------------------------
 
 // Returns: whether other rules would not help: these make peers, or more than libseccomp can compile.
-static bool try_rules(const struct peer_rules *rules, const struct bench_code *ours, const struct bench_inputs *inputs,
+static bool try_rules(const struct peer_rules *peer_rules, const struct brig_dsl_rules *rules, const struct bench_inputs *inputs,
                       struct bench_result results[BENCH_COMPILER_COUNT])
 {
     bool is_final = true;
     for (uint32_t level = 1; level <= 2; level++) {
         struct bench_result *result = &results[BENCH_LIBSECCOMP_1 + level - 1];
-        result->is_wanted = true;
-        if (rules->why_not[0] != '\0') {
-            snprintf(result->why_not, sizeof result->why_not, "%s", rules->why_not);
+        if (peer_rules->why_not[0] != '\0') {
+            snprintf(result->why_not, sizeof result->why_not, "%s", peer_rules->why_not);
             is_final = false;
-        } else if (peer_compile(rules, level, &result->code, result->why_not) &&
-                   !is_same(ours, &result->code, inputs, result->why_not)) {
+        } else if (peer_compile(peer_rules, level, &result->code, result->why_not) &&
+                   !is_same(rules, &result->code, inputs, result->why_not)) {
             result->code.count = 0;
             is_final = false;
         }
@@ -172,18 +172,34 @@ static bool try_rules(const struct peer_rules *rules, const struct bench_code *o
     return is_final;
 }
 
-struct peer_rules *peer_make(const struct brig_dsl_rules *rules, const struct bench_code *ours, const struct bench_inputs *inputs,
+struct peer_rules *peer_make(const struct brig_dsl_rules *rules, const struct bench_inputs *inputs,
                              struct bench_result results[BENCH_COMPILER_COUNT])
 {
+    results[BENCH_LIBSECCOMP_1].is_wanted = results[BENCH_LIBSECCOMP_2].is_wanted = true;
     // In the policy's own words first: shorter, and what people would write.
     struct peer_rules *in_order = peer_rules_make(rules, true);
-    if (!in_order || try_rules(in_order, ours, inputs, results)) {
+    if (!in_order || try_rules(in_order, rules, inputs, results)) {
         return in_order;
     }
     peer_rules_free(in_order);
     struct peer_rules *apart = peer_rules_make(rules, false);
     if (apart) {
-        try_rules(apart, ours, inputs, results);
+        try_rules(apart, rules, inputs, results);
     }
     return apart;
+}
+
+bool peer_make_reference(const struct brig_dsl_rules *rules, struct bench_code *ret_code)
+{
+    char why_not[BENCH_TEXT_BYTES];
+    struct peer_rules *in_order = peer_rules_make(rules, true);
+    const bool is_made = in_order && in_order->why_not[0] == '\0' && peer_compile(in_order, 1, ret_code, why_not);
+    peer_rules_free(in_order);
+    return is_made;
+}
+
+void peer_version(char *ret_text, size_t text_bytes)
+{
+    const struct scmp_version *version = seccomp_version();
+    snprintf(ret_text, text_bytes, "%u.%u.%u", version->major, version->minor, version->micro);
 }
