@@ -140,6 +140,10 @@ static void put_word(const struct brig_dsl_sink *sink, uint32_t word)
         dsl_put(sink, names[word]);
         return;
     }
+    if (word >= DSL_WORD_COUNT) { // what a raw program computes
+        put_node(sink, "term", word - DSL_WORD_COUNT);
+        return;
+    }
     dsl_put(sink, "a");
     dsl_put_decimal(sink, (word - DSL_WORD_ARGUMENTS) / 2);
     dsl_put(sink, word % 2 == 0 ? ".lo" : ".hi");

@@ -1,8 +1,10 @@
 // stages: the stages of a compile as nodes, for tools. See stages.h.
 //
-// Takes: a compilation that succeeded. Gives: one node after the other, each in a form that does not change with the compiler's
-// insides. Guarantees: what is shown of a masked switch are values that exist. Weaknesses: the runs of a node are copied.
+// Takes: a compilation that succeeded, or a raw program, which has the stages from its decisions on. Gives: one node after the
+// other, each in a form that does not change with the compiler's insides. Guarantees: what is shown of a masked switch are values
+// that exist. Weaknesses: the runs of a node are copied.
 #include "bpf_dsl/decompile.h"
+#include "bpf_dsl/masks.h"
 #include "bpf_dsl/program.h"
 #include "bpf_dsl/specialise.h"
 #include "bpf_dsl/stages_visit.h"
@@ -19,6 +21,11 @@ _Static_assert(sizeof kind_names / sizeof kind_names[0] == BRIG_DSL_NODE_KIND_CO
 const char *brig_dsl_node_kind_name(enum brig_dsl_node_kind kind)
 {
     return (unsigned)kind < BRIG_DSL_NODE_KIND_COUNT ? kind_names[kind] : NULL;
+}
+
+static struct brig_error out_of_arena(const struct brig_dsl_arena *arena)
+{
+    return (struct brig_error){.code = BRIG_OUT_OF_ARENA, .step = "visit", .detail = (int64_t)arena->size_bytes};
 }
 
 static struct brig_dsl_word word_of(uint32_t word)
@@ -217,24 +224,74 @@ bool dsl_visit_stage(const struct dsl_compilation *compilation, const struct bri
     return true;
 }
 
-enum brig_code brig_dsl_visit_program(const struct brig_dsl_filter *filter, struct brig_dsl_arena *arena,
-                                      const struct brig_dsl_visitor *visitor, struct brig_error *reterr)
+// --- raw programs -----------------------------------------------------------------------------------------------------
+
+static enum brig_code check_program(const struct brig_dsl_filter *filter, enum brig_dsl_stage stage, struct brig_error *reterr)
 {
-    const struct dsl_code code = {filter->insns, (uint32_t)filter->insn_count};
-    const struct brig_error out_of_arena = {.code = BRIG_OUT_OF_ARENA, .step = "visit", .detail = (int64_t)arena->size_bytes};
-    enum brig_code status = brig_dsl_validate(filter->insns, filter->insn_count, reterr);
-    if (status != BRIG_OK) {
-        return status;
+    if (stage < BRIG_DSL_STAGE_DECISIONS || stage >= BRIG_DSL_STAGE_COUNT) {
+        return brig_error_set(reterr, (struct brig_error){.code = BRIG_BAD_ARGUMENT, .step = "read program", .detail = stage});
     }
-    struct dsl_decisions *graph = DSL_ARENA_NEW(arena, struct dsl_decisions);
-    if (graph == NULL || !dsl_decisions_init(graph, arena, 2 * code.count)) {
-        return brig_error_set(reterr, out_of_arena);
+    return brig_dsl_validate(filter->insns, filter->insn_count, reterr);
+}
+
+// Reads a program as a compile that starts at its decisions, and makes the tree if that is the stage asked for. Returns: OK, with
+// is_plain set where there is no such form; OUT_OF_ARENA.
+static enum brig_code read_program(const struct brig_dsl_filter *filter, enum brig_dsl_stage stage,
+                                   struct dsl_compilation *compilation, struct brig_error *reterr)
+{
+    struct brig_dsl_arena *arena = compilation->arena;
+    const struct dsl_code code = {filter->insns, (uint32_t)filter->insn_count};
+    struct dsl_decisions *graph = compilation->graph = DSL_ARENA_NEW(arena, struct dsl_decisions);
+    compilation->tree = DSL_ARENA_NEW(arena, struct dsl_tree);
+    if (graph == NULL || compilation->tree == NULL || !dsl_decisions_init(graph, arena, 2 * code.count)) {
+        return brig_error_set(reterr, out_of_arena(arena));
     }
     uint32_t root = dsl_decompile(graph, &code);
     uint32_t sorted = root == DSL_DECISION_NO ? root : dsl_specialise(graph, root);
-    root = sorted == DSL_DECISION_NO ? root : sorted;
-    if (arena->exhausted || (root != DSL_DECISION_NO && !dsl_visit_decisions(graph, root, arena, visitor))) {
-        return brig_error_set(reterr, out_of_arena);
+    compilation->root = sorted == DSL_DECISION_NO ? root : sorted;
+    compilation->is_plain = root == DSL_DECISION_NO;
+    if (stage == BRIG_DSL_STAGE_TREE && !compilation->is_plain) {
+        const struct brig_dsl_profile *profile = compilation->options->profile;
+        compilation->is_plain = !dsl_tree_build(graph, dsl_masks_drop_idle(graph, compilation->root), profile, compilation->tree);
     }
-    return BRIG_OK;
+    return arena->exhausted ? brig_error_set(reterr, out_of_arena(arena)) : BRIG_OK;
+}
+
+enum brig_code brig_dsl_visit_program(const struct brig_dsl_filter *filter, const struct brig_dsl_options *options,
+                                      struct brig_dsl_arena *arena, const struct brig_dsl_visitor *visitor,
+                                      struct brig_error *reterr)
+{
+    struct dsl_compilation compilation = {.options = options, .arena = arena};
+    enum brig_code status = check_program(filter, visitor->stage, reterr);
+    if (status == BRIG_OK) {
+        status = read_program(filter, visitor->stage, &compilation, reterr);
+    }
+    if (status == BRIG_OK && !dsl_visit_stage(&compilation, visitor)) {
+        status = brig_error_set(reterr, out_of_arena(arena));
+    }
+    return status;
+}
+
+enum brig_code brig_dsl_dump_program(const struct brig_dsl_filter *filter, const struct brig_dsl_options *options,
+                                     enum brig_dsl_stage stage, struct brig_dsl_arena *arena, const struct brig_dsl_sink *sink,
+                                     struct brig_error *reterr)
+{
+    struct dsl_compilation compilation = {.options = options, .arena = arena};
+    struct brig_dsl_optimized optimized;
+    enum brig_code status = check_program(filter, stage, reterr);
+    if (status != BRIG_OK) {
+        return status;
+    }
+    if (stage == BRIG_DSL_STAGE_INSNS) {
+        status = brig_dsl_optimize(filter, options, arena, &optimized, reterr);
+        if (status == BRIG_OK) {
+            brig_dsl_list(optimized.insns, optimized.insn_count, options->arch, sink);
+        }
+        return status;
+    }
+    status = read_program(filter, stage, &compilation, reterr);
+    if (status == BRIG_OK) {
+        dsl_dump_stage(&compilation, stage, sink);
+    }
+    return status;
 }

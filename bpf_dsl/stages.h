@@ -92,14 +92,24 @@ BRIG_MUST_CHECK enum brig_code brig_dsl_visit(const struct brig_dsl_target *targ
                                               const struct brig_dsl_options *options, struct brig_dsl_arena *arena,
                                               const struct brig_dsl_visitor *visitor, struct brig_error *reterr);
 
-// Reads a raw program as decisions and shows their nodes, as the stage `decisions` of a compile: the arch first, then the number,
-// then arguments. `arena` as for brig_dsl_optimize.
+// Reads a raw program as brig_dsl_optimize does and shows the nodes of one stage, `decisions` or `tree`: the arch first, then the
+// number, then arguments. `arena` as for brig_dsl_optimize; options->profile is for the tree.
 //
 // Returns: OK, also where the program cannot be read so (it computes too much) and nothing is visited; BAD_PROGRAM (as
-// brig_dsl_validate); OUT_OF_ARENA.
+// brig_dsl_validate); BAD_ARGUMENT (a stage before `decisions`, which no raw program has); OUT_OF_ARENA.
 // Context: as brig_dsl_optimize.
-BRIG_MUST_CHECK enum brig_code brig_dsl_visit_program(const struct brig_dsl_filter *filter, struct brig_dsl_arena *arena,
-                                                      const struct brig_dsl_visitor *visitor, struct brig_error *reterr);
+BRIG_MUST_CHECK enum brig_code brig_dsl_visit_program(const struct brig_dsl_filter *filter, const struct brig_dsl_options *options,
+                                                      struct brig_dsl_arena *arena, const struct brig_dsl_visitor *visitor,
+                                                      struct brig_error *reterr);
+
+// Writes one stage of a raw program as brig_dsl_dump does a policy's: `decisions`, `tree`, or `insns`, which are what
+// brig_dsl_optimize makes of it.
+//
+// Returns: as brig_dsl_visit_program and brig_dsl_optimize; nothing is written where the program has no such form.
+// Context: as brig_dsl_optimize.
+BRIG_MUST_CHECK enum brig_code brig_dsl_dump_program(const struct brig_dsl_filter *filter, const struct brig_dsl_options *options,
+                                                     enum brig_dsl_stage stage, struct brig_dsl_arena *arena,
+                                                     const struct brig_dsl_sink *sink, struct brig_error *reterr);
 
 #ifdef __cplusplus
 }

@@ -111,6 +111,12 @@ static uint32_t climb(const struct nodes *nodes, const struct brig_dsl_data *dat
         case BRIG_DSL_NODE_AND:
             a &= node->value;
             break;
+        case BRIG_DSL_NODE_SUB:
+            a -= node->value;
+            break;
+        case BRIG_DSL_NODE_PICK:
+            a = CHECK_LT(a, 32u) ? node->value >> a : 0;
+            break;
         case BRIG_DSL_NODE_JEQ:
             part = a != node->value;
             break;
@@ -213,7 +219,9 @@ TEST(stages, every_stage_decides_the_same)
     }
 }
 
-TEST(stages, raw_programs_have_decisions)
+static const struct brig_dsl_options raw_options = {.arch = BRIG_DSL_X86_64};
+
+TEST(stages, raw_programs_have_decisions_and_a_tree)
 {
     unsigned char *big = malloc(BRIG_DSL_OPTIMIZE_ARENA_BYTES);
     REQUIRE(big != NULL);
@@ -228,10 +236,20 @@ TEST(stages, raw_programs_have_decisions)
         struct brig_error error;
         test_message("seed %d", (int)seed);
         brig_dsl_arena_init(&arena, big, BRIG_DSL_OPTIMIZE_ARENA_BYTES);
-        REQUIRE(CHECK_OK(brig_dsl_visit_program(&filter, &arena, &visitor, &error), &error));
+        REQUIRE(CHECK_OK(brig_dsl_visit_program(&filter, &raw_options, &arena, &visitor, &error), &error));
         for (int i = 0; nodes->count > 0 && i < 2000; i++) {
             struct brig_dsl_data data = random_data(&random, &compiled->rules);
             if (!CHECK_EQ(decide(nodes, &data), brig_dsl_interpret(filter.insns, filter.insn_count, &data, NULL).ret)) {
+                break;
+            }
+        }
+        forget(nodes);
+        visitor.stage = BRIG_DSL_STAGE_TREE;
+        brig_dsl_arena_init(&arena, big, BRIG_DSL_OPTIMIZE_ARENA_BYTES);
+        REQUIRE(CHECK_OK(brig_dsl_visit_program(&filter, &raw_options, &arena, &visitor, &error), &error));
+        for (int i = 0; nodes->count > 0 && i < 200; i++) {
+            struct brig_dsl_data data = random_data(&random, &compiled->rules);
+            if (!CHECK_EQ(climb(nodes, &data), brig_dsl_interpret(filter.insns, filter.insn_count, &data, NULL).ret)) {
                 break;
             }
         }
@@ -250,11 +268,13 @@ TEST(stages, what_is_no_program_is_refused)
     struct brig_dsl_arena arena;
     struct brig_error error;
     brig_dsl_arena_init(&arena, memory, sizeof memory);
-    CHECK(CHECK_CODE(brig_dsl_visit_program(&filter, &arena, &visitor, &error), BRIG_BAD_PROGRAM, &error));
+    CHECK(CHECK_CODE(brig_dsl_visit_program(&filter, &raw_options, &arena, &visitor, &error), BRIG_BAD_PROGRAM, &error));
     const struct sock_filter good[] = {{BPF_RET | BPF_K, 0, 0, 0}};
     brig_dsl_arena_init(&arena, memory, 64);
     const struct brig_dsl_filter small = {good, 1};
-    CHECK(CHECK_CODE(brig_dsl_visit_program(&small, &arena, &visitor, &error), BRIG_OUT_OF_ARENA, &error));
+    CHECK(CHECK_CODE(brig_dsl_visit_program(&small, &raw_options, &arena, &visitor, &error), BRIG_OUT_OF_ARENA, &error));
+    visitor.stage = BRIG_DSL_STAGE_RANGES;
+    CHECK(CHECK_CODE(brig_dsl_visit_program(&small, &raw_options, &arena, &visitor, &error), BRIG_BAD_ARGUMENT, &error));
     CHECK_STR_EQ(brig_dsl_node_kind_name(BRIG_DSL_NODE_SWITCH), "switch");
     CHECK(brig_dsl_node_kind_name(BRIG_DSL_NODE_KIND_COUNT) == NULL);
 }

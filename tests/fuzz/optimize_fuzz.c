@@ -105,10 +105,11 @@ static void look(void *context, const struct brig_dsl_node *node)
 static void check_visit(const struct brig_dsl_filter *filter)
 {
     uint32_t last = UINT32_MAX;
+    struct brig_dsl_options options = {.arch = BRIG_DSL_X86_64};
     struct brig_dsl_visitor visitor = {.stage = BRIG_DSL_STAGE_DECISIONS, .visit = look, .context = &last};
     struct brig_dsl_arena arena;
     brig_dsl_arena_init(&arena, arena_memory(), BRIG_DSL_OPTIMIZE_ARENA_BYTES);
-    must(brig_dsl_visit_program(filter, &arena, &visitor, NULL) == BRIG_OK, "a valid program that is not read");
+    must(brig_dsl_visit_program(filter, &options, &arena, &visitor, NULL) == BRIG_OK, "a valid program that is not read");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)

@@ -41,18 +41,37 @@ static int find_stage(const char *name)
     return -1;
 }
 
+// A stage as it is written.
+struct written {
+    FILE *out;
+    size_t bytes;
+};
+
+static void write_counted(void *context, const char *text, size_t text_bytes)
+{
+    struct written *written = context;
+    fwrite(text, 1, text_bytes, written->out);
+    written->bytes += text_bytes;
+}
+
 static int dump_stage(const struct dump *dump, enum brig_dsl_stage stage, FILE *out)
 {
     struct brig_error error;
     struct brig_dsl_arena arena;
-    struct brig_dsl_sink sink = tool_sink(out);
-    void *memory = malloc(TOOL_ARENA_BYTES);
+    struct written written = {.out = out};
+    struct brig_dsl_sink sink = {.write = write_counted, .context = &written};
+    void *memory = malloc(BRIG_DSL_OPTIMIZE_ARENA_BYTES);
     if (memory == NULL) {
         return tool_complain("dump", "out of memory");
     }
-    brig_dsl_arena_init(&arena, memory, TOOL_ARENA_BYTES);
-    enum brig_code code = brig_dsl_dump(dump->target->policy, dump->options, stage, &arena, &sink, &error);
+    brig_dsl_arena_init(&arena, memory, dump->target == NULL ? BRIG_DSL_OPTIMIZE_ARENA_BYTES : TOOL_ARENA_BYTES);
+    enum brig_code code = dump->target == NULL ? brig_dsl_dump_program(&dump->filter, dump->options, stage, &arena, &sink, &error)
+                                               : brig_dsl_dump(dump->target->policy, dump->options, stage, &arena, &sink, &error);
     int status = code == BRIG_OK ? -1 : tool_fail("dump", &error);
+    if (code == BRIG_OK && written.bytes == 0 && dump->target == NULL) {
+        tool_complain("dump", "note: '%s' has no %s: it computes too much, or is too big so", dump->name,
+                      brig_dsl_stage_name(stage));
+    }
     free(memory);
     return status;
 }
@@ -61,9 +80,10 @@ static int dump_text(const struct dump *dump, FILE *out)
 {
     bool wants_all = dump->stage == BRIG_DSL_STAGE_COUNT;
     int status = -1;
-    for (int stage = 0; stage < BRIG_DSL_STAGE_COUNT && status < 0; stage++) {
+    int first = dump->target == NULL ? DUMP_FIRST_OF_RAW : 0;
+    for (int stage = first; stage < BRIG_DSL_STAGE_COUNT && status < 0; stage++) {
         if (wants_all) {
-            fprintf(out, "%s# %s\n", stage == 0 ? "" : "\n", brig_dsl_stage_name((enum brig_dsl_stage)stage));
+            fprintf(out, "%s# %s\n", stage == first ? "" : "\n", brig_dsl_stage_name((enum brig_dsl_stage)stage));
         }
         if (wants_all || dump->stage == stage) {
             status = dump_stage(dump, (enum brig_dsl_stage)stage, out);
@@ -78,7 +98,11 @@ static int dump_targets(const struct tool_subject *subject, struct brig_dsl_opti
 {
     int status = -1;
     for (size_t i = 0; i < subject->target_count && status < 0; i++) {
-        struct dump dump = {.target = &subject->targets[i], .rules = &subject->rules[i], .options = options, .stage = stage};
+        struct dump dump = {.name = subject->targets[i].policy->name,
+                            .target = &subject->targets[i],
+                            .rules = &subject->rules[i],
+                            .options = options,
+                            .stage = stage};
         options->arch = dump.target->arch;
         if (ret_targets != NULL) {
             status = dump_add_json(&dump, ret_targets);
@@ -92,6 +116,24 @@ static int dump_targets(const struct tool_subject *subject, struct brig_dsl_opti
     return status;
 }
 
+static int dump_raw(const struct tool_subject *subject, struct brig_dsl_options *options, int stage, FILE *out, json_t *ret_targets)
+{
+    struct dump dump = {
+        .name = subject->name, .filter = {subject->program.insns, subject->program.insn_count}, .options = options, .stage = stage};
+    options->arch = subject->program.arch;
+    return ret_targets != NULL ? dump_add_json(&dump, ret_targets) : dump_text(&dump, out);
+}
+
+// Everything is looked at before the output is opened, and so emptied.
+static int check_stage(const struct tool_subject *subject, const struct tool_request *request, int stage)
+{
+    if (subject->target_count == 0 && stage < DUMP_FIRST_OF_RAW) {
+        return tool_complain("dump", "a raw program has no stage '%s'; it has decisions, tree and insns",
+                             brig_dsl_stage_name((enum brig_dsl_stage)stage));
+    }
+    return subject->target_count > 0 || tool_check_profile_arch("dump", request, subject) ? -1 : TOOL_USAGE;
+}
+
 static int write_output(const struct tool_subject *subject, struct tool_request *request, int stage)
 {
     const struct tool_arguments *arguments = request->arguments;
@@ -101,10 +143,10 @@ static int write_output(const struct tool_subject *subject, struct tool_request 
         json_decref(targets);
         return TOOL_USAGE;
     }
-    int status = dump_targets(subject, &request->options, stage, out, targets);
+    int status = (subject->target_count == 0 ? dump_raw : dump_targets)(subject, &request->options, stage, out, targets);
     if (targets != NULL && status < 0) {
         // One target is an object, several are an array of them.
-        tool_print_json(out, json_incref(subject->target_count == 1 ? json_array_get(targets, 0) : targets));
+        tool_print_json(out, json_incref(subject->target_count <= 1 ? json_array_get(targets, 0) : targets));
     }
     json_decref(targets);
     int close_status = tool_close_output("dump", out, arguments->values[OUTPUT]);
@@ -125,13 +167,11 @@ int brig_dump_main(int argc, char **argv)
     if (arguments.operand_count != 1) {
         return tool_complain("dump", "give one policy; see brig dump --help");
     }
-    // Everything is looked at before the output is opened, and so emptied.
     int stage = find_stage(arguments.values[STAGE]);
     if (stage < 0 || !tool_make_request("dump", &arguments, &request)) {
         return TOOL_USAGE;
     }
     request.rows_only = true;
-    request.refuses_raw = "a raw program has no stages; see brig disasm";
     status = tool_read_profiles("dump", &arguments, PROFILE, &profile);
     if (status >= 0) {
         return status;
@@ -139,7 +179,8 @@ int brig_dump_main(int argc, char **argv)
     request.options.profile = tool_profile_calls(&profile);
     status = tool_load("dump", arguments.operands[0], &request, &subject);
     if (status < 0) {
-        status = write_output(&subject, &request, stage);
+        status = check_stage(&subject, &request, stage);
+        status = status < 0 ? write_output(&subject, &request, stage) : status;
         tool_free_subject(&subject);
     }
     profile_free(&profile);

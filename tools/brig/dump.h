@@ -5,13 +5,17 @@
 #include "bpf_dsl/stages.h"
 #include "tools/brig/tool.h"
 
-// One target to dump.
+// One target to dump, or a raw program, which has the stages from DUMP_FIRST_OF_RAW on.
 struct dump {
-    const struct brig_dsl_target *target;
+    const char *name;
+    const struct brig_dsl_target *target; // NULL: a raw program
     const struct brig_dsl_rules *rules;
+    struct brig_dsl_filter filter;          // the raw program
     const struct brig_dsl_options *options; // for the target's arch
     int stage;                              // BRIG_DSL_STAGE_COUNT: all of them
 };
+
+enum { DUMP_FIRST_OF_RAW = BRIG_DSL_STAGE_DECISIONS };
 
 // A node of a stage as JSON.
 json_t *dump_node_json(const struct brig_dsl_node *node);

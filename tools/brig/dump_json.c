@@ -180,6 +180,15 @@ static json_t *insns_json(const struct brig_dsl_program *program)
 
 // --- stages -----------------------------------------------------------------------------------------------------------
 
+static json_t *optimized_json(const struct dump *dump, struct brig_dsl_arena *arena, struct brig_error *reterr)
+{
+    struct brig_dsl_optimized optimized;
+    if (brig_dsl_optimize(&dump->filter, dump->options, arena, &optimized, reterr) != BRIG_OK) {
+        return NULL;
+    }
+    return insns_json(&(struct brig_dsl_program){.insns = optimized.insns, .insn_count = optimized.insn_count});
+}
+
 // Makes one stage, whatever it takes. Returns: NULL after a failure.
 static json_t *stage_json(const struct dump *dump, enum brig_dsl_stage stage, struct brig_dsl_arena *arena,
                           struct brig_error *reterr)
@@ -188,13 +197,18 @@ static json_t *stage_json(const struct dump *dump, enum brig_dsl_stage stage, st
     if (stage == BRIG_DSL_STAGE_RULES) {
         return rules_json(dump->rules);
     }
+    if (stage == BRIG_DSL_STAGE_INSNS && dump->target == NULL) {
+        return optimized_json(dump, arena, reterr);
+    }
     if (stage == BRIG_DSL_STAGE_INSNS) {
         enum brig_code code = brig_dsl_compile(dump->target->policy, dump->options, arena, &program, reterr);
         return code == BRIG_OK ? insns_json(&program) : NULL;
     }
     json_t *nodes = json_array();
     struct brig_dsl_visitor visitor = {.stage = stage, .visit = append_node, .context = nodes};
-    if (brig_dsl_visit(dump->target, 1, dump->options, arena, &visitor, reterr) != BRIG_OK) {
+    enum brig_code code = dump->target == NULL ? brig_dsl_visit_program(&dump->filter, dump->options, arena, &visitor, reterr)
+                                               : brig_dsl_visit(dump->target, 1, dump->options, arena, &visitor, reterr);
+    if (code != BRIG_OK) {
         json_decref(nodes);
         return NULL;
     }
@@ -203,14 +217,15 @@ static json_t *stage_json(const struct dump *dump, enum brig_dsl_stage stage, st
 
 static json_t *add_stages(const struct dump *dump, json_t *stages, struct brig_error *reterr)
 {
-    void *memory = malloc(TOOL_ARENA_BYTES);
+    void *memory = malloc(BRIG_DSL_OPTIMIZE_ARENA_BYTES);
     json_t *json = stages;
-    for (int stage = 0; stage < BRIG_DSL_STAGE_COUNT && json != NULL && memory != NULL; stage++) {
+    for (int stage = dump->target == NULL ? DUMP_FIRST_OF_RAW : 0; stage < BRIG_DSL_STAGE_COUNT && json != NULL && memory != NULL;
+         stage++) {
         struct brig_dsl_arena arena;
         if (dump->stage != stage && dump->stage != BRIG_DSL_STAGE_COUNT) {
             continue;
         }
-        brig_dsl_arena_init(&arena, memory, TOOL_ARENA_BYTES);
+        brig_dsl_arena_init(&arena, memory, dump->target == NULL ? BRIG_DSL_OPTIMIZE_ARENA_BYTES : TOOL_ARENA_BYTES);
         json = stage_json(dump, (enum brig_dsl_stage)stage, &arena, reterr);
         json_object_set_new(stages, brig_dsl_stage_name((enum brig_dsl_stage)stage), json);
     }
@@ -225,7 +240,7 @@ int dump_add_json(const struct dump *dump, json_t *targets)
 {
     struct brig_error error;
     json_t *stages = json_object();
-    json_array_append_new(targets, json_pack("{s:s, s:s, s:s, s:o}", "schema", "brig-dump-1", "policy", dump->target->policy->name,
-                                             "arch", brig_dsl_arch_name(dump->target->arch), "stages", stages));
+    json_array_append_new(targets, json_pack("{s:s, s:s, s:s, s:o}", "schema", "brig-dump-1", "policy", dump->name, "arch",
+                                             brig_dsl_arch_name(dump->options->arch), "stages", stages));
     return add_stages(dump, stages, &error) == NULL ? tool_fail("dump", &error) : -1;
 }

@@ -157,7 +157,7 @@ static int load_decisions(const struct tool_request *request, struct graph *grap
         return tool_complain("graph", "out of memory");
     }
     brig_dsl_arena_init(&arena, memory, BRIG_DSL_OPTIMIZE_ARENA_BYTES);
-    enum brig_code code = subject->target_count == 0 ? brig_dsl_visit_program(&filter, &arena, &visitor, &error)
+    enum brig_code code = subject->target_count == 0 ? brig_dsl_visit_program(&filter, &request->options, &arena, &visitor, &error)
                                                      : brig_dsl_visit(subject->targets, subject->target_count, &request->options,
                                                                       &arena, &visitor, &error);
     free(memory);
