@@ -251,8 +251,8 @@ static enum brig_code read_program(const struct brig_dsl_filter *filter, enum br
     compilation->root = sorted == DSL_DECISION_NO ? root : sorted;
     compilation->is_plain = root == DSL_DECISION_NO;
     if (stage == BRIG_DSL_STAGE_TREE && !compilation->is_plain) {
-        const struct brig_dsl_profile *profile = compilation->options->profile;
-        compilation->is_plain = !dsl_tree_build(graph, dsl_masks_drop_idle(graph, compilation->root), profile, compilation->tree);
+        const struct dsl_wishes wishes = {.profile = compilation->options->profile, .is_small = compilation->options->small};
+        compilation->is_plain = !dsl_tree_build(graph, dsl_masks_drop_idle(graph, compilation->root), &wishes, compilation->tree);
     }
     return arena->exhausted ? brig_error_set(reterr, out_of_arena(arena)) : BRIG_OK;
 }
