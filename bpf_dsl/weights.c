@@ -24,6 +24,7 @@ enum {
     WEIGHT_DENIED = 64,    // a number that is not, and not answered by the bitmap
     WEIGHT_KILLED = 16,    // a number that nobody calls twice
     WEIGHT_NUMBERS = 64,   // more numbers of one run than this count as so many: nobody calls all the unknown ones
+    FIRST_X32 = 1 << 30,   // the first of numbers that are no call but of x32, which nobody has
     WEIGHT_PROFILE = 64,   // a profile weighs so many times what is assumed without one
     SMALL_NUMBERS = 65536, // what "any small number" is below of
     SHARE_UNIT = 256,      // share of one value in so many
@@ -72,6 +73,7 @@ static uint64_t weight_of_number(const struct dsl_decision *child)
 static uint64_t weight_of_numbers(const struct weighing *weighing, const struct dsl_decision *node, uint32_t run)
 {
     uint64_t numbers = (uint64_t)dsl_run_last(node, run) - node->runs[run].first + 1;
+    numbers = node->runs[run].first >= FIRST_X32 ? 1 : numbers;
     return (numbers < WEIGHT_NUMBERS ? numbers : WEIGHT_NUMBERS) * weight_of_number(node_of(weighing, node->runs[run].child));
 }
 
