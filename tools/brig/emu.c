@@ -327,6 +327,7 @@ int brig_emu_main(int argc, char **argv)
         return TOOL_USAGE;
     }
     request.is_of_any_arch = is_batch;
+    request.is_quiet = arguments.values[QUIET] != NULL;
     status = tool_load("emu", arguments.operands[0], &request, &subject);
     if (status >= 0) {
         return status;

@@ -10,7 +10,7 @@
 // - An entry whose action is the default is no rule at all (runc), so it takes nothing away from others.
 // - Rules of a call are a union (seccomp_rule_add(3)). One without conditions replaces those with; if there are several, the first
 //   counts. Of rules with conditions and different actions that hold for the same call, the manual leaves open which one counts;
-//   here it is the one that libseccomp 2.5 takes (oci_rules.c), and a warning says so.
+//   here it is mostly the one that libseccomp 2.5 takes (oci_rules.c says when not), and a warning says so.
 // - On 32-bit arches comparisons are of the low 32 bits of what is written.
 // - On i386, a rule for a call that socketcall(2) or ipc(2) can make too is also a rule for that, as far as a filter can see it.
 // - Calls of other arches, and x32 numbers, kill the thread: libseccomp's default for what it does not know, which runc leaves. The

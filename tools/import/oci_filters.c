@@ -3,6 +3,7 @@
 // A runtime asks on the machine where it runs: the arch of a profile's filters is the machine's, and its kernel's and container's
 // are the version and the capabilities. All of that is given here (struct import_options), so that the same profile always gives
 // the same program.
+#include <stdio.h>
 #include <string.h>
 
 #include "tools/import/oci.h"
@@ -74,13 +75,24 @@ static bool is_one_of(const char *name, const char *const *names, size_t count)
     return false;
 }
 
+// People leave the prefix out.
+static const char *closest_capability(const char *name)
+{
+    char full[64];
+    snprintf(full, sizeof full, "CAP_%s", name);
+    const char *closest = strlen(name) > 3 ? import_closest(full, capability_names, CAPABILITY_COUNT) : NULL;
+    return closest != NULL ? closest : import_closest(name, capability_names, CAPABILITY_COUNT);
+}
+
 bool oci_check_capabilities(const struct import_options *options, struct import_error *reterr)
 {
     for (size_t i = 0; i < options->capability_count; i++) {
         const char *name = options->capabilities[i];
         if (!is_one_of(name, capability_names, CAPABILITY_COUNT)) {
-            return import_fail_name(reterr, (struct import_place){.file = "--cap"},
-                                    import_closest(name, capability_names, CAPABILITY_COUNT), "there is no capability '%s'", name);
+            const char *closest = closest_capability(name);
+            return import_fail_name(reterr, (struct import_place){.file = "--cap"}, closest, "there is no capability '%s'%s", name,
+                                    closest == NULL ? "; known are CAP_SYS_ADMIN and the others of capabilities(7), each by name"
+                                                    : "");
         }
     }
     return true;

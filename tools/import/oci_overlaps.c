@@ -88,7 +88,8 @@ static void warn(struct overlaps *overlaps, const struct seen_rule *rule, enum b
         if (!acts_alike(&other->entry->action, &rule->entry->action) && may_meet(rule, other)) {
             import_warn(
                 overlaps->profile->reader->memory, overlaps->profile->reader->source->name, rule->entry->line,
-                "for %s, line %d may hold too, with another action; which one counts is not documented, here it is as in libseccomp 2.5",
+                "for %s, line %d may hold too, with another action; which one counts is not documented, libseccomp 2.5 mostly takes the "
+                "same one",
                 brig_dsl_call_name(call), other->entry->line);
             overlaps->told = rule->entry;
         }

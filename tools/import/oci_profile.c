@@ -307,6 +307,8 @@ static bool check_flags(const struct import_json_reader *reader, const struct im
     if (!import_json_elements(reader, array, "flags", IMPORT_JSON_STRING)) {
         return false;
     }
+    const char *names = "";
+    size_t count = 0;
     for (const struct import_json *flag = array->first; flag != NULL; flag = flag->next) {
         size_t i = 0;
         while (i < FLAG_COUNT && strcmp(flag_names[i], flag->text) != 0) {
@@ -316,8 +318,11 @@ static bool check_flags(const struct import_json_reader *reader, const struct im
             return IMPORT_JSON_FAIL_NAME(reader, flag, import_closest(flag->text, flag_names, FLAG_COUNT), "there is no flag '%s'",
                                          flag->text);
         }
-        import_warn(reader->memory, reader->source->name, flag->line,
-                    "%s is for who installs the program; it is not in the program", flag_names[i]);
+        names = import_print(reader->memory, "%s%s%s", names, count++ == 0 ? "" : ", ", flag_names[i]);
+    }
+    if (count > 0) {
+        import_warn(reader->memory, reader->source->name, array->first->line,
+                    "%s %s for who installs the program, and not in the program", names, count == 1 ? "is" : "are");
     }
     return true;
 }
