@@ -80,7 +80,9 @@ static const char *fault_of(const struct sock_filter *insn, size_t left)
     case SHAPE_REFUSED:
         return BAD_OPCODE;
     case SHAPE_LOAD:
-        return insn->k >= sizeof(struct seccomp_data) || insn->k % 4 != 0 ? "a load from outside struct seccomp_data" : NULL;
+        return insn->k >= sizeof(struct seccomp_data) ? "a load from outside struct seccomp_data"
+               : insn->k % 4 != 0                     ? "a load across two words of struct seccomp_data"
+                                                      : NULL;
     case SHAPE_STORE:
     case SHAPE_CELL:
         return insn->k >= BPF_MEMWORDS ? "a cell that does not exist" : NULL;

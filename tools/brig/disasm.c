@@ -1,4 +1,4 @@
-// brig disasm: a program as assembler, which `brig asm` reads back.
+// brig disasm: a program as assembler, which `brig asm` reads back. One that the kernel would refuse is shown too, with the reason.
 #include <inttypes.h>
 #include <string.h>
 
@@ -47,13 +47,31 @@ static void write_line(void *context, const char *text, size_t text_bytes)
     }
 }
 
+// What the kernel would refuse may jump anywhere: its instructions one by one, and what is wrong with one of them.
+static void list_refused(const struct tool_subject *subject, const struct brig_dsl_sink *sink)
+{
+    char text[64];
+    char line[224];
+    for (uint32_t i = 0; i < subject->program.insn_count; i++) {
+        bool is_at = i == subject->refused_insn;
+        brig_dsl_disassemble(&subject->program.insns[i], text, sizeof text);
+        int bytes = snprintf(line, sizeof line, "%4" PRIu32 ": %s%s%s\n", i, text, is_at ? "  ; refused: " : "",
+                             is_at ? subject->refusal : "");
+        sink->write(sink->context, line, (size_t)bytes);
+    }
+}
+
 static void write_json(FILE *out, const struct tool_subject *subject)
 {
     const struct brig_dsl_program *program = &subject->program;
     struct lines lines = {.program = program, .insns = json_array()};
     struct brig_dsl_sink sink = {.write = write_line, .context = &lines};
     char hash[17];
-    brig_dsl_list(program->insns, program->insn_count, program->arch, &sink);
+    if (subject->refusal != NULL) {
+        list_refused(subject, &sink);
+    } else {
+        brig_dsl_list(program->insns, program->insn_count, program->arch, &sink);
+    }
     snprintf(hash, sizeof hash, "%016" PRIx64, program->hash);
     tool_print_json(out, json_pack("{s:s, s:s, s:s, s:s, s:o}", "schema", "brig-disasm-1", "policy", subject->name, "arch",
                                    brig_dsl_arch_name(program->arch), "hash", hash, "insns", lines.insns));
@@ -69,12 +87,16 @@ static int write_output(const struct tool_arguments *arguments, const struct too
     }
     if (arguments->values[JSON] != NULL) {
         write_json(out, subject);
+    } else if (subject->refusal != NULL) {
+        struct brig_dsl_sink sink = tool_sink(out);
+        list_refused(subject, &sink);
     } else {
         // A file gets colours only when they are asked for.
         bool is_asked = when != NULL && strcmp(when, "always") == 0;
         tool_print_listing(out, &subject->program, NULL, out == stdout ? tool_wants_color(when) : is_asked);
     }
-    return tool_close_output("disasm", out, path);
+    int status = tool_close_output("disasm", out, path);
+    return subject->refusal != NULL ? TOOL_USAGE : status;
 }
 
 int brig_disasm_main(int argc, char **argv);
@@ -94,6 +116,7 @@ int brig_disasm_main(int argc, char **argv)
         return TOOL_USAGE;
     }
     request.program_only = true;
+    request.takes_refused = true;
     request.options.plain = arguments.values[PLAIN] != NULL;
     status = tool_load("disasm", arguments.operands[0], &request, &subject);
     if (status < 0) {

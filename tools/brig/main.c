@@ -34,10 +34,17 @@ static void print_help(FILE *out)
         "),\n"
         "pledge:PROMISES, FILE.json (an OCI or Docker seccomp profile), FILE.policy (minijail's), FILE.pledge (promises), FILE.bpf (an\n"
         "array of struct sock_filter) or - for standard input. What - or a file of another name is, --from says; without it - is a .bpf.\n"
-        "`brig VERB --help` says what a verb does, with its options and an example.\n"
+        "`brig VERB --help` says what a verb does, with its options and an example; `brig --version` which system calls are known.\n"
         "Exit status: 0 fine, 1 findings, 2 wrong arguments or input, 3 undecided, 4 the kernel or this machine lacks something asked for;\n"
         "of run that of its program, or 125 to 127.\n",
         out);
+}
+
+// There are no releases with numbers: what tells two builds apart for their users is what they know.
+static void print_version(void)
+{
+    printf("brig for %s, with the system calls of Linux %d.%d\n", brig_dsl_arch_name(brig_dsl_arch_native()),
+           brig_dsl_newest_kernel() >> 8, brig_dsl_newest_kernel() & 0xff);
 }
 
 // What is closed would be opened for something else, and be read, written or handed to a program as if it were ours to use so.
@@ -81,6 +88,10 @@ int main(int argc, char **argv)
         return TOOL_USAGE;
     }
     bool wants_help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0;
+    if (strcmp(argv[1], "--version") == 0 && argc == 2) {
+        print_version();
+        return tool_close_output("version", stdout, NULL);
+    }
     if (wants_help && argc == 2) {
         print_help(stdout);
         return tool_close_output("help", stdout, NULL);

@@ -66,15 +66,21 @@ static int load_raw(const char *verb, const struct import_source *source, const 
     }
     subject->memory = insns;
     memcpy(insns, source->text, source->text_bytes);
-    if (brig_dsl_validate(insns, count, &error) != BRIG_OK) {
-        return tool_complain(verb, "'%s': the kernel would refuse instruction %lld: %s", subject->name, (long long)error.detail,
-                             error.subject);
+    bool is_refused = brig_dsl_validate(insns, count, &error) != BRIG_OK;
+    if (is_refused) {
+        subject->refusal = error.subject;
+        subject->refused_insn = (size_t)error.detail;
+        tool_complain(verb, "'%s': the kernel would refuse instruction %zu: %s", subject->name, subject->refused_insn,
+                      subject->refusal);
+        if (!request->takes_refused) {
+            return TOOL_USAGE;
+        }
     }
     subject->program.insns = insns;
     subject->program.insn_count = (uint32_t)count;
     subject->program.hash = brig_dsl_hash(insns, count);
     subject->program.policy = subject->name;
-    subject->program.arch = arch_of_program(insns, count, request);
+    subject->program.arch = is_refused ? request->options.arch : arch_of_program(insns, count, request);
     if (subject->program.arch != request->options.arch && !request->is_of_any_arch) {
         tool_complain(verb, "note: '%s' is for %s, and read as such; --arch says otherwise", source->name,
                       brig_dsl_arch_name(subject->program.arch));
@@ -291,9 +297,6 @@ static int load_file(const char *verb, const struct subject_format *format, cons
     bool is_stdin = strcmp(subject->name, "-") == 0;
     struct import_source source = {.name = is_stdin ? "<stdin>" : subject->name};
     char *text = NULL;
-    if (format == subject_raw_format && refusal(request) != NULL) { // known before the file is looked at
-        return tool_complain(verb, "%s", refusal(request));
-    }
     int code = is_stdin ? subject_read_stream(stdin, &text, &source.text_bytes)
                         : subject_read_file(NULL, subject->name, &text, &source.text_bytes);
     if (code == EFBIG) {
@@ -332,8 +335,10 @@ static bool read_from(const char *verb, const char *name, const struct tool_requ
         return true;
     }
     if (named != NULL) {
-        tool_complain(verb, "by its name '%s' is %s, and --from=%s says otherwise; rename it, or give it as standard input (-)",
-                      name, named->from, from);
+        tool_complain(verb,
+                      "by its name '%s' is %s, and --from=%s says otherwise; rename it, or give it as standard input: "
+                      "--from=%s - < FILE",
+                      name, named->from, from, from);
     } else {
         tool_complain(verb, "--from=%s says what a file or - is, and '%s' is neither", from, name);
     }

@@ -178,6 +178,7 @@ struct tool_request {
     bool rows_only;                         // no program is made; several arches may then be asked for of any policy
     bool program_only;                      // no rules are made: nobody asks which row decides
     bool is_timed;                          // somebody asks for compile_us
+    bool takes_refused;                     // a raw program that the kernel would refuse is loaded, once that was complained
 };
 
 // What POLICY names: a policy of ours, one that was imported, or a raw program.
@@ -188,6 +189,8 @@ struct tool_subject {
     struct brig_dsl_rules rules[BRIG_DSL_ARCH_COUNT]; // of each target; empty if only the program was wanted
     size_t target_count;                              // 0 for a raw program
     struct brig_dsl_program program;                  // compiled, or as read (then without traps, and for the arch that it tests)
+    const char *refusal;                              // why the kernel would refuse the raw program at `refused_insn`, or NULL
+    size_t refused_insn;
     struct import_policies imported;
     struct brig_policy_pledge_memory *pledge; // of a policy of promises
     void *memory;                             // of rules and program
