@@ -176,12 +176,6 @@ static bool find_candidate(const struct list *list, uint32_t *ret_at)
     return found && list->count > 2;
 }
 
-// Whether the list is one value between equal neighbours: no tree does with less than the one test for it.
-static bool is_lone_value(const struct list *list)
-{
-    return list->count == 3 && is_hole(list, 1) && is_single(&list->items[1]);
-}
-
 // --- windows ----------------------------------------------------------------------------------------------------------
 
 static uint32_t make(const struct dsl_search *search, struct dsl_step step)
@@ -397,7 +391,8 @@ static uint32_t build_planned(const struct dsl_search *search, struct list list,
     if (list.count <= 1) { // there is always one
         return list.items[0].target;
     }
-    if (is_lone_value(&list)) {
+    // No tree does with less than one test for one value between equal neighbours.
+    if (list.count == 3 && is_hole(&list, 1) && is_single(&list.items[1])) {
         return ask_for(search, &list.items[1], list.items[0].target, list.weight);
     }
     if (pays_to_shift(search, &list, table->cost[start][end], &window) && cost_of_window(&list, &window) < cost_of_chain(&list)) {
