@@ -8,7 +8,7 @@
 // others together leave out fewer words than there are, there is one; and what is left is tried bit by bit. Guarantees: facts are
 // exact (not intervals), so nothing that they say is overlooked; nodes under the same facts are done once. Recursion: one level per
 // switch on a path, FACTS_DEPTH at most; one per bit in the search. Weaknesses: a child that two parents share is split where their
-// facts differ; of more than FACTS_AT_ONCE facts the oldest are forgotten. Beyond the limits a diagram stays as it is.
+// facts differ; of more than FACTS_AT_ONCE facts the oldest are forgotten. Beyond the limits there is no result.
 #include "bpf_dsl/facts.h"
 
 #include "bpf_dsl/masks.h"
@@ -19,7 +19,7 @@ enum {
     FACTS_DEPTH = 256,
     FACTS_STEPS = 400000,
     FACTS_VIEWS = 256,       // of nodes, under whatever facts, in each diagram
-    FACTS_MORE_VIEWS = 8192, // beyond that, in all diagrams of a graph
+    FACTS_MORE_VIEWS = 1024, // beyond that, in all diagrams of a graph
     FACTS_MEMO_SLOTS = 1024,
     FACTS_AT_ONCE = 12,
     ABSORB_RUNS = 6,
@@ -454,12 +454,12 @@ uint32_t dsl_facts_narrow(struct dsl_decisions *graph, uint32_t root, bool is_ch
     narrowing.view_limit = FACTS_VIEWS + (is_chain ? 0 : FACTS_MORE_VIEWS - graph->more_views);
     narrowing.memo = DSL_ARENA_ARRAY(graph->nodes.arena, struct memo_slot, FACTS_MEMO_SLOTS);
     if (narrowing.memo == NULL) {
-        return root;
+        return DSL_INTERN_NONE;
     }
     memset(narrowing.memo, 0, FACTS_MEMO_SLOTS * sizeof *narrowing.memo);
     const struct fact_list nothing = {.count = 0};
     uint32_t result = narrow(&narrowing, root, &nothing, 0);
     uint32_t more = !is_chain && narrowing.views > FACTS_VIEWS ? narrowing.views - FACTS_VIEWS : 0;
     graph->more_views = graph->more_views + more < FACTS_MORE_VIEWS ? graph->more_views + more : FACTS_MORE_VIEWS;
-    return narrowing.gave_up || graph->exploded ? root : result;
+    return narrowing.gave_up || graph->exploded ? DSL_INTERN_NONE : result;
 }

@@ -426,6 +426,24 @@ static uint32_t steps_for(const struct state *state, uint32_t node)
     return steps < DSL_STEPS_MOST ? (uint32_t)steps : DSL_STEPS_MOST;
 }
 
+// Lowers a chain of rules in the way that the state says. Returns: its decision; DSL_INTERN_NONE where that explodes, or where
+// words that are tested more than once would take too long to be sorted out.
+static uint32_t try_to_lower(struct state *state, uint32_t node)
+{
+    struct dsl_decisions *graph = state->graph;
+    dsl_decisions_allow_steps(graph, state->is_chaining ? DSL_STEPS_MOST : steps_for(state, node));
+    uint32_t result = lower_chain(state, node);
+    if (graph->exploded) {
+        return DSL_INTERN_NONE;
+    }
+    if (!has_relatives(state)) {
+        return result;
+    }
+    uint32_t joined = dsl_masks_join(graph, result);
+    uint32_t narrowed = dsl_facts_narrow(graph, joined, state->is_chaining);
+    return narrowed == DSL_INTERN_NONE && state->is_chaining ? joined : narrowed;
+}
+
 static uint32_t lower_root(struct dsl_lowering *lowering, uint32_t node)
 {
     struct dsl_decisions *graph = lowering->graph;
@@ -440,15 +458,13 @@ static uint32_t lower_root(struct dsl_lowering *lowering, uint32_t node)
     state.is_chaining = lowering->prefer_chains;
     struct dsl_order order = choose_order(root);
     dsl_decisions_set_order(graph, &order);
-    dsl_decisions_allow_steps(graph, state.is_chaining ? DSL_STEPS_MOST : steps_for(&state, node));
-    uint32_t result = lower_chain(&state, node);
-    if (graph->exploded && !state.is_chaining) {
+    uint32_t result = try_to_lower(&state, node);
+    if (result == DSL_INTERN_NONE && !state.is_chaining) {
         state.is_chaining = true;
-        dsl_decisions_allow_steps(graph, DSL_STEPS_MOST);
-        result = lower_chain(&state, node);
+        result = try_to_lower(&state, node);
     }
-    lowering->gave_up |= graph->exploded;
-    return has_relatives(&state) ? dsl_facts_narrow(graph, dsl_masks_join(graph, result), state.is_chaining) : result;
+    lowering->gave_up |= result == DSL_INTERN_NONE;
+    return result == DSL_INTERN_NONE ? DSL_DECISION_NO : result;
 }
 
 bool dsl_lowering_init(struct dsl_lowering *lowering, const struct brig_dsl_builder *builder, struct dsl_decisions *graph)

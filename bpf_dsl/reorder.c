@@ -240,7 +240,12 @@ static bool has_relatives(const struct dsl_reordering *reordering)
 static uint32_t narrowed(struct dsl_reordering *reordering, uint32_t id)
 {
     list_nodes(reordering, id);
-    return has_relatives(reordering) ? dsl_facts_narrow(reordering->graph, dsl_masks_join(reordering->graph, id), false) : id;
+    if (!has_relatives(reordering)) {
+        return id;
+    }
+    uint32_t joined = dsl_masks_join(reordering->graph, id);
+    uint32_t narrow = dsl_facts_narrow(reordering->graph, joined, false);
+    return narrow == DSL_INTERN_NONE ? joined : narrow;
 }
 
 uint32_t dsl_reordering_size(struct dsl_reordering *reordering, uint32_t id)
