@@ -26,7 +26,7 @@
 // Variables in one call's diagram.
 enum { DSL_VARIABLES = 64 };
 // Work on one call before its rules are chained: some for each value that they name, and never more than the most.
-enum { DSL_STEPS_PER_CALL = 2000, DSL_STEPS_PER_VALUE = 32, DSL_STEPS_MOST = 60000 };
+enum { DSL_STEPS_PER_CALL = 2000, DSL_STEPS_PER_VALUE = 150, DSL_STEPS_MOST = 60000 };
 
 struct state {
     struct dsl_lowering *lowering;
