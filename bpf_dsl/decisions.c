@@ -107,6 +107,7 @@ bool dsl_decisions_init(struct dsl_decisions *graph, struct brig_dsl_arena *aren
     graph->scratch_used = 0;
     graph->steps = 0;
     graph->step_limit = UINT32_MAX;
+    graph->more_views = 0;
     graph->exploded = false;
     graph->scratch = DSL_ARENA_ARRAY(arena, struct dsl_run, DSL_SCRATCH_RUNS);
     if (!dsl_intern_init(&graph->nodes, arena, expected) || !start_memo(&graph->memo, DSL_MEMO_FIRST_SLOTS, arena)) {

@@ -557,22 +557,13 @@ static uint32_t build_astride(const struct dsl_search *search, struct list list,
     return above(search, HIGH_BIT - 1, high, low, weight);
 }
 
-// Whether a list is one value between all others: what the search would ask for anyway, since two cuts cost more than one test, but
-// where one of them needs no wide constant and that test does.
-static bool is_one_value(const struct list *list)
-{
-    const struct dsl_item *items = list->items;
-    return list->count == 3 && is_hole(list, 1) && is_single(&items[1]) && !is_single(&items[0]) && !is_single(&items[2]) &&
-           items[1].first != HIGH_BIT;
-}
-
 // Recursion: a value taken out or a cut each time; long lists are cut in the middle unless a third of the weight is taken out.
 static uint32_t build(const struct dsl_search *search, struct list list)
 {
     if (list.count <= 1) { // there is always one
         return list.items[0].target;
     }
-    if (is_one_value(&list)) {
+    if (is_lone_value(&list)) {
         return ask_for(search, &list.items[1], list.items[0].target, list.weight);
     }
     // Only a border from 2^31 on needs a wide constant.
