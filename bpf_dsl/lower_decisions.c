@@ -25,8 +25,9 @@
 
 // Variables in one call's diagram.
 enum { DSL_VARIABLES = 64 };
-// Work on one call before its rules are chained: some for each value that they name, and never more than the most.
-enum { DSL_STEPS_PER_CALL = 2000, DSL_STEPS_PER_VALUE = 150, DSL_STEPS_MOST = 60000 };
+// Work on one call before its rules are chained: some for each value that they name, and never more than the most; but what sorting
+// thousands of values takes is granted.
+enum { DSL_STEPS_PER_CALL = 2000, DSL_STEPS_PER_VALUE = 150, DSL_STEPS_MOST = 60000, DSL_STEPS_AT_LEAST = 48 };
 
 struct state {
     struct dsl_lowering *lowering;
@@ -419,11 +420,13 @@ static uint32_t count_values(const struct state *state, uint32_t node)
 // What may be spent on a chain of rules before they are chained: diagrams whose words go together need far less.
 static uint32_t steps_for(const struct state *state, uint32_t node)
 {
-    uint64_t steps = DSL_STEPS_PER_CALL;
-    for (uint32_t at = node; expr(state, at)->kind == DSL_EXPR_IF && steps < DSL_STEPS_MOST; at = expr(state, at)->parts[2]) {
-        steps += (uint64_t)DSL_STEPS_PER_VALUE * count_values(state, expr(state, at)->parts[0]);
+    uint64_t values = 0;
+    for (uint32_t at = node; expr(state, at)->kind == DSL_EXPR_IF; at = expr(state, at)->parts[2]) {
+        values += count_values(state, expr(state, at)->parts[0]);
     }
-    return steps < DSL_STEPS_MOST ? (uint32_t)steps : DSL_STEPS_MOST;
+    uint64_t steps = DSL_STEPS_PER_CALL + DSL_STEPS_PER_VALUE * values;
+    uint64_t most = DSL_STEPS_AT_LEAST * values > DSL_STEPS_MOST ? DSL_STEPS_AT_LEAST * values : DSL_STEPS_MOST;
+    return (uint32_t)(steps < most ? steps : most);
 }
 
 // Lowers a chain of rules in the way that the state says. Returns: its decision; DSL_INTERN_NONE where that explodes, or where
