@@ -557,6 +557,12 @@ static uint32_t build_astride(const struct dsl_search *search, struct list list,
     return above(search, HIGH_BIT - 1, high, low, weight);
 }
 
+// Whether the list is one value between equal neighbours: no tree does with less than the one test for it.
+static bool is_lone_value(const struct list *list)
+{
+    return list->count == 3 && is_hole(list, 1) && is_single(&list->items[1]);
+}
+
 // Recursion: a value taken out or a cut each time; long lists are cut in the middle unless a third of the weight is taken out.
 static uint32_t build(const struct dsl_search *search, struct list list)
 {
