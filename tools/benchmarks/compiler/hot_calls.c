@@ -34,8 +34,9 @@ enum {
 
 // --- which calls ------------------------------------------------------------------------------------------------------
 
-// Instead of arguments: one as the inputs have it, and the address of some zeros (an empty path, a place for results).
-enum { FREE = -12345, ZEROS = -12346 };
+// Instead of arguments: one as the inputs have it, the address of an empty path, and that of a place for results. A path must not be
+// in that place: the time of day makes a name, and an open with O_CREAT a file of it.
+enum { FREE = -12345, EMPTY = -12346, ROOM = -12347 };
 
 // With these arguments the kernel does nothing, or next to nothing, whatever the free ones are.
 static const struct harmless {
@@ -58,16 +59,16 @@ static const struct harmless {
     {BRIG_SYS_sendmsg, {-1, 0, FREE}},
     {BRIG_SYS_recvmsg, {-1, 0, FREE}},
     {BRIG_SYS_accept4, {-1, 0, 0, FREE}},
-    {BRIG_SYS_epoll_ctl, {-1, FREE, -1, ZEROS}},
+    {BRIG_SYS_epoll_ctl, {-1, FREE, -1, ROOM}},
     {BRIG_SYS_lseek, {-1, 0, FREE}},
     {BRIG_SYS_dup3, {-1, -1, FREE}},
-    {BRIG_SYS_open, {ZEROS, FREE, 0}},
-    {BRIG_SYS_openat, {-1, ZEROS, FREE, 0}},
-    {BRIG_SYS_newfstatat, {-1, ZEROS, ZEROS, FREE}},
-    {BRIG_SYS_clock_gettime, {FREE, ZEROS}},
-    {BRIG_SYS_clock_getres, {FREE, ZEROS}},
-    {BRIG_SYS_getrlimit, {FREE, ZEROS}},
-    {BRIG_SYS_getrusage, {FREE, ZEROS}},
+    {BRIG_SYS_open, {EMPTY, FREE, 0}},
+    {BRIG_SYS_openat, {-1, EMPTY, FREE, 0}},
+    {BRIG_SYS_newfstatat, {-1, EMPTY, ROOM, FREE}},
+    {BRIG_SYS_clock_gettime, {FREE, ROOM}},
+    {BRIG_SYS_clock_getres, {FREE, ROOM}},
+    {BRIG_SYS_getrlimit, {FREE, ROOM}},
+    {BRIG_SYS_getrusage, {FREE, ROOM}},
     {BRIG_SYS_getrandom, {0, 0, FREE}},
     {BRIG_SYS_rt_sigaction, {FREE, 0, 0, 8}},
     {BRIG_SYS_sched_setscheduler, {-1, FREE, 0}},
@@ -95,10 +96,13 @@ static void add_call(struct mix *mix, const struct bench_code *code, const struc
 
 static struct brig_dsl_data make_harmless(const struct harmless *how, struct brig_dsl_data data)
 {
-    static char zeros[512]; // big enough for what the calls above write
+    static const char empty[1]; // nobody can write there
+    static char room[512];      // big enough for what the calls above write
     for (int i = 0; i < 6; i++) {
-        if (how->args[i] == ZEROS) {
-            data.args[i] = (uintptr_t)zeros;
+        if (how->args[i] == EMPTY) {
+            data.args[i] = (uintptr_t)empty;
+        } else if (how->args[i] == ROOM) {
+            data.args[i] = (uintptr_t)room;
         } else if (how->args[i] != FREE) {
             data.args[i] = (uint64_t)how->args[i];
         }
