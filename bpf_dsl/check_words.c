@@ -20,6 +20,14 @@ enum {
 
 #define EVERY_WORD (UINT64_C(1) << 32)
 
+// How many bits are set; the compiler's own may be a call.
+static uint32_t count_bits(uint32_t bits)
+{
+    bits -= bits >> 1 & 0x55555555;
+    bits = (bits & 0x33333333) + (bits >> 2 & 0x33333333);
+    return ((bits + (bits >> 4)) & 0x0f0f0f0f) * 0x01010101 >> 24;
+}
+
 // --- several masks of one word ----------------------------------------------------------------------------------------
 
 enum { CERTAIN, OPEN, IMPOSSIBLE };
@@ -106,8 +114,8 @@ struct undecided {
 
 static void note_open(struct undecided *undecided, uint32_t free, uint64_t left_out)
 {
-    uint32_t bits = (uint32_t)__builtin_popcount(free);
-    bool is_narrow = undecided->narrow == 0 || bits < (uint32_t)__builtin_popcount(undecided->narrow);
+    uint32_t bits = count_bits(free);
+    bool is_narrow = undecided->narrow == 0 || bits < count_bits(undecided->narrow);
     undecided->narrow = is_narrow ? free : undecided->narrow;
     undecided->parts += left_out > free ? EVERY_WORD : left_out << (32 - bits);
 }
@@ -218,8 +226,7 @@ static uint64_t left_out(const struct check_word *known, const struct check_rang
     values += range->lo > lowest ? range->lo - lowest : 0;
     values += range->hi < highest ? highest - range->hi : 0;
     // Each value of (word & mask) is met by as many of (word & number) as there are choices for the other bits.
-    int other_bits = __builtin_popcount(number & ~mask & ~known->known);
-    return values > ALL ? (uint64_t)ALL + 1 : (values << 32) >> other_bits;
+    return values > ALL ? (uint64_t)ALL + 1 : (values << 32) >> count_bits(number & ~mask & ~known->known);
 }
 
 // Whether what is known of (word & mask) is its set, and nothing more: all that is known otherwise leaves out less than there is.

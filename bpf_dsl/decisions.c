@@ -225,7 +225,7 @@ uint32_t dsl_decision_term(struct dsl_decisions *graph, const struct sock_filter
 // Where a node's variable stands in the order; leaves come after all variables.
 static uint64_t place_of(const struct dsl_decisions *graph, uint32_t word, uint32_t mask)
 {
-    uint64_t narrow = 32u - (unsigned)__builtin_popcount(mask);
+    uint64_t narrow = 32u - dsl_count_bits(mask);
     return (uint64_t)graph->order.rank[word] << 40 | narrow << 32 | mask;
 }
 

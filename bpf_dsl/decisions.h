@@ -131,6 +131,24 @@ static inline const struct dsl_decision *dsl_decision_get(const struct dsl_decis
     return (const struct dsl_decision *)dsl_intern_get(&graph->nodes, id);
 }
 
+// How many bits are set; the compiler's own may be a call.
+static inline uint32_t dsl_count_bits(uint32_t bits)
+{
+    bits -= bits >> 1 & 0x55555555;
+    bits = (bits & 0x33333333) + (bits >> 2 & 0x33333333);
+    return ((bits + (bits >> 4)) & 0x0f0f0f0f) * 0x01010101 >> 24;
+}
+
+// Returns: how many slots a pass over part of the graph needs to remember most of it, a power of two; `most` at most, also one.
+static inline uint32_t dsl_memo_slots(const struct dsl_decisions *graph, uint32_t most)
+{
+    uint32_t slots = 32;
+    while (slots < most && slots < 2 * graph->nodes.count) {
+        slots *= 2;
+    }
+    return slots;
+}
+
 static inline uint32_t dsl_run_last(const struct dsl_decision *node, uint32_t run)
 {
     return run + 1 < node->run_count ? node->runs[run + 1].first - 1 : UINT32_MAX;

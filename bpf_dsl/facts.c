@@ -28,9 +28,13 @@ enum {
 };
 #define EVERY_WORD (UINT64_C(1) << 32)
 
+enum fact_kind { FACT_OF_RUNS, FACT_ONE_VALUE, FACT_NOT_ONE_VALUE };
+
 struct fact {
     uint32_t node; // a switch
     uint32_t child;
+    uint32_t kind;  // enum fact_kind: of most, what they say is short
+    uint32_t value; // (word & mask) is that one value, or is not; 0 for others
 };
 
 // The newest first.
@@ -50,6 +54,7 @@ struct memo_slot {
 struct narrowing {
     struct dsl_decisions *graph;
     struct memo_slot *memo;
+    uint32_t memo_slots; // a power of two
     uint32_t steps;
     uint32_t views; // nodes under facts
     uint32_t view_limit;
@@ -159,7 +164,26 @@ static void hear(struct survey *survey, const struct opinion *opinion, uint32_t 
         settle(survey, free, ~opinion->only_out);
     } else {
         survey->open |= free;
-        survey->parts += opinion->left_out > free ? EVERY_WORD : opinion->left_out << (32 - __builtin_popcount(free));
+        survey->parts += opinion->left_out > free ? EVERY_WORD : opinion->left_out << (32 - dsl_count_bits(free));
+    }
+}
+
+// The same for a fact that is about one value.
+static void hear_value(struct survey *survey, const struct fact *fact, uint32_t mask)
+{
+    uint32_t free = mask & survey->word.free;
+    bool differs = ((fact->value ^ survey->word.fixed) & mask & ~survey->word.free) != 0;
+    if (fact->kind == FACT_ONE_VALUE) {
+        survey->is_possible &= !differs;
+        if (!differs && free != 0) {
+            settle(survey, mask, fact->value);
+        }
+    } else if (!differs && (free & (free - 1)) == 0) {
+        survey->is_possible &= free != 0;
+        settle(survey, free, ~fact->value);
+    } else if (!differs) {
+        survey->open |= free;
+        survey->parts += EVERY_WORD >> dsl_count_bits(free);
     }
 }
 
@@ -167,10 +191,13 @@ static void ask_all(struct narrowing *narrowing, const struct question *question
 {
     struct opinion opinion = judge_question(question, survey->word);
     hear(survey, &opinion, question->node->mask);
+    survey->is_settled = false; // by what was asked first: all that is asked below knows it
     for (uint32_t i = 0; i < question->list->count && survey->is_possible; i++) {
         const struct fact *fact = &question->list->facts[i];
         const struct dsl_decision *about = dsl_decision_get(narrowing->graph, fact->node);
-        if (about->word == question->node->word) {
+        if (about->word == question->node->word && fact->kind != FACT_OF_RUNS) {
+            hear_value(survey, fact, about->mask);
+        } else if (about->word == question->node->word) {
             opinion = judge_fact(narrowing, fact, survey->word);
             hear(survey, &opinion, about->mask);
         }
@@ -263,6 +290,21 @@ static bool has_word(struct narrowing *narrowing, const struct question *questio
 
 // --- lists of facts ---------------------------------------------------------------------------------------------------
 
+// What is known of a word that a switch sends to a child.
+static struct fact fact_of(const struct dsl_decisions *graph, uint32_t id, uint32_t child)
+{
+    const struct dsl_decision *node = dsl_decision_get(graph, id);
+    struct fact fact = {.node = id, .child = child};
+    for (uint32_t i = 0; i < node->run_count && node->run_count <= 3; i++) {
+        bool is_apart = node->run_count == 2 || (i == 1 && node->runs[0].child == node->runs[2].child);
+        if (is_apart && dsl_is_single(node->mask, node->runs[i].first, dsl_run_last(node, i))) {
+            fact.kind = node->runs[i].child == child ? FACT_ONE_VALUE : FACT_NOT_ONE_VALUE;
+            fact.value = node->runs[i].first;
+        }
+    }
+    return fact;
+}
+
 // The facts that matter for `id`, the new one included. Where there are too many, the oldest ones are forgotten.
 static void inherit(const struct dsl_decisions *graph, const struct fact_list *list, uint32_t id, struct fact new_fact,
                     struct fact_list *ret_list)
@@ -289,7 +331,7 @@ static struct memo_slot *find_memo(const struct narrowing *narrowing, uint32_t i
     for (uint32_t i = 0; i < list->count; i++) {
         hash = dsl_hash(hash, (uint64_t)list->facts[i].node << 32 | list->facts[i].child);
     }
-    return &narrowing->memo[dsl_hash_end(hash) % FACTS_MEMO_SLOTS];
+    return &narrowing->memo[dsl_hash_end(hash) & (narrowing->memo_slots - 1)];
 }
 
 static bool is_remembered(const struct memo_slot *slot, uint32_t id, const struct fact_list *list)
@@ -401,7 +443,7 @@ static uint32_t absorb(struct narrowing *narrowing, uint32_t id, const struct fa
     for (uint32_t i = 0; i < 2 * (node->run_count - 1) && node->run_count <= ABSORB_RUNS; i++) {
         uint32_t from = node->runs[i / 2 + i % 2].child;
         uint32_t to = node->runs[i / 2 + 1 - i % 2].child;
-        const struct fact fact = {id, from};
+        const struct fact fact = fact_of(narrowing->graph, id, from);
         if ((dsl_decision_get(narrowing->graph, to)->words & dsl_word_bit(node->word)) != 0 &&
             !were_different(narrowing, node, i / 2 + i % 2, list, (const uint32_t[]){from, to}) &&
             narrow_under(narrowing, to, fact, list, depth) == narrow_under(narrowing, from, fact, list, depth)) {
@@ -422,7 +464,8 @@ static uint32_t narrow_switch(struct narrowing *narrowing, uint32_t id, const st
         if (is_known && !has_word(narrowing, &question)) {
             continue; // the run before it reaches over it
         }
-        uint32_t child = narrow_under(narrowing, node->runs[i].child, (struct fact){id, node->runs[i].child}, list, depth);
+        uint32_t child =
+            narrow_under(narrowing, node->runs[i].child, fact_of(narrowing->graph, id, node->runs[i].child), list, depth);
         runs[count] = (struct dsl_run){count == 0 ? 0 : node->runs[i].first, child};
         count++;
     }
@@ -452,11 +495,12 @@ uint32_t dsl_facts_narrow(struct dsl_decisions *graph, uint32_t root, bool is_ch
 {
     struct narrowing narrowing = {.graph = graph};
     narrowing.view_limit = FACTS_VIEWS + (is_chain ? 0 : FACTS_MORE_VIEWS - graph->more_views);
-    narrowing.memo = DSL_ARENA_ARRAY(graph->nodes.arena, struct memo_slot, FACTS_MEMO_SLOTS);
+    narrowing.memo_slots = dsl_memo_slots(graph, FACTS_MEMO_SLOTS);
+    narrowing.memo = DSL_ARENA_ARRAY(graph->nodes.arena, struct memo_slot, narrowing.memo_slots);
     if (narrowing.memo == NULL) {
         return DSL_INTERN_NONE;
     }
-    memset(narrowing.memo, 0, FACTS_MEMO_SLOTS * sizeof *narrowing.memo);
+    memset(narrowing.memo, 0, narrowing.memo_slots * sizeof *narrowing.memo);
     const struct fact_list nothing = {.count = 0};
     uint32_t result = narrow(&narrowing, root, &nothing, 0);
     uint32_t more = !is_chain && narrowing.views > FACTS_VIEWS ? narrowing.views - FACTS_VIEWS : 0;

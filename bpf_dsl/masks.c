@@ -11,8 +11,8 @@
 #include <string.h>
 
 enum {
-    MASKS_VALUES = 64,      // of the inner switch; more are better searched for under their own mask
-    MASKS_MEMO_SLOTS = 512, // a cache that forgets
+    MASKS_VALUES = 64, // of the inner switch; more are better searched for under their own mask
+    MASKS_MEMO_SLOTS = 512,
 };
 
 // (word & mask) is `value`: `child`; anything else: `out`.
@@ -120,12 +120,15 @@ uint32_t dsl_masks_switch(struct dsl_decisions *graph, enum dsl_word word, uint3
 
 // --- whole diagrams ---------------------------------------------------------------------------------------------------
 
+struct joined {
+    uint32_t id_plus_one; // 0: free
+    uint32_t result;
+};
+
 struct joining {
     struct dsl_decisions *graph;
-    struct {
-        uint32_t id_plus_one; // 0: free
-        uint32_t result;
-    } memo[MASKS_MEMO_SLOTS];
+    struct joined *memo; // a cache that forgets
+    uint32_t memo_slots;
 };
 
 // Recursion: one level per switch on a path.
@@ -135,7 +138,7 @@ static uint32_t join_all(struct joining *joining, uint32_t id)
     if (node->kind != DSL_DECISION_SWITCH) {
         return id;
     }
-    uint32_t at = id % MASKS_MEMO_SLOTS;
+    uint32_t at = id & (joining->memo_slots - 1);
     if (joining->memo[at].id_plus_one == id + 1) {
         return joining->memo[at].result;
     }
@@ -154,7 +157,12 @@ static uint32_t join_all(struct joining *joining, uint32_t id)
 
 uint32_t dsl_masks_join(struct dsl_decisions *graph, uint32_t root)
 {
-    struct joining joining = {.graph = graph};
+    struct joining joining = {.graph = graph, .memo_slots = dsl_memo_slots(graph, MASKS_MEMO_SLOTS)};
+    joining.memo = DSL_ARENA_ARRAY(graph->nodes.arena, struct joined, joining.memo_slots);
+    if (joining.memo == NULL) {
+        return root;
+    }
+    memset(joining.memo, 0, joining.memo_slots * sizeof *joining.memo);
     uint32_t result = join_all(&joining, root);
     return graph->nodes.arena->exhausted ? root : result;
 }

@@ -34,8 +34,8 @@ enum {
 
 // --- which calls ------------------------------------------------------------------------------------------------------
 
-// Instead of arguments: one as the inputs have it, the address of an empty path, and that of a place for results. A path must not be
-// in that place: the time of day makes a name, and an open with O_CREAT a file of it.
+// Instead of arguments: one as the inputs have it, the address of an empty path, and that of a place for results. A path must not
+// be in that place: the time of day makes a name, and an open with O_CREAT a file of it.
 enum { FREE = -12345, EMPTY = -12346, ROOM = -12347 };
 
 // With these arguments the kernel does nothing, or next to nothing, whatever the free ones are.
