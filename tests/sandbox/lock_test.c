@@ -122,7 +122,7 @@ SANDBOX_TEST(sandbox, bad_lock_arguments_are_refused, .expect_exit = 0)
     }
 }
 
-SANDBOX_TEST(sandbox, a_program_that_is_too_big_is_not_installed, .timeout_ms = 30000)
+SANDBOX_TEST(sandbox, a_program_that_is_too_big_is_not_installed, .timeout_ms = 120000)
 {
     enum { ROOM = 64 << 20 };
     struct fixture_big big;
@@ -138,7 +138,7 @@ SANDBOX_TEST(sandbox, a_program_that_is_too_big_is_not_installed, .timeout_ms = 
 }
 
 // Masks that have nothing to do with each other: the check would have to try their combinations.
-enum { MASKED_ROWS = 40, MASKED_EACH = 3 };
+enum { MASKED_ROWS = 60, MASKED_EACH = 3 };
 static const struct brig_dsl_row masked_else = ELSE(mmap, ALLOW), masked_end = ROWS_END;
 static struct brig_dsl_row masked_rows[MASKED_ROWS + 2];
 static struct brig_dsl_condition masked_conditions[MASKED_ROWS][MASKED_EACH + 1];
@@ -170,7 +170,7 @@ static void make_masked_rows(void)
     masked_rows[MASKED_ROWS + 1] = masked_end;
 }
 
-SANDBOX_TEST(sandbox, a_program_that_is_not_proven_is_not_installed, .timeout_ms = 30000)
+SANDBOX_TEST(sandbox, a_program_that_is_not_proven_is_not_installed, .timeout_ms = 120000)
 {
     enum { ROOM = 64 << 20 };
     const struct brig_dsl_policy policy = {
