@@ -132,7 +132,7 @@ static int judge_word(struct check_facts *facts, const struct check_word *known,
     if (whole == OPEN) {
         note_open(ret_undecided, word.free, count_outside(&known->whole, word));
     }
-    if (asked == OPEN) {
+    if (asked == OPEN && question->condition != NULL) { // nothing is open where nothing was asked
         note_open(ret_undecided, word.free & question->mask, count_contrary(question));
     }
     int worst = whole > asked ? whole : asked;
