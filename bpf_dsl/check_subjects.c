@@ -71,12 +71,48 @@ static bool add_spans(struct joining *joining, const struct check_condition *con
     return true;
 }
 
+// Whether a condition is "some of these bits": all that the mask can give but 0.
+static bool says_some_bit(const struct check_condition *condition)
+{
+    return condition->count == 1 && condition->spans[0].first > 0 &&
+           condition->spans[0].first <= (condition->mask & (0 - condition->mask)) && condition->spans[0].last == condition->mask;
+}
+
+// Whether it is "not all of these bits": all that the mask can give but itself.
+static bool says_not_all(const struct check_condition *condition)
+{
+    return condition->count == 1 && condition->spans[0].first == 0 && condition->spans[0].last < condition->mask &&
+           condition->spans[0].last >= (condition->mask & (condition->mask - 1));
+}
+
+// "Some of these bits" or "some of those" is "some of both", and so it is with "not all". Returns: whether `before` says that now.
+static bool join_bits(struct check_rule *before, const struct check_rule *rule, struct brig_dsl_arena *arena)
+{
+    struct check_condition *a = before->conditions;
+    const struct check_condition *b = rule->conditions;
+    if (before->ret != rule->ret || before->count != 1 || rule->count != 1 || a->argument != b->argument ||
+        a->is_wide != b->is_wide || !((says_some_bit(a) && says_some_bit(b)) || (says_not_all(a) && says_not_all(b)))) {
+        return false;
+    }
+    struct check_span *spans = DSL_ARENA_NEW(arena, struct check_span);
+    if (spans != NULL) {
+        uint64_t mask = a->mask | b->mask;
+        *spans = says_some_bit(a) ? (struct check_span){1, mask} : (struct check_span){0, mask - 1};
+        *a = dsl_check_make_condition(a->argument, a->is_wide, mask, spans, 1);
+    }
+    return spans != NULL;
+}
+
 // Joins `rule` to the one before it where they say the same but for one condition. Returns: false when the arena is exhausted.
 static bool try_join(struct joining *joining, struct check_rule *before, const struct check_rule *rule, bool *ret_joined,
                      struct brig_dsl_arena *arena)
 {
     uint32_t different = 0;
     *ret_joined = false;
+    if (before != NULL && joining->rule == NULL && join_bits(before, rule, arena)) {
+        *ret_joined = true;
+        return true;
+    }
     if (before == NULL || rule->count == 0 || !is_same_but_one(before, rule, &different)) {
         return true;
     }
