@@ -83,7 +83,7 @@ struct check_sides dsl_check_sides(struct check_facts *facts, struct check_regis
         sides.no = dsl_check_clamp(set.range, 0, 0);
         break;
     }
-    if (sides.no.hole != 0 || !dsl_check_is_gapless(&set)) {
+    if (sides.yes.hole != 0 || sides.no.hole != 0 || !dsl_check_is_gapless(&set)) {
         sides.yes = fit(facts, &set, sides.yes);
         sides.no = fit(facts, &set, sides.no);
     }

@@ -117,7 +117,7 @@ static void note_open(struct undecided *undecided, uint32_t free, uint64_t left_
     uint32_t bits = count_bits(free);
     bool is_narrow = undecided->narrow == 0 || bits < count_bits(undecided->narrow);
     undecided->narrow = is_narrow ? free : undecided->narrow;
-    undecided->parts += left_out > free ? EVERY_WORD : left_out << (32 - bits);
+    undecided->parts += left_out >> bits != 0 ? EVERY_WORD : left_out << (32 - bits);
 }
 
 // Whether a word can have all facts and answer the question. Returns: IMPOSSIBLE; CERTAIN if every choice of free bits does; OPEN

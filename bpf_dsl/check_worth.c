@@ -207,6 +207,9 @@ static unsigned wide_can(struct check_facts *facts, const struct check_condition
     struct check_condition few = *condition;
     struct check_span near[NEAR_SPANS];
     uint32_t indices[NEAR_SPANS];
+    if (dsl_check_is_empty(&highs)) {
+        return 0; // no call has these facts
+    }
     uint32_t first = first_of_high(condition, highs.lo);
     uint32_t end = first_of_high(condition, (uint64_t)highs.hi + 1);
     end += end < condition->count && high(condition->spans[end].first) <= highs.hi;

@@ -86,7 +86,7 @@ struct form {
 
 // The faster before the smaller.
 static const struct form forms[] = {{false, false}, {true, false}, {false, true}, {true, true}};
-enum { FORMS = sizeof forms / sizeof forms[0], FIRST_SMALL_FORM = 2 };
+enum { FORMS = sizeof forms / sizeof forms[0] };
 
 // From expressions to the optimised program. Returns: false when it explodes, does not fit, or the arena is exhausted.
 static bool emit_optimised(struct dsl_compilation *compilation, const struct form *form)
@@ -107,17 +107,18 @@ static bool emit_optimised(struct dsl_compilation *compilation, const struct for
         return false;
     }
     compilation->root = dsl_masks_drop_idle(compilation->graph, compilation->root);
-    return dsl_tree_build(compilation->graph, compilation->root, &wishes, compilation->tree) &&
+    return !compilation->graph->nodes.full && dsl_tree_build(compilation->graph, compilation->root, &wishes, compilation->tree) &&
            dsl_emitter_init(&compilation->emitter, arena) && dsl_codegen(compilation->tree, &compilation->emitter) &&
            fits(compilation);
 }
 
-// Emits the first form from number `from` on that fits, in the memory that those before it took.
-static bool emit_first(struct dsl_compilation *compilation, uint32_t from)
+// Emits the first form that fits, in the memory that those before it took. Not where one of them used up the arena: what becomes of
+// a policy does not depend on the size of that.
+static bool emit_first(struct dsl_compilation *compilation)
 {
     struct brig_dsl_arena *arena = compilation->arena;
     const size_t used_bytes = arena->used_bytes;
-    for (uint32_t i = from; i < FORMS; i++) {
+    for (uint32_t i = 0; i < FORMS && !arena->exhausted; i++) {
         dsl_arena_rewind(arena, used_bytes);
         if (emit_optimised(compilation, &forms[i])) {
             return true;
@@ -133,11 +134,14 @@ static bool emit_smallest(struct dsl_compilation *compilation)
     const size_t used_bytes = arena->used_bytes;
     uint32_t best = FORMS;
     uint32_t least = UINT32_MAX;
-    for (uint32_t i = FIRST_SMALL_FORM; i < FORMS; i++) {
+    for (uint32_t i = 0; i < FORMS; i++) {
         dsl_arena_rewind(arena, used_bytes);
         if (emit_optimised(compilation, &forms[i]) && compilation->emitter.head < least) {
             least = compilation->emitter.head;
             best = i;
+        }
+        if (arena->exhausted) {
+            return false;
         }
     }
     dsl_arena_rewind(arena, used_bytes);
@@ -233,7 +237,7 @@ enum brig_code dsl_compile(struct dsl_compilation *compilation)
     }
     const struct brig_dsl_options *options = compilation->options;
     uint32_t nr = 0;
-    if (options->plain || !(options->small ? emit_smallest(compilation) : emit_first(compilation, 0))) {
+    if (options->plain || !(options->small ? emit_smallest(compilation) : emit_first(compilation))) {
         if (compilation->arena->exhausted) {
             return out_of_arena(compilation);
         }

@@ -164,7 +164,8 @@ static void hear(struct survey *survey, const struct opinion *opinion, uint32_t 
         settle(survey, free, ~opinion->only_out);
     } else {
         survey->open |= free;
-        survey->parts += opinion->left_out > free ? EVERY_WORD : opinion->left_out << (32 - dsl_count_bits(free));
+        uint32_t bits = dsl_count_bits(free);
+        survey->parts += opinion->left_out >> bits != 0 ? EVERY_WORD : opinion->left_out << (32 - bits);
     }
 }
 

@@ -373,6 +373,30 @@ TEST(import, errors)
     test_message("%s", "");
 }
 
+// Two masks of one upper half leave no call on some ways through the rules, which the check finds out while it asks about a list of
+// values in several upper halves.
+TEST(import, contradictions_are_no_calls)
+{
+    static const struct brig_dsl_condition conditions[] = {
+        {.op = BRIG_DSL_NOT_MASKED,
+         .argument = "reg0",
+         .text = "U64(0xfffffff0ffffffff), 0x4000000005, 0x8000000005, 0x9000000005, 0xa000000005"},
+        {.op = BRIG_DSL_IN, .argument = "reg0", .text = "0x4500000005, 0xd500000005"},
+        {.op = BRIG_DSL_NOT_IN, .argument = "reg0", .text = "0xd500000005, 0xd600000005"},
+        {.op = BRIG_DSL_END}};
+    static const struct brig_dsl_row rows[] = {
+        {.kind = BRIG_DSL_ROW_CALL, .call = BRIG_SYS_read, .action = {.verb = BRIG_DSL_ALLOW}, .conditions = conditions},
+        {.kind = BRIG_DSL_ROW_CALL, .call = BRIG_SYS_read, .action = {.verb = BRIG_DSL_DENY, .data = ROW_SAYS}},
+        {.kind = BRIG_DSL_ROW_END}};
+    const struct brig_dsl_policy policy = policy_of(rows);
+    REQUIRE(compile(&policy, BRIG_DSL_X86_64));
+    struct brig_dsl_data data = data_of(0);
+    for (uint64_t high = 0; high < 256; high++) {
+        data.args[0] = high << 32 | 5;
+        expect(&data, SAYS(ROW_SAYS));
+    }
+}
+
 // --- as importers do it -----------------------------------------------------------------------------------------------
 
 enum { ROW_COUNT = 3000 };

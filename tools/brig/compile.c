@@ -124,7 +124,15 @@ static int write_output(const struct write_program_options *asked, int format, c
         write_program(out, &kind, format, &(struct write_program){subject->name, &subject->program});
         status = tool_close_output("compile", out, asked->output);
     }
-    return status == TOOL_OK && asked->wants_stats ? write_figures(asked, format, subject, profile) : status;
+    if (status == TOOL_OK && asked->wants_stats) {
+        status = write_figures(asked, format, subject, profile);
+    }
+    if (status == TOOL_OK && subject->program.is_unproven) {
+        tool_complain("compile", "%s: what it decides could not be proven within the limits; Brig locks no process with it",
+                      subject->name);
+        return TOOL_UNDECIDED;
+    }
+    return status;
 }
 
 static int compile(const struct tool_request *request, const struct write_program_options *asked, int format,

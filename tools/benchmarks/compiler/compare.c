@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bpf_dsl/optimize.h"
 #include "tools/benchmarks/compiler/compiler.h"
 
 enum { LIMIT_S = 300 }; // for all of one policy; seconds are usual
@@ -97,7 +98,7 @@ static void measure(struct task *task, const struct bench_inputs *inputs)
 // Resolves the rules. Returns: false if there are none: then Brig has said why.
 static bool resolve(struct task *task)
 {
-    static unsigned char memory[4 * BRIG_DSL_ARENA_BYTES];
+    static unsigned char memory[BRIG_DSL_OPTIMIZE_ARENA_BYTES];
     struct brig_dsl_arena arena;
     struct brig_error error;
     brig_dsl_arena_init(&arena, memory, sizeof memory);
@@ -123,6 +124,9 @@ static void compare(struct task *task)
     compile_ours(task);
     task->comparison->step = "prepared";
     if (!resolve(task)) {
+        if (task->comparison->results[BENCH_BRIG].why_not[0] == '\0') {
+            bench_fail(&task->failures, "%s: no memory for its rules", task->subject.name);
+        }
         return;
     }
     if (!make_reference(task)) {
