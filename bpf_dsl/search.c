@@ -176,6 +176,12 @@ static bool find_candidate(const struct list *list, uint32_t *ret_at)
     return found && list->count > 2;
 }
 
+// Whether the list is one value between equal neighbours: no tree does with less than the one test for it.
+static bool is_lone_value(const struct list *list)
+{
+    return list->count == 3 && is_hole(list, 1) && is_single(&list->items[1]);
+}
+
 // --- windows ----------------------------------------------------------------------------------------------------------
 
 static uint32_t make(const struct dsl_search *search, struct dsl_step step)
@@ -391,8 +397,7 @@ static uint32_t build_planned(const struct dsl_search *search, struct list list,
     if (list.count <= 1) { // there is always one
         return list.items[0].target;
     }
-    // No tree does with less than one test for one value between equal neighbours.
-    if (list.count == 3 && is_hole(&list, 1) && is_single(&list.items[1])) {
+    if (is_lone_value(&list)) {
         return ask_for(search, &list.items[1], list.items[0].target, list.weight);
     }
     if (pays_to_shift(search, &list, table->cost[start][end], &window) && cost_of_window(&list, &window) < cost_of_chain(&list)) {
@@ -555,12 +560,6 @@ static uint32_t build_astride(const struct dsl_search *search, struct list list,
     list.items[at].last = HIGH_BIT - 1;
     uint32_t low = build(search, part_of(&list, 0, is_both ? at + 1 : at));
     return above(search, HIGH_BIT - 1, high, low, weight);
-}
-
-// Whether the list is one value between equal neighbours: no tree does with less than the one test for it.
-static bool is_lone_value(const struct list *list)
-{
-    return list->count == 3 && is_hole(list, 1) && is_single(&list->items[1]);
 }
 
 // Recursion: a value taken out or a cut each time; long lists are cut in the middle unless a third of the weight is taken out.
