@@ -150,6 +150,12 @@ static const char *proof_words(const struct improvement *improvement)
                                                : "equal by the library's check, Z3 did not finish";
 }
 
+// The exit status where nothing was shown.
+static int status_unshown(const struct improvement *improvement)
+{
+    return improvement->answer == PROVE_UNABLE ? TOOL_LACKS : TOOL_UNDECIDED;
+}
+
 // Decides what is written. Returns: -1 to go on, else the exit status to return at once.
 static int judge(struct improvement *improvement)
 {
@@ -163,7 +169,7 @@ static int judge(struct improvement *improvement)
     bool is_shown = improvement->answer == PROVE_HOLDS || improvement->optimized.is_checked;
     if (!is_shown && improvement->count > 1) {
         tool_complain(verb, "the merged program could not be proven equal: %s", improvement->proof.why);
-        return TOOL_UNDECIDED;
+        return status_unshown(improvement);
     }
     improvement->program = (struct brig_dsl_program){.insns = improvement->optimized.insns,
                                                      .insn_count = improvement->optimized.insn_count,
@@ -307,7 +313,7 @@ static int write_output(const struct improvement *improvement, const struct writ
     bool has_program = !asked->wants_stats || write_program_is_apart(asked);
     int status = has_program ? write_improved(improvement, asked, format) : TOOL_OK;
     status = status == TOOL_OK && asked->wants_stats ? write_figures(improvement, asked, format) : status;
-    return status != TOOL_OK || is_shown ? status : TOOL_UNDECIDED;
+    return status != TOOL_OK || is_shown ? status : status_unshown(improvement);
 }
 
 static int run(struct improvement *improvement, improve_function *function)
