@@ -46,11 +46,11 @@ static const struct command rows[] = {
      0,
      {"\"before\": [", "\"after\": {", "\"ebpf_insns\":", "\"cached_allow\":", "\"expected_ebpf\":"}},
     // With a file the program goes there, and figures do not.
-    {"brig optimize renderer --stats --json -o $TMPDIR/o.bpf && brig prove renderer $TMPDIR/o.bpf; rm $TMPDIR/o.bpf",
+    {"brig optimize renderer --stats --json -o $TMPDIR/o.bpf && brig prove renderer $TMPDIR/o.bpf && rm $TMPDIR/o.bpf",
      0,
      {"\"before\": [", "equal: proven"}},
     {"brig merge renderer renderer --target=executed -o $TMPDIR/m.bpf --stats && "
-     "brig prove renderer $TMPDIR/m.bpf --target=executed; rm $TMPDIR/m.bpf",
+     "brig prove renderer $TMPDIR/m.bpf --target=executed && rm $TMPDIR/m.bpf",
      0,
      {"  merged\n", "equal: proven"}},
     {"brig optimize renderer --format=c", 0, {"// program renderer for ", "proven equal"}},
