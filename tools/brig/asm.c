@@ -99,12 +99,12 @@ static int assemble(const struct tool_arguments *arguments, bool as_c)
         status = complain(name, &error);
     }
     free((void *)text.text);
-    FILE *out = status == TOOL_OK ? tool_open_output("asm", arguments->values[OUTPUT]) : NULL;
-    if (out == NULL) {
+    struct tool_output output;
+    if (status != TOOL_OK || !tool_open_output("asm", arguments->values[OUTPUT], &output)) {
         return TOOL_USAGE;
     }
-    (as_c ? write_c : write_raw)(out, insns, insn_count);
-    return tool_close_output("asm", out, arguments->values[OUTPUT]);
+    (as_c ? write_c : write_raw)(output.file, insns, insn_count);
+    return tool_close_output("asm", &output);
 }
 
 int brig_asm_main(int argc, char **argv);

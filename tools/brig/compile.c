@@ -108,7 +108,7 @@ static int write_figures(const struct write_program_options *asked, int format, 
 {
     struct figures figures = measure(subject, profile);
     (write_program_has_json_stats(asked, format) ? write_stats_json : write_stats)(stdout, subject, &figures);
-    return tool_close_output("compile", stdout, NULL);
+    return tool_flush("compile");
 }
 
 // Writes what was asked for. Returns: the exit status.
@@ -117,12 +117,12 @@ static int write_output(const struct write_program_options *asked, int format, c
 {
     int status = TOOL_OK;
     if (!asked->wants_stats || write_program_is_apart(asked)) {
-        FILE *out = tool_open_output("compile", asked->output);
-        if (out == NULL) {
+        struct tool_output output;
+        if (!tool_open_output("compile", asked->output, &output)) {
             return TOOL_USAGE;
         }
-        write_program(out, &kind, format, &(struct write_program){subject->name, &subject->program});
-        status = tool_close_output("compile", out, asked->output);
+        write_program(output.file, &kind, format, &(struct write_program){subject->name, &subject->program});
+        status = tool_close_output("compile", &output);
     }
     if (status == TOOL_OK && asked->wants_stats) {
         status = write_figures(asked, format, subject, profile);

@@ -401,7 +401,7 @@ int brig_completion_main(int argc, char **argv)
         names[i] = shells[i].name;
         if (strcmp(names[i], arguments.operands[0]) == 0) {
             shells[i].put();
-            return tool_close_output("completion", stdout, NULL);
+            return tool_flush("completion");
         }
     }
     const char *closest = tool_closest(arguments.operands[0], names, SHELL_COUNT);

@@ -311,6 +311,6 @@ int brig_diff_main(int argc, char **argv)
     status = find_differences(&diff, timeout_seconds, arguments.values[JSON] != NULL);
     free(diff.differences);
     pair_free(&pair);
-    int close_status = tool_close_output("diff", stdout, NULL);
+    int close_status = tool_flush("diff");
     return close_status == TOOL_OK ? status : close_status;
 }

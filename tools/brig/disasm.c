@@ -79,23 +79,22 @@ static void write_json(FILE *out, const struct tool_subject *subject)
 
 static int write_output(const struct tool_arguments *arguments, const struct tool_subject *subject)
 {
-    const char *path = arguments->values[OUTPUT];
     const char *when = arguments->values[COLOR];
-    FILE *out = tool_open_output("disasm", path);
-    if (out == NULL) {
+    struct tool_output output;
+    if (!tool_open_output("disasm", arguments->values[OUTPUT], &output)) {
         return TOOL_USAGE;
     }
     if (arguments->values[JSON] != NULL) {
-        write_json(out, subject);
+        write_json(output.file, subject);
     } else if (subject->refusal != NULL) {
-        struct brig_dsl_sink sink = tool_sink(out);
+        struct brig_dsl_sink sink = tool_sink(output.file);
         list_refused(subject, &sink);
     } else {
         // A file gets colours only when they are asked for.
         bool is_asked = when != NULL && strcmp(when, "always") == 0;
-        tool_print_listing(out, &subject->program, NULL, out == stdout ? tool_wants_color(when) : is_asked);
+        tool_print_listing(output.file, &subject->program, NULL, output.path == NULL ? tool_wants_color(when) : is_asked);
     }
-    int status = tool_close_output("disasm", out, path);
+    int status = tool_close_output("disasm", &output);
     return subject->refusal != NULL ? TOOL_USAGE : status;
 }
 

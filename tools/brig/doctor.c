@@ -187,7 +187,7 @@ int brig_doctor_main(int argc, char **argv)
             print_verdict(features, count);
         }
     }
-    status = tool_close_output("doctor", stdout, NULL);
+    status = tool_flush("doctor");
     for (size_t i = 0; i < count && status == TOOL_OK; i++) {
         if (is_missing(&features[i], wanted[i], all)) {
             status = TOOL_LACKS;

@@ -124,7 +124,6 @@ static int dump_raw(const struct tool_subject *subject, struct brig_dsl_options 
     return ret_targets != NULL ? dump_add_json(&dump, ret_targets) : dump_text(&dump, out);
 }
 
-// Everything is looked at before the output is opened, and so emptied.
 static int check_stage(const struct tool_subject *subject, const struct tool_request *request, int stage)
 {
     if (subject->target_count == 0 && stage < DUMP_FIRST_OF_RAW) {
@@ -137,20 +136,23 @@ static int check_stage(const struct tool_subject *subject, const struct tool_req
 static int write_output(const struct tool_subject *subject, struct tool_request *request, int stage)
 {
     const struct tool_arguments *arguments = request->arguments;
-    json_t *targets = arguments->values[JSON] == NULL ? NULL : json_array();
-    FILE *out = tool_open_output("dump", arguments->values[OUTPUT]);
-    if (out == NULL) {
-        json_decref(targets);
+    struct tool_output output;
+    if (!tool_open_output("dump", arguments->values[OUTPUT], &output)) {
         return TOOL_USAGE;
     }
-    int status = (subject->target_count == 0 ? dump_raw : dump_targets)(subject, &request->options, stage, out, targets);
-    if (targets != NULL && status < 0) {
-        // One target is an object, several are an array of them.
-        tool_print_json(out, json_incref(subject->target_count <= 1 ? json_array_get(targets, 0) : targets));
+    json_t *targets = arguments->values[JSON] == NULL ? NULL : json_array();
+    int status = (subject->target_count == 0 ? dump_raw : dump_targets)(subject, &request->options, stage, output.file, targets);
+    if (status >= 0) {
+        tool_drop_output(&output);
+    } else {
+        if (targets != NULL) {
+            // One target is an object, several are an array of them.
+            tool_print_json(output.file, json_incref(subject->target_count <= 1 ? json_array_get(targets, 0) : targets));
+        }
+        status = tool_close_output("dump", &output);
     }
     json_decref(targets);
-    int close_status = tool_close_output("dump", out, arguments->values[OUTPUT]);
-    return status >= 0 ? status : close_status;
+    return status;
 }
 
 int brig_dump_main(int argc, char **argv);

@@ -341,6 +341,6 @@ int brig_emu_main(int argc, char **argv)
         status = TOOL_USAGE;
     }
     tool_free_subject(&subject);
-    int close_status = tool_close_output("emu", stdout, NULL);
+    int close_status = tool_flush("emu");
     return status == TOOL_OK ? close_status : status;
 }

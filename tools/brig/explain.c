@@ -448,6 +448,6 @@ int brig_explain_main(int argc, char **argv)
     }
     json_decref(targets);
     tool_free_subject(&subject);
-    int close_status = tool_close_output("explain", stdout, NULL);
+    int close_status = tool_flush("explain");
     return status == TOOL_OK ? close_status : status;
 }

@@ -227,7 +227,6 @@ static void draw(FILE *out, const struct tool_arguments *arguments, struct graph
     }
 }
 
-// Everything is looked at before the output is opened, and so emptied.
 static int write_output(const struct tool_request *request, const struct tool_subject *subject, struct graph_start *starts)
 {
     const struct tool_arguments *arguments = request->arguments;
@@ -238,10 +237,10 @@ static int write_output(const struct tool_request *request, const struct tool_su
         status = load_decisions(request, &graph);
     }
     status = status < 0 ? check_drawing(arguments, &graph, start_count) : status;
-    FILE *out = status < 0 ? tool_open_output("graph", arguments->values[OUTPUT]) : NULL;
-    if (out != NULL) {
-        draw(out, arguments, &graph, starts, start_count);
-        status = tool_close_output("graph", out, arguments->values[OUTPUT]);
+    struct tool_output output;
+    if (status < 0 && tool_open_output("graph", arguments->values[OUTPUT], &output)) {
+        draw(output.file, arguments, &graph, starts, start_count);
+        status = tool_close_output("graph", &output);
     }
     free_graph(&graph);
     return status < 0 ? TOOL_USAGE : status;

@@ -283,28 +283,28 @@ static int write_figures(const struct improvement *improvement, const struct wri
     } else {
         write_stats(stdout, improvement);
     }
-    return tool_close_output(improvement->kind->verb, stdout, NULL);
+    return tool_flush(improvement->kind->verb);
 }
 
 static int write_improved(const struct improvement *improvement, const struct write_program_options *asked, int format)
 {
     const char *verb = improvement->kind->verb;
-    FILE *out = tool_open_output(verb, asked->output);
-    if (out == NULL) {
+    struct tool_output output;
+    if (!tool_open_output(verb, asked->output, &output)) {
         return TOOL_USAGE;
     }
     if (format == WRITE_PROGRAM_JSON) {
         json_t *json = describe(improvement, name_of(improvement));
         json_object_set_new(json, "insns", write_program_insns(&improvement->program));
-        tool_print_json(out, json);
+        tool_print_json(output.file, json);
     } else {
-        write_program(out, improvement->kind, format, &(struct write_program){name_of(improvement), &improvement->program});
+        write_program(output.file, improvement->kind, format, &(struct write_program){name_of(improvement), &improvement->program});
     }
     if (format != WRITE_PROGRAM_JSON && !asked->wants_stats) {
         fprintf(stderr, "brig %s: %" PRIu32 " instruction%s, %s\n", verb, improvement->program.insn_count,
                 improvement->program.insn_count == 1 ? "" : "s", proof_words(improvement));
     }
-    return tool_close_output(verb, out, asked->output);
+    return tool_close_output(verb, &output);
 }
 
 static int write_output(const struct improvement *improvement, const struct write_program_options *asked, int format)

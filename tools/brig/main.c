@@ -90,11 +90,11 @@ int main(int argc, char **argv)
     bool wants_help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0;
     if (strcmp(argv[1], "--version") == 0 && argc == 2) {
         print_version();
-        return tool_close_output("version", stdout, NULL);
+        return tool_flush("version");
     }
     if (wants_help && argc == 2) {
         print_help(stdout);
-        return tool_close_output("help", stdout, NULL);
+        return tool_flush("help");
     }
     if (wants_help) { // brig help VERB
         char *swapped[] = {argv[2], help_option, NULL};

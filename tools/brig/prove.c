@@ -199,6 +199,6 @@ int brig_prove_main(int argc, char **argv)
     }
     status = prove(&pair, &arguments, timeout_seconds);
     pair_free(&pair);
-    int close_status = tool_close_output("prove", stdout, NULL);
+    int close_status = tool_flush("prove");
     return close_status == TOOL_OK ? status : close_status;
 }

@@ -101,16 +101,16 @@ json_t *report_load(const char *path)
 
 static int write_page(const char *path, const char *title, const json_t *report, const struct report_groups *groups)
 {
-    FILE *out = tool_open_output("report", path);
-    if (out == NULL) {
+    struct tool_output output;
+    if (!tool_open_output("report", path, &output)) {
         return TOOL_USAGE;
     }
     if (groups != NULL) {
-        report_groups_html(out, title, groups);
+        report_groups_html(output.file, title, groups);
     } else {
-        report_html(out, title, report);
+        report_html(output.file, title, report);
     }
-    return tool_close_output("report", out, path);
+    return tool_close_output("report", &output);
 }
 
 static int write_minidump(const char *path, const json_t *report)
@@ -127,12 +127,13 @@ static int write_minidump(const char *path, const json_t *report)
     if (code != BRIG_OK) {
         return tool_fail("report", &error);
     }
-    FILE *out = tool_open_output("report", path);
-    if (out != NULL) {
-        fwrite(dump, 1, dump_bytes, out);
+    struct tool_output output;
+    const bool is_open = tool_open_output("report", path, &output);
+    if (is_open) {
+        fwrite(dump, 1, dump_bytes, output.file);
     }
     free(dump);
-    return out == NULL ? TOOL_USAGE : tool_close_output("report", out, path);
+    return is_open ? tool_close_output("report", &output) : TOOL_USAGE;
 }
 
 // Returns: what `brig run` has left of a run, or NULL if the file is something else.
@@ -237,6 +238,6 @@ int brig_report_main(int argc, char **argv)
         return tool_complain("report", "cannot read '%s': %s", path, strerror(errno));
     }
     status = S_ISDIR(about.st_mode) ? show_directory(path, &arguments) : show_file(path, &arguments);
-    int close_status = tool_close_output("report", stdout, NULL);
+    int close_status = tool_flush("report");
     return status == TOOL_OK ? close_status : status;
 }

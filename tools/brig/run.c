@@ -48,8 +48,8 @@ struct run {
     struct brig_broker *broker;
     struct brig_worker *worker; // NULL: ended
     uint64_t violation_count;
-    json_t *events; // violations, the first EVENT_MAX
-    FILE *out;      // where the end is told
+    json_t *events;            // violations, the first EVENT_MAX
+    struct tool_output output; // where the end is told, unless that is standard error
     int exit_status;
     int signal_fd;
 };
@@ -238,20 +238,26 @@ static bool watch(struct run *run)
     return true;
 }
 
-static bool print_outcome(const struct run *run, json_t *outcome)
+static bool is_told_apart(const struct run *run)
+{
+    return run->arguments.values[RUN_OUTPUT] != NULL;
+}
+
+static bool print_outcome(struct run *run, json_t *outcome)
 {
     if (outcome == NULL) {
         return tool_complain("run", "out of memory") < 0;
     }
+    FILE *out = is_told_apart(run) ? run->output.file : stderr;
     if (run->arguments.values[RUN_JSON] != NULL) {
-        tool_print_json(run->out, json_incref(outcome));
+        tool_print_json(out, json_incref(outcome));
     } else {
-        run_print_rest(run->out, outcome);
+        run_print_rest(out, outcome);
     }
-    return run->out == stderr || tool_close_output("run", run->out, run->arguments.values[RUN_OUTPUT]) == TOOL_OK;
+    return !is_told_apart(run) || tool_close_output("run", &run->output) == TOOL_OK;
 }
 
-static bool tell(const struct run *run)
+static bool tell(struct run *run)
 {
     static struct brig_broker_denial denials[DENIAL_MAX];
     const char *directory = run->arguments.values[RUN_REPORT_DIR];
@@ -302,15 +308,15 @@ static bool make_report_dir(const struct run *run)
 
 static int run_program(struct run *run)
 {
-    const char *path = run->arguments.values[RUN_OUTPUT];
-    run->events = json_array();
-    run->out = path == NULL ? stderr : tool_open_output("run", path);
-    const bool is_ready =
-        run->out != NULL && make_report_dir(run) && run_make_list(&run->arguments, &run->program, &run->list) && take_signals(run);
-    if (!is_ready || !start(run) || !watch(run) || !tell(run)) {
+    // The program may be allowed to put something else, or a link, where its output's name is.
+    if (is_told_apart(run) && !tool_hold_output("run", run->arguments.values[RUN_OUTPUT], &run->output)) {
         return RUN_EXIT_OWN_FAILURE;
     }
-    return run->exit_status;
+    run->events = json_array();
+    const bool is_ready = make_report_dir(run) && run_make_list(&run->arguments, &run->program, &run->list) && take_signals(run);
+    const bool is_told = is_ready && start(run) && watch(run) && tell(run);
+    tool_drop_output(&run->output); // nothing once it has been closed
+    return is_told ? run->exit_status : RUN_EXIT_OWN_FAILURE;
 }
 
 int brig_run_main(int argc, char **argv);

@@ -168,7 +168,7 @@ bool run_write_outcome(json_t *outcome, const char *directory, int pid)
         return false;
     }
     tool_print_json(out, json_incref(outcome));
-    const bool is_done = tool_close_output("run", out, path) == TOOL_OK;
+    const bool is_done = tool_close_file("run", out, path) == TOOL_OK;
     free(path);
     return is_done;
 }

@@ -298,7 +298,7 @@ int tool_parse(const char *verb, const struct tool_option *options, int argc, ch
     while ((value = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
         if (value == 'h') {
             print_usage(verb, options);
-            return tool_close_output(verb, stdout, NULL);
+            return tool_flush(verb);
         }
         if (value == ':') {
             return tool_complain(verb, "option '%s' needs a value", argv[optind - 1]);
@@ -340,87 +340,4 @@ bool tool_read_kernel(const char *text, uint16_t *ret_kernel)
     }
     *ret_kernel = (uint16_t)BRIG_DSL_KERNEL(major, minor);
     return *ret_kernel <= brig_dsl_newest_kernel();
-}
-
-// --- output -----------------------------------------------------------------------------------------------------------
-
-FILE *tool_open_output(const char *verb, const char *path)
-{
-    if (path == NULL || strcmp(path, "-") == 0) {
-        return stdout;
-    }
-    FILE *out = fopen(path, "we");
-    if (out == NULL) {
-        tool_complain(verb, "cannot write '%s': %s", path, strerror(errno));
-    }
-    return out;
-}
-
-bool tool_is_terminal(const char *path)
-{
-    return (path == NULL || strcmp(path, "-") == 0) && isatty(STDOUT_FILENO) != 0;
-}
-
-int tool_close_output(const char *verb, FILE *out, const char *path)
-{
-    bool failed = ferror(out) != 0;
-    int close_errno = 0;
-    if (out == stdout ? fflush(out) != 0 : fclose(out) != 0) {
-        failed = true;
-        close_errno = errno;
-    }
-    if (failed) {
-        return tool_complain(verb, "cannot write all of '%s': %s", out == stdout ? "standard output" : path,
-                             close_errno == 0 ? "input/output error" : strerror(close_errno));
-    }
-    return TOOL_OK;
-}
-
-bool tool_check_color(const char *verb, const char *when)
-{
-    if (when == NULL || strcmp(when, "auto") == 0 || strcmp(when, "always") == 0 || strcmp(when, "never") == 0) {
-        return true;
-    }
-    tool_complain(verb, "--color is auto, always or never, not '%s'", when);
-    return false;
-}
-
-bool tool_wants_color(const char *when)
-{
-    if (when != NULL && strcmp(when, "auto") != 0) {
-        return strcmp(when, "always") == 0;
-    }
-    const char *no_color = getenv("NO_COLOR");
-    return (no_color == NULL || no_color[0] == '\0') && isatty(STDOUT_FILENO) != 0;
-}
-
-static void write_to_file(void *context, const char *text, size_t text_bytes)
-{
-    fwrite(text, 1, text_bytes, (FILE *)context);
-}
-
-struct brig_dsl_sink tool_sink(FILE *out)
-{
-    return (struct brig_dsl_sink){.write = write_to_file, .context = out};
-}
-
-void tool_put_escaped(FILE *out, const char *text)
-{
-    static const char *const entities[] = {['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;", ['"'] = "&quot;", ['\''] = "&#39;"};
-    for (; *text != '\0'; text++) {
-        unsigned char byte = (unsigned char)*text;
-        if (byte < sizeof entities / sizeof entities[0] && entities[byte] != NULL) {
-            fputs(entities[byte], out);
-        } else {
-            bool is_control = byte < 0x20 && byte != '\n' && byte != '\t';
-            fputc(is_control ? '?' : byte, out);
-        }
-    }
-}
-
-void tool_print_json(FILE *out, json_t *json)
-{
-    json_dumpf(json, out, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-    fputc('\n', out);
-    json_decref(json);
 }

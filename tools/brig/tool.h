@@ -141,12 +141,32 @@ const char *tool_closest(const char *name, const char *const *candidates, size_t
 
 // --- output -----------------------------------------------------------------------------------------------------------
 
-// Opens `path`, or standard output for NULL and "-". Returns: NULL after having complained.
-FILE *tool_open_output(const char *verb, const char *path);
+// Where a verb writes what it was asked for: standard output, or a file, which is whole in the end or as it was before.
+struct tool_output {
+    FILE *file;       // to write to
+    const char *path; // NULL: standard output
+    char *text;       // what was written to `file` for a path
+    size_t text_bytes;
+    int fd; // of tool_hold_output
+};
+
+// Begins an output to `path`, or to standard output for NULL and "-". Returns: false after having complained: `path` cannot be
+// written. It is ended by tool_close_output or tool_drop_output, and stays where it is until then.
+bool tool_open_output(const char *verb, const char *path, struct tool_output *ret_output);
+// Begins an output to the file that `path` is now, whatever somebody makes of the name before the end. Returns: as
+// tool_open_output.
+bool tool_hold_output(const char *verb, const char *path, struct tool_output *ret_output);
+// Ends an output that came to nothing: the file stays as it was. After tool_close_output it does nothing.
+void tool_drop_output(struct tool_output *output);
+// Ends an output: the file is written. Returns: TOOL_OK, or TOOL_USAGE after having complained that not everything could be
+// written.
+int tool_close_output(const char *verb, struct tool_output *output);
+// Closes a file that was written to as it came. Returns: as tool_close_output.
+int tool_close_file(const char *verb, FILE *file, const char *path);
+// Flushes standard output. Returns: as tool_close_output.
+int tool_flush(const char *verb);
 // Returns: whether what is written to `path` is seen on a terminal.
 bool tool_is_terminal(const char *path);
-// Flushes and closes. Returns: TOOL_OK, or TOOL_USAGE after having complained that not everything could be written.
-int tool_close_output(const char *verb, FILE *out, const char *path);
 // Says whether WHEN of --color is auto, always, never or not given. Returns: false after having complained.
 bool tool_check_color(const char *verb, const char *when);
 // Returns: whether to color standard output: WHEN, then NO_COLOR, then whether it is a terminal.

@@ -1,0 +1,49 @@
+// Files that verbs write: whole, or as they were.
+#include "tests/tools/commands.h"
+
+// Rows run in a new directory, where `old` is a file of another time.
+#define IN_DIRECTORY(line) \
+    "d=$(mktemp -d) && cd $d && echo kept > old && chmod 640 old && { " line "; }; status=$?; cd /; rm -r $d; exit $status"
+
+static const struct command rows[] = {
+    // What fails leaves the file alone.
+    {IN_DIRECTORY("brig dump no.bpf -o old; cat old; ls"), 0, {"cannot read 'no.bpf'", "kept\nold\n"}},
+    {IN_DIRECTORY(
+         "{ echo '{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": ['; seq -s , -f '{\"names\": [\"ioctl\"], \"action\": "
+         "\"SCMP_ACT_ERRNO\", \"args\": [{\"index\": 1, \"value\": %.0f7, \"op\": \"SCMP_CMP_EQ\"}]}' 5000; echo ']}'; } > big.json; "
+         "brig dump big.json | head -n 1; brig dump big.json -o old; brig dump big.json --json -o old; cat old"),
+     0,
+     {"# rules\n", "more than 4096 instructions", "kept\n"}},
+    {IN_DIRECTORY(
+         "brig compile rendrer -o old; brig asm s -o old; brig graph renderer reed -o old; brig disasm no.bpf -o old; cat old"),
+     0,
+     {"no policy 'rendrer'", "cannot read 's'", "no system call", "cannot read 'no.bpf'", "kept\n"}},
+    {IN_DIRECTORY("brig run -o old --broker-ro /no/such/directory -- cat x; cat old"), 0, {"/no/such/directory", "kept\n"}},
+    // A disk that is full, or a limit that is reached, too.
+    {IN_DIRECTORY("trap '' XFSZ; ulimit -f 8; brig dump renderer -o old; brig dump renderer -o new; cat old; ls"),
+     0,
+     {"cannot write all of 'old': File too large", "cannot write all of 'new': File too large", "kept\nold\n"}},
+    {"brig dump renderer -o /dev/full", 2, {"cannot write all of '/dev/full': No space left on device"}},
+    {IN_DIRECTORY("brig compile renderer -o no/such/x"), 2, {"cannot write 'no/such/x': No such file or directory"}},
+    {IN_DIRECTORY("brig compile renderer -o ."), 2, {"cannot write '.': Is a directory"}},
+    {IN_DIRECTORY("brig compile renderer -o old/x"), 2, {"cannot write 'old/x': Not a directory"}},
+    {"brig compile renderer -o ''", 2, {"cannot write '': No such file or directory"}},
+    // What works takes its place, and keeps what is not its content: mode, links, descriptors.
+    {IN_DIRECTORY("brig compile renderer -o old && stat -c '%a' old && brig prove renderer ./old --from=bpf && ls"),
+     0,
+     {"640\n", "equal: proven", "old\n"}},
+    {IN_DIRECTORY("umask 027; brig compile renderer -o new && stat -c '%a %h' new; ls"), 0, {"640 1\nnew\nold\n"}},
+    {IN_DIRECTORY("ln -s old link; ln old hard; echo 'ret ALLOW' | brig asm -o link - && stat -c '%F %h' link old && cmp old hard"),
+     0,
+     {"symbolic link 1\nregular file 2\n"}},
+    {IN_DIRECTORY("ln -s new link; echo 'ret ALLOW' | brig asm -o link - && stat -c '%F %s' link new"),
+     0,
+     {"symbolic link 3\nregular file 8\n"}},
+    {"echo 'ret ALLOW' | brig asm - -o /dev/stdout | brig disasm -", 0, {"ret "}},
+    {IN_DIRECTORY("mkfifo pipe; echo 'ret ALLOW' | brig asm - -o pipe & cat pipe | brig disasm -; wait"), 0, {"ret "}},
+};
+
+TEST(output, is_whole_or_as_it_was)
+{
+    check_commands(rows, COUNT_OF(rows));
+}
