@@ -1,10 +1,10 @@
 // brig asm: assembler as `brig disasm` prints it, or written by hand, becomes a program.
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tools/brig/tool.h"
+#include "tools/files/files.h"
 
 const struct tool_option brig_asm_options[] = {
     TOOL_OPTION_ARCH,
@@ -14,38 +14,19 @@ const struct tool_option brig_asm_options[] = {
 };
 enum { ARCH, OUTPUT, FORMAT };
 
-// Reads all of `in`, at most a byte more than the assembler takes. Returns: false after having complained.
-static bool read_all(FILE *in, const char *name, struct brig_dsl_text *ret_text)
-{
-    size_t limit = BRIG_DSL_ASSEMBLER_BYTES_MAX + 1;
-    char *text = malloc(limit);
-    if (text == NULL) {
-        tool_complain("asm", "out of memory");
-        return false;
-    }
-    size_t bytes = fread(text, 1, limit, in);
-    if (ferror(in)) {
-        tool_complain("asm", "cannot read '%s': %s", name, strerror(errno));
-        free(text);
-        return false;
-    }
-    *ret_text = (struct brig_dsl_text){text, bytes};
-    return true;
-}
-
+// Returns: false after having complained.
 static bool read_text(const char *name, struct brig_dsl_text *ret_text)
 {
-    if (strcmp(name, "-") == 0) {
-        return read_all(stdin, "standard input", ret_text);
-    }
-    FILE *in = fopen(name, "re");
-    if (in == NULL) {
-        tool_complain("asm", "cannot read '%s': %s", name, strerror(errno));
+    char *text = NULL;
+    size_t text_bytes = 0;
+    const bool is_stdin = strcmp(name, "-") == 0;
+    const int code = is_stdin ? files_read_stream(stdin, &text, &text_bytes) : files_read(name, &text, &text_bytes);
+    if (code != 0) {
+        tool_complain("asm", "cannot read '%s': %s", is_stdin ? "standard input" : name, strerror(code));
         return false;
     }
-    bool is_read = read_all(in, name, ret_text);
-    fclose(in);
-    return is_read;
+    *ret_text = (struct brig_dsl_text){text, text_bytes};
+    return true;
 }
 
 // Prints FILE:LINE:COLUMN, what is wrong with which words, and what may have been meant.

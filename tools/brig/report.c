@@ -7,7 +7,7 @@
 #include "sandbox/report.h"
 #include "tools/brig/report.h"
 #include "tools/brig/run.h"
-#include "tools/brig/subject.h"
+#include "tools/files/files.h"
 
 const struct tool_option brig_report_options[] = {
     TOOL_OPTION_JSON,
@@ -142,7 +142,7 @@ static json_t *load_run(const char *path)
     char *text = NULL;
     size_t text_bytes = 0;
     json_t *run = NULL;
-    if (subject_read_regular_file(NULL, path, &text, &text_bytes) == 0) {
+    if (files_read_regular(path, &text, &text_bytes) == 0) {
         run = json_loadb(text, text_bytes, 0, NULL);
         free(text);
     }

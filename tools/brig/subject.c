@@ -7,6 +7,7 @@
 
 #include "policies/policies.h"
 #include "tools/brig/subject.h"
+#include "tools/files/files.h"
 #include "tools/import/rows.h"
 
 // --- programs ---------------------------------------------------------------------------------------------------------
@@ -237,11 +238,17 @@ static void print_warnings(const char *verb, const struct import_policies *impor
     }
 }
 
+static int read_included(void *context, const char *path, char **ret_text, size_t *ret_text_bytes)
+{
+    (void)context;
+    return files_read_regular(path, ret_text, ret_text_bytes);
+}
+
 static int load_import(const char *verb, const struct import_source *source, const struct subject_format *format,
                        const struct tool_request *request, struct tool_subject *subject)
 {
     const struct tool_arguments *arguments = request->arguments;
-    struct import_reader reader = {.read = subject_read_regular_file};
+    struct import_reader reader = {.read = read_included};
     struct import_error error;
     char text[IMPORT_ERROR_TEXT_BYTES];
     struct import_options options = {.arches = arguments->has_arch ? arguments->arches : NULL,
@@ -297,10 +304,10 @@ static int load_file(const char *verb, const struct subject_format *format, cons
     bool is_stdin = strcmp(subject->name, "-") == 0;
     struct import_source source = {.name = is_stdin ? "<stdin>" : subject->name};
     char *text = NULL;
-    int code = is_stdin ? subject_read_stream(stdin, &text, &source.text_bytes)
-                        : subject_read_file(NULL, subject->name, &text, &source.text_bytes);
+    int code =
+        is_stdin ? files_read_stream(stdin, &text, &source.text_bytes) : files_read(subject->name, &text, &source.text_bytes);
     if (code == EFBIG) {
-        return tool_complain(verb, "'%s' is too big: the limit is %d MiB", subject->name, SUBJECT_BYTES_MAX >> 20);
+        return tool_complain(verb, "'%s' is too big: the limit is %d MiB", subject->name, FILES_BYTES_MAX >> 20);
     }
     if (code != 0) {
         return tool_complain(verb, "cannot read '%s': %s", subject->name, strerror(code));

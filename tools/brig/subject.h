@@ -1,4 +1,4 @@
-// subject: the parts of what makes a POLICY of a word of the command line: what it can be called, and reading files.
+// subject: the parts of what makes a POLICY of a word of the command line: what it can be called, and what a file can hold.
 #ifndef BRIG_TOOLS_BRIG_SUBJECT_H
 #define BRIG_TOOLS_BRIG_SUBJECT_H
 
@@ -33,16 +33,5 @@ const struct subject_format *subject_format_of_content(const char *text, size_t 
 const struct brig_dsl_policy *subject_find_built_in(const char *name);
 // Complains that a name is nothing that is known. Returns: TOOL_USAGE.
 int subject_complain_about_policy(const char *verb, const char *name);
-
-// --- reading ----------------------------------------------------------------------------------------------------------
-
-enum { SUBJECT_BYTES_MAX = 16 << 20 };
-
-// Reads a stream to its end. Returns: 0, or an errno; EFBIG for more than SUBJECT_BYTES_MAX. Owns: the text is from malloc.
-int subject_read_stream(FILE *in, char **ret_text, size_t *ret_text_bytes);
-// Reads a file, of any kind. Returns: as subject_read_stream.
-int subject_read_file(void *context, const char *path, char **ret_text, size_t *ret_text_bytes);
-// Reads a file that a policy names. Returns: as subject_read_stream; ENODEV for one that is no regular file.
-int subject_read_regular_file(void *context, const char *path, char **ret_text, size_t *ret_text_bytes);
 
 #endif

@@ -4,16 +4,11 @@
 // where it is wrong and why. Guarantees: what is no regular file is not waited for; a limit holds for what is; what an error or a
 // name quotes can be printed, and be a string of JSON.
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "tools/benchmarks/compiler/compiler.h"
-
-enum { FILE_BYTES_MAX = 16 << 20 }; // as `brig` has it
+#include "tools/files/files.h"
 
 void bench_make_printable(char *text)
 {
@@ -27,53 +22,16 @@ void bench_make_printable(char *text)
     }
 }
 
-// --- bytes ------------------------------------------------------------------------------------------------------------
-
-// Returns: 0 or an errno.
-static int read_stream(FILE *in, char **ret_text, size_t *ret_bytes)
-{
-    char *text = malloc(FILE_BYTES_MAX + 1);
-    if (!text) {
-        return ENOMEM;
-    }
-    const size_t bytes = fread(text, 1, FILE_BYTES_MAX + 1, in);
-    if (ferror(in) || bytes > FILE_BYTES_MAX) {
-        const int result = ferror(in) ? errno : EFBIG;
-        free(text);
-        return result;
-    }
-    char *fitting = realloc(text, bytes + 1);
-    *ret_text = fitting ? fitting : text;
-    *ret_bytes = bytes;
-    return 0;
-}
-
-// A pipe that nobody writes to would be waited for. Returns: 0 or an errno; ENODEV: no regular file.
-static int read_file(void *context, const char *path, char **ret_text, size_t *ret_bytes)
-{
-    (void)context;
-    struct stat status;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    FILE *in = fd < 0 ? NULL : fdopen(fd, "rb");
-    if (!in) {
-        const int result = errno;
-        if (fd >= 0) {
-            close(fd);
-        }
-        return result;
-    }
-    int result = fstat(fd, &status) != 0 ? errno : S_ISREG(status.st_mode) ? 0 : ENODEV;
-    if (result == 0) {
-        result = read_stream(in, ret_text, ret_bytes);
-    }
-    fclose(in);
-    return result;
-}
-
 // --- kinds ------------------------------------------------------------------------------------------------------------
 
+static int read_included(void *context, const char *path, char **ret_text, size_t *ret_bytes)
+{
+    (void)context;
+    return files_read_regular(path, ret_text, ret_bytes);
+}
+
 // Files that a policy includes stand beside it, as their paths say.
-static const struct import_reader reader = {.read = read_file};
+static const struct import_reader reader = {.read = read_included};
 
 bool bench_import(const struct bench_subject *subject, struct import_policies *ret_policies, struct import_error *reterr)
 {
@@ -109,7 +67,7 @@ static bool check_program(const struct bench_subject *subject, char *ret_why_not
 static bool load(struct bench_subject *subject, char *ret_why_not)
 {
     struct import_error error;
-    const int result = read_file(NULL, subject->path, &subject->text, &subject->text_bytes);
+    const int result = files_read_regular(subject->path, &subject->text, &subject->text_bytes);
     if (result != 0) {
         snprintf(ret_why_not, BENCH_WHY_BYTES, "%s: %s", subject->path,
                  result == ENODEV  ? "not a regular file"

@@ -1,20 +1,21 @@
-// subject_read: whole files and streams, as subject.h says.
+// files: see files.h. Memory is taken as the text comes, so that a small file costs little and an endless one no more than the
+// limit.
+#include "tools/files/files.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tools/brig/subject.h"
-
-int subject_read_stream(FILE *in, char **ret_text, size_t *ret_text_bytes)
+int files_read_stream(FILE *in, char **ret_text, size_t *ret_text_bytes)
 {
     size_t room = 1 << 16;
     size_t bytes = 0;
     char *text = malloc(room);
     while (text != NULL) {
         bytes += fread(text + bytes, 1, room - bytes, in);
-        if (bytes < room || room > SUBJECT_BYTES_MAX) {
+        if (bytes < room || room > FILES_BYTES_MAX) {
             break;
         }
         room *= 2;
@@ -27,7 +28,7 @@ int subject_read_stream(FILE *in, char **ret_text, size_t *ret_text_bytes)
     if (text == NULL) {
         return ENOMEM;
     }
-    if (ferror(in) || bytes > SUBJECT_BYTES_MAX) {
+    if (ferror(in) || bytes > FILES_BYTES_MAX) {
         int code = ferror(in) ? errno : EFBIG;
         free(text);
         return code;
@@ -37,22 +38,19 @@ int subject_read_stream(FILE *in, char **ret_text, size_t *ret_text_bytes)
     return 0;
 }
 
-int subject_read_file(void *context, const char *path, char **ret_text, size_t *ret_text_bytes)
+int files_read(const char *path, char **ret_text, size_t *ret_text_bytes)
 {
-    (void)context;
     FILE *in = fopen(path, "rbe");
     if (in == NULL) {
         return errno;
     }
-    int code = subject_read_stream(in, ret_text, ret_text_bytes);
+    int code = files_read_stream(in, ret_text, ret_text_bytes);
     fclose(in);
     return code;
 }
 
-// A pipe that nobody writes to would be waited for, and so would a terminal.
-int subject_read_regular_file(void *context, const char *path, char **ret_text, size_t *ret_text_bytes)
+int files_read_regular(const char *path, char **ret_text, size_t *ret_text_bytes)
 {
-    (void)context;
     struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     FILE *in = fd < 0 ? NULL : fdopen(fd, "rb");
@@ -65,7 +63,7 @@ int subject_read_regular_file(void *context, const char *path, char **ret_text, 
     }
     int code = fstat(fd, &status) != 0 ? errno : S_ISREG(status.st_mode) ? 0 : ENODEV;
     if (code == 0) {
-        code = subject_read_stream(in, ret_text, ret_text_bytes);
+        code = files_read_stream(in, ret_text, ret_text_bytes);
     }
     fclose(in);
     return code;

@@ -1,0 +1,53 @@
+// Whole files, and what is none.
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/shim/test.h"
+#include "tools/files/files.h"
+
+TEST(files, are_read_whole_within_the_limit)
+{
+    static const struct {
+        off_t bytes;
+        int code;
+    } rows[] = {{0, 0}, {1, 0}, {65536, 0}, {65537, 0}, {FILES_BYTES_MAX, 0}, {FILES_BYTES_MAX + 1, EFBIG}};
+    char path[] = "/tmp/brig-files-XXXXXX";
+    const int fd = mkstemp(path);
+    REQUIRE(fd >= 0);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char *text = NULL;
+        size_t bytes = 0;
+        test_message("%lld bytes", (long long)rows[i].bytes);
+        CHECK(ftruncate(fd, rows[i].bytes) == 0);
+        CHECK_EQ(files_read_regular(path, &text, &bytes), rows[i].code);
+        CHECK_EQ(bytes, rows[i].code == 0 ? (size_t)rows[i].bytes : 0);
+        CHECK((text != NULL) == (rows[i].code == 0));
+        free(text);
+    }
+    test_message("%s", "");
+    close(fd);
+    unlink(path);
+}
+
+TEST(files, that_are_none_are_said_to_be_and_not_waited_for)
+{
+    char directory[] = "/tmp/brig-files-XXXXXX";
+    char pipe[64];
+    char *text = NULL;
+    size_t bytes = 0;
+    REQUIRE(mkdtemp(directory) != NULL);
+    snprintf(pipe, sizeof pipe, "%s/pipe", directory);
+    CHECK(mkfifo(pipe, 0600) == 0);
+    CHECK_EQ(files_read_regular(pipe, &text, &bytes), ENODEV);
+    CHECK_EQ(files_read_regular(directory, &text, &bytes), ENODEV);
+    CHECK_EQ(files_read_regular("/dev/zero", &text, &bytes), ENODEV);
+    CHECK_EQ(files_read_regular("/no/such/file", &text, &bytes), ENOENT);
+    CHECK_EQ(files_read(directory, &text, &bytes), EISDIR);
+    CHECK_EQ(files_read("/dev/zero", &text, &bytes), EFBIG);
+    CHECK(text == NULL && bytes == 0);
+    unlink(pipe);
+    rmdir(directory);
+}
