@@ -10,13 +10,13 @@
 // stands between two pieces. That lasts until brig_dsl_arena_end, or free() of the memory.
 #include "bpf_dsl/arena.h"
 
-#ifdef DSL_ARENA_GUARD
-#include <sanitizer/asan_interface.h>
-
 static size_t smaller(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
+
+#ifdef DSL_ARENA_GUARD
+#include <sanitizer/asan_interface.h>
 
 void dsl_arena_close(struct brig_dsl_arena *arena)
 {
@@ -42,8 +42,16 @@ static void release_all(const struct brig_dsl_arena *arena)
 
 void brig_dsl_arena_init(struct brig_dsl_arena *arena, void *memory, size_t size_bytes)
 {
-    *arena = (struct brig_dsl_arena){.memory = memory, .size_bytes = size_bytes};
+    size_t gap = (size_t)(-(uintptr_t)memory & (DSL_ARENA_ALIGN - 1));
+    *arena = (struct brig_dsl_arena){.memory = memory, .size_bytes = size_bytes, .used_bytes = smaller(gap, size_bytes)};
     dsl_arena_close(arena);
+}
+
+void *dsl_arena_exhaust(struct brig_dsl_arena *arena)
+{
+    arena->used_bytes = arena->size_bytes;
+    arena->exhausted = true;
+    return NULL;
 }
 
 void brig_dsl_arena_end(struct brig_dsl_arena *arena)

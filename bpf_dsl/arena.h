@@ -12,17 +12,19 @@
 #endif
 #endif
 
+// Every piece starts at a multiple of this, which is enough for all that a compile makes, so that where the next one starts need
+// not be computed. AddressSanitizer needs it as well: it keeps one shadow byte for eight bytes, so that the end of a piece is
+// guarded exactly only if it starts on such a boundary.
+enum { DSL_ARENA_ALIGN = 8 };
+
 #ifdef DSL_ARENA_GUARD
-// AddressSanitizer keeps one shadow byte for eight bytes: a piece must start on such a boundary for its end to be guarded exactly.
-enum { DSL_GUARD_ALIGN = 8, DSL_GUARD_BYTES = 16 };
+enum { DSL_GUARD_BYTES = 16 };
 
 // Opens a piece that was taken, and leaves a gap behind it.
 void dsl_arena_guard(struct brig_dsl_arena *arena, const unsigned char *piece, size_t bytes);
 // Closes all that is not taken.
 void dsl_arena_close(struct brig_dsl_arena *arena);
 #else
-enum { DSL_GUARD_ALIGN = 1 };
-
 static inline void dsl_arena_guard(struct brig_dsl_arena *arena, const unsigned char *piece, size_t bytes)
 {
     (void)arena;
@@ -36,6 +38,9 @@ static inline void dsl_arena_close(struct brig_dsl_arena *arena)
 }
 #endif
 
+// Marks an arena as used up, all of it. Returns: NULL.
+void *dsl_arena_exhaust(struct brig_dsl_arena *arena);
+
 // Takes `bytes` at a multiple of `align` (a power of two). Never gives anything back: what is taken lives as long as the arena's
 // memory.
 //
@@ -44,15 +49,14 @@ static inline void dsl_arena_close(struct brig_dsl_arena *arena)
 // Returns: memory that is not cleared, unique even for 0 bytes; NULL once the arena is exhausted.
 static inline void *dsl_arena_alloc(struct brig_dsl_arena *arena, size_t bytes, size_t align)
 {
-    size_t strict = align > DSL_GUARD_ALIGN ? align : DSL_GUARD_ALIGN;
-    // Bytes to skip so that the address becomes a multiple.
-    size_t gap = (size_t)(-(uintptr_t)(arena->memory + arena->used_bytes) & (strict - 1));
-    // One byte at least, so that two empty pieces have two addresses.
-    size_t taken = bytes + (bytes == 0);
-    size_t left = arena->size_bytes - arena->used_bytes;
-    if (arena->exhausted || gap > left || taken > left - gap) {
-        arena->exhausted = true;
-        return NULL;
+    const size_t odd = DSL_ARENA_ALIGN - 1;
+    // Bytes to skip so that the address becomes a multiple: where the pieces before end, it is one of what is usual.
+    size_t gap = align <= DSL_ARENA_ALIGN ? 0 : (size_t)(-(uintptr_t)(arena->memory + arena->used_bytes) & (align - 1));
+    // One byte at least, so that two empty pieces have two addresses; 0 is what becomes of nearly SIZE_MAX.
+    size_t taken = (bytes + (bytes == 0) + odd) & ~odd;
+    size_t left = arena->size_bytes - arena->used_bytes; // 0 once the arena is exhausted
+    if (gap > left || taken == 0 || taken > left - gap) {
+        return dsl_arena_exhaust(arena);
     }
     unsigned char *piece = arena->memory + arena->used_bytes + gap;
     arena->used_bytes += gap + taken;
@@ -65,8 +69,7 @@ static inline void *dsl_arena_alloc_array(struct brig_dsl_arena *arena, size_t c
 {
     size_t bytes;
     if (__builtin_mul_overflow(count, item_bytes, &bytes)) {
-        arena->exhausted = true;
-        return NULL;
+        return dsl_arena_exhaust(arena);
     }
     return dsl_arena_alloc(arena, bytes, align);
 }
