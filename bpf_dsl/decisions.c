@@ -99,17 +99,18 @@ static void keep_graft(struct dsl_decisions *graph, struct dsl_graft entry)
 
 bool dsl_decisions_init(struct dsl_decisions *graph, struct brig_dsl_arena *arena, uint32_t expected)
 {
-    // Member by member: most of the graph's bytes are room for terms and chunks, which start with nothing in them.
+    // Member by member: most of the graph's bytes are room for terms, of which there are none.
     graph->term_count = 0;
     graph->order = (struct dsl_order){{0}};
     graph->order_stamp = 1;
     graph->is_chaining = false;
     graph->scratch_used = 0;
+    graph->scratch_room = DSL_SCRATCH_FIRST_RUNS;
     graph->steps = 0;
     graph->step_limit = UINT32_MAX;
     graph->more_views = 0;
     graph->exploded = false;
-    graph->scratch = DSL_ARENA_ARRAY(arena, struct dsl_run, DSL_SCRATCH_RUNS);
+    graph->scratch = DSL_ARENA_ARRAY(arena, struct dsl_run, DSL_SCRATCH_FIRST_RUNS);
     if (!dsl_intern_init(&graph->nodes, arena, expected) || !start_memo(&graph->memo, DSL_MEMO_FIRST_SLOTS, arena)) {
         return false;
     }
@@ -148,39 +149,54 @@ uint32_t dsl_decision_ret(struct dsl_decisions *graph, uint32_t ret)
 
 // Runs under construction, on top of the scratch stack.
 struct run_list {
-    struct dsl_run *runs;
+    uint32_t start;
     uint32_t count;
 };
 
-static struct run_list begin_runs(struct dsl_decisions *graph)
+static struct run_list begin_runs(const struct dsl_decisions *graph)
 {
-    return (struct run_list){graph->scratch + graph->scratch_used, 0};
+    return (struct run_list){graph->scratch_used, 0};
+}
+
+// Returns: false, with the graph exploded, where there are too many runs.
+static bool grow_scratch(struct dsl_decisions *graph)
+{
+    uint32_t room = 4 * graph->scratch_room < DSL_SCRATCH_RUNS ? 4 * graph->scratch_room : DSL_SCRATCH_RUNS;
+    struct dsl_run *scratch =
+        room == graph->scratch_room ? NULL : DSL_ARENA_ARRAY(graph->nodes.arena, struct dsl_run, room);
+    if (scratch == NULL) {
+        graph->exploded = true;
+        return false;
+    }
+    memcpy(scratch, graph->scratch, graph->scratch_used * sizeof *scratch);
+    graph->scratch = scratch;
+    graph->scratch_room = room;
+    return true;
 }
 
 static void push_run(struct dsl_decisions *graph, struct run_list *list, uint32_t first, uint32_t child)
 {
-    if (list->count > 0 && list->runs[list->count - 1].child == child) {
+    if (list->count > 0 && graph->scratch[list->start + list->count - 1].child == child) {
         return;
     }
-    if (graph->scratch_used == DSL_SCRATCH_RUNS) {
-        graph->exploded = true;
+    if (graph->scratch_used == graph->scratch_room && !grow_scratch(graph)) {
         return;
     }
-    list->runs[list->count++] = (struct dsl_run){first, child};
-    graph->scratch_used++;
+    graph->scratch[graph->scratch_used++] = (struct dsl_run){first, child};
+    list->count++;
 }
 
 // Takes the runs off the stack again and makes a node of them.
-static uint32_t end_runs(struct dsl_decisions *graph, struct run_list *list, uint8_t word, uint32_t mask)
+static uint32_t end_runs(struct dsl_decisions *graph, const struct run_list *list, uint8_t word, uint32_t mask)
 {
-    graph->scratch_used -= list->count;
+    const struct dsl_run *runs = graph->scratch + list->start;
+    graph->scratch_used = list->start;
     if (list->count <= 1 || graph->exploded) {
-        return list->count == 0 ? DSL_DECISION_NO : list->runs[0].child;
+        return list->count == 0 ? DSL_DECISION_NO : runs[0].child;
     }
-    struct dsl_decision key = {
-        .kind = DSL_DECISION_SWITCH, .word = word, .mask = mask, .run_count = list->count, .runs = list->runs};
+    struct dsl_decision key = {.kind = DSL_DECISION_SWITCH, .word = word, .mask = mask, .run_count = list->count, .runs = runs};
     for (uint32_t i = 0; i < list->count; i++) {
-        const struct dsl_decision *child = dsl_decision_get(graph, list->runs[i].child);
+        const struct dsl_decision *child = dsl_decision_get(graph, runs[i].child);
         key.open |= child->open;
         key.words |= child->words;
     }

@@ -68,22 +68,23 @@ struct dsl_graft_memo {
 
 struct dsl_decisions {
     struct dsl_intern nodes;
-    struct dsl_term terms[DSL_TERMS_MAX];
-    uint32_t term_count;
     struct dsl_order order;  // in force; dsl_decisions_set_order
     uint32_t order_stamp;    // changes with it, so that what was remembered under another order is not used
     bool is_chaining;        // grafts keep the graft below the base, whatever the order
-    struct dsl_run *scratch; // a stack of runs under construction
+    struct dsl_run *scratch; // a stack of runs under construction, which moves where it grows
     uint32_t scratch_used;
+    uint32_t scratch_room;
     struct dsl_graft_memo memo;
     uint32_t steps; // work done
     uint32_t step_limit;
     uint32_t more_views; // of nodes, that facts.c took beyond what is usual
     bool exploded;       // sticky until more steps are allowed: more work or runs than allowed, or too many nodes
+    uint32_t term_count;
+    struct dsl_term terms[DSL_TERMS_MAX]; // last, because most graphs have none
 };
 
-// Runs that can be under construction at once: more than a program of 4096 instructions can tell apart.
-enum { DSL_SCRATCH_RUNS = 9000 };
+// Runs that can be under construction at once: what most policies need, and more than a program of 4096 instructions can tell apart.
+enum { DSL_SCRATCH_FIRST_RUNS = 64, DSL_SCRATCH_RUNS = 9000 };
 
 // Starts an empty graph with room for about `expected` nodes. Returns: false when the arena is exhausted.
 bool dsl_decisions_init(struct dsl_decisions *graph, struct brig_dsl_arena *arena, uint32_t expected);

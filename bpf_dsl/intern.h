@@ -8,10 +8,8 @@
 
 #include "bpf_dsl/arena.h"
 
-enum { DSL_INTERN_CHUNK = 256, DSL_INTERN_CHUNKS = 256 };
-
 // More nodes than any program of 4096 instructions can need; a compile that reaches it has exploded and is given up.
-#define DSL_INTERN_LIMIT ((uint32_t)DSL_INTERN_CHUNK * DSL_INTERN_CHUNKS)
+#define DSL_INTERN_LIMIT UINT32_C(65536)
 #define DSL_INTERN_NONE UINT32_MAX
 
 struct dsl_intern_slot {
@@ -21,11 +19,12 @@ struct dsl_intern_slot {
 
 struct dsl_intern {
     struct brig_dsl_arena *arena;
+    const void **nodes; // by id
     struct dsl_intern_slot *slots;
     uint32_t slot_count; // a power of two
+    uint32_t room;       // nodes up to which neither table has to grow
     uint32_t count;      // nodes, also the next id
     bool full;           // sticky: more than DSL_INTERN_LIMIT nodes
-    const void **chunks[DSL_INTERN_CHUNKS];
 };
 
 // Starts an empty table with room for about `expected` nodes; more make it grow. Returns: false when the arena is exhausted.
@@ -36,7 +35,7 @@ bool dsl_intern_make_room(struct dsl_intern *intern);
 
 static inline const void *dsl_intern_get(const struct dsl_intern *intern, uint32_t id)
 {
-    return intern->chunks[id / DSL_INTERN_CHUNK][id % DSL_INTERN_CHUNK];
+    return intern->nodes[id];
 }
 
 // Finds a node for which `same(node, key)` holds among those with this hash. Returns: its id, or DSL_INTERN_NONE.
@@ -56,8 +55,7 @@ static inline uint32_t dsl_intern_find(const struct dsl_intern *intern, uint32_t
 // Adds a node that is not there yet. Returns: its id; DSL_INTERN_NONE when the arena is exhausted or the table full.
 static inline uint32_t dsl_intern_add(struct dsl_intern *intern, uint32_t hash, const void *node)
 {
-    bool is_short = intern->count % DSL_INTERN_CHUNK == 0 || intern->count >= intern->slot_count / 4 * 3;
-    if (is_short && !dsl_intern_make_room(intern)) {
+    if (intern->count == intern->room && !dsl_intern_make_room(intern)) {
         return DSL_INTERN_NONE;
     }
     uint32_t id = intern->count++;
@@ -66,7 +64,7 @@ static inline uint32_t dsl_intern_add(struct dsl_intern *intern, uint32_t hash, 
         at = (at + 1) & (intern->slot_count - 1);
     }
     intern->slots[at] = (struct dsl_intern_slot){.hash = hash, .id_plus_one = id + 1};
-    intern->chunks[id / DSL_INTERN_CHUNK][id % DSL_INTERN_CHUNK] = node;
+    intern->nodes[id] = node;
     return id;
 }
 
