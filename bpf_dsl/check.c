@@ -121,44 +121,30 @@ static void add_reserved(struct reader *reader)
 }
 
 // The numbers of calls about which something has to be said: where unknown numbers get the fallback too, calls without rules are
-// nothing special.
+// nothing special, and of few calls there are rules where a policy of another tool names few.
 struct notable {
     bool is_all;
+    uint32_t count; // of calls with rules, where not all are notable
     uint64_t rows[BRIG_DSL_TRAP_NRS / 64];
 };
 
-// Whether none of some calls has rules, as is mostly so where policies of other tools name few.
-enum { CALLS_AT_ONCE = 8 };
-
-static bool are_silent(const struct brig_dsl_call_rules of[CALLS_AT_ONCE])
+static void note_call(const struct dsl_target *target, uint32_t call, struct notable *notable)
 {
-    return (of[0].rule_count | of[1].rule_count | of[2].rule_count | of[3].rule_count | of[4].rule_count | of[5].rule_count |
-            of[6].rule_count | of[7].rule_count) == 0;
-}
-
-static void note_calls(const struct dsl_target *target, uint32_t first, uint32_t end, struct notable *notable)
-{
-    for (uint32_t call = first; call < end; call++) {
-        int32_t nr = target->rules->calls[call].rule_count != 0 ? brig_dsl_call_nr((enum brig_dsl_call)call, target->arch) : -1;
-        if (nr >= 0 && nr < BRIG_DSL_TRAP_NRS) {
-            notable->rows[nr / 64] |= UINT64_C(1) << nr % 64;
-        }
+    int32_t nr = brig_dsl_call_nr((enum brig_dsl_call)call, target->arch);
+    notable->count++;
+    if (nr >= 0 && nr < BRIG_DSL_TRAP_NRS) {
+        notable->rows[nr / 64] |= UINT64_C(1) << nr % 64;
     }
 }
 
 static struct notable find_notable(const struct dsl_target *target)
 {
     const struct brig_dsl_rules *rules = target->rules;
-    struct notable notable = {.is_all = rules == NULL || rules->fallback_ret != rules->unknown_ret};
-    uint32_t call = 0;
-    // It does not look at rules->with_rules, which the lowering believes.
-    for (; !notable.is_all && call + CALLS_AT_ONCE <= BRIG_SYS_COUNT; call += CALLS_AT_ONCE) {
-        if (!are_silent(&rules->calls[call])) {
-            note_calls(target, call, call + CALLS_AT_ONCE, &notable);
+    struct notable notable = {.is_all = rules == NULL || rules->with_rules == NULL || rules->fallback_ret != rules->unknown_ret};
+    for (uint32_t i = 0; !notable.is_all && i <= BRIG_SYS_COUNT / 64; i++) {
+        for (uint64_t rest = rules->with_rules[i]; rest != 0; rest &= rest - 1) {
+            note_call(target, 64 * i + (uint32_t)__builtin_ctzll(rest), &notable);
         }
-    }
-    if (!notable.is_all) {
-        note_calls(target, call, BRIG_SYS_COUNT, &notable);
     }
     return notable;
 }
@@ -176,16 +162,15 @@ static enum brig_dsl_call next_notable(const struct notable *notable, enum brig_
     return brig_dsl_next_call(arch, from, ret_nr);
 }
 
-static void read_numbers(struct reader *reader)
+static void read_numbers(struct reader *reader, const struct notable *notable)
 {
     const struct dsl_target *target = reader->target;
     const struct brig_dsl_rules *rules = target->rules;
     bool is_bare = rules != NULL ? rules->is_import : target->evaluator.is_bare;
     bool has_reserved = is_bare;
-    const struct notable notable = find_notable(target);
     enum brig_dsl_call call;
     uint32_t nr = 0;
-    for (uint32_t from = 0; (call = next_notable(&notable, target->arch, from, &nr)) != BRIG_SYS_NONE; from = nr + 1) {
+    for (uint32_t from = 0; (call = next_notable(notable, target->arch, from, &nr)) != BRIG_SYS_NONE; from = nr + 1) {
         if (!has_reserved && nr > BRIG_DSL_DIE_NR) {
             add_reserved(reader);
             has_reserved = true;
@@ -208,12 +193,14 @@ static void read_numbers(struct reader *reader)
 static void read_target(struct reader *reader, const struct dsl_target *target, struct check_target *ret_target)
 {
     reader->target = target;
+    const struct notable notable = find_notable(target);
     // Each call gives a run of its own and one after it; then the reserved numbers, x32, and the end.
-    reader->numbers = DSL_ARENA_ARRAY(reader->arena, struct check_numbers, 2 * BRIG_SYS_COUNT + 8);
+    uint32_t most = 2 * (notable.is_all ? BRIG_SYS_COUNT : notable.count) + 8;
+    reader->numbers = DSL_ARENA_ARRAY(reader->arena, struct check_numbers, most);
     reader->count = 0;
     reader->unknown = read_call(reader, BRIG_SYS_NONE);
     if (reader->unknown != NULL) {
-        read_numbers(reader);
+        read_numbers(reader, &notable);
     }
     *ret_target = (struct check_target){
         .audit_arch = brig_dsl_arch_audit(target->arch), .numbers = reader->numbers, .number_count = reader->count};

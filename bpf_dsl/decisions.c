@@ -162,8 +162,7 @@ static struct run_list begin_runs(const struct dsl_decisions *graph)
 static bool grow_scratch(struct dsl_decisions *graph)
 {
     uint32_t room = 4 * graph->scratch_room < DSL_SCRATCH_RUNS ? 4 * graph->scratch_room : DSL_SCRATCH_RUNS;
-    struct dsl_run *scratch =
-        room == graph->scratch_room ? NULL : DSL_ARENA_ARRAY(graph->nodes.arena, struct dsl_run, room);
+    struct dsl_run *scratch = room == graph->scratch_room ? NULL : DSL_ARENA_ARRAY(graph->nodes.arena, struct dsl_run, room);
     if (scratch == NULL) {
         graph->exploded = true;
         return false;

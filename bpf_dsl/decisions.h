@@ -83,7 +83,8 @@ struct dsl_decisions {
     struct dsl_term terms[DSL_TERMS_MAX]; // last, because most graphs have none
 };
 
-// Runs that can be under construction at once: what most policies need, and more than a program of 4096 instructions can tell apart.
+// Runs that can be under construction at once: what most policies need, and more than a program of 4096 instructions can tell
+// apart.
 enum { DSL_SCRATCH_FIRST_RUNS = 64, DSL_SCRATCH_RUNS = 9000 };
 
 // Starts an empty graph with room for about `expected` nodes. Returns: false when the arena is exhausted.

@@ -5,8 +5,8 @@
 
 enum { DSL_INTERN_LEAST_SLOTS = 64 };
 
-// Puts empty tables in the place of the old ones, with room for three quarters as many nodes as slots. Returns: false when the arena
-// is exhausted.
+// Puts empty tables in the place of the old ones, with room for three quarters as many nodes as slots. Returns: false when the
+// arena is exhausted.
 static bool new_tables(struct dsl_intern *intern, uint32_t slot_count)
 {
     uint32_t room = slot_count / 4 * 3 < DSL_INTERN_LIMIT ? slot_count / 4 * 3 : DSL_INTERN_LIMIT;

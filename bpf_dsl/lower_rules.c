@@ -215,6 +215,7 @@ static const struct brig_dsl_rules *sparse_rules(const struct brig_dsl_evaluator
 static void ask_about(struct dsl_asked_calls *asked, uint32_t call)
 {
     uint32_t nr = (uint32_t)brig_dsl_call_nr((enum brig_dsl_call)call, asked->arch);
+    asked->most++;
     if (asked->rules->calls[call].rule_count != 0 && nr < BRIG_DSL_TRAP_NRS) {
         asked->nr_set[nr / 64] |= UINT64_C(1) << nr % 64;
     }
@@ -223,6 +224,7 @@ static void ask_about(struct dsl_asked_calls *asked, uint32_t call)
 struct dsl_asked_calls dsl_asked_calls(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_arch arch)
 {
     struct dsl_asked_calls asked = {.rules = sparse_rules(evaluator), .arch = arch};
+    asked.most = asked.rules == NULL ? BRIG_SYS_COUNT : 0;
     for (uint32_t call = 0; asked.rules != NULL && call < BRIG_SYS_COUNT; call++) {
         uint64_t rest = asked.rules->with_rules != NULL ? asked.rules->with_rules[call / 64] >> call % 64 : 1;
         if (rest == 0) {

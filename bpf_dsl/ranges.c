@@ -57,14 +57,14 @@ static void push_reserved(struct range_list *list, struct brig_dsl_builder *buil
 bool dsl_ranges_build(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_arch arch, struct brig_dsl_builder *builder,
                       struct dsl_ranges *ret_ranges)
 {
-    struct range_list list = {DSL_ARENA_ARRAY(builder->nodes.arena, struct dsl_range, 2 * BRIG_SYS_COUNT + DSL_MORE_RANGES), 0};
+    struct dsl_asked_calls asked = dsl_asked_calls(evaluator, arch);
+    struct range_list list = {DSL_ARENA_ARRAY(builder->nodes.arena, struct dsl_range, 2 * asked.most + DSL_MORE_RANGES), 0};
     if (list.ranges == NULL) {
         return false;
     }
     struct brig_dsl_verdict unknown = ask(evaluator, builder, BRIG_SYS_NONE, arch);
     push(&list, 0, unknown);
     bool needs_reserved = !evaluator->is_bare;
-    struct dsl_asked_calls asked = dsl_asked_calls(evaluator, arch);
     enum brig_dsl_call call;
     uint32_t nr = 0;
     while ((call = dsl_asked_next(&asked, &nr)) != BRIG_SYS_NONE) {

@@ -67,7 +67,7 @@ static enum brig_code start(struct dsl_resolver *resolver, const struct brig_dsl
         return dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_BAD_ARGUMENT, .subject = "kernel"});
     }
     resolver->unknown_ret = SECCOMP_RET_ERRNO | ENOSYS;
-    resolver->lists = DSL_ARENA_ARRAY(resolver->arena, struct dsl_call_list, BRIG_SYS_COUNT);
+    resolver->lists = DSL_ARENA_ARRAY(resolver->arena, struct dsl_call_list, resolver->list_room);
     resolver->list_of = DSL_ARENA_ARRAY(resolver->arena, uint16_t, BRIG_SYS_COUNT);
     resolver->with_rules = DSL_ARENA_ARRAY(resolver->arena, uint64_t, BRIG_SYS_COUNT / 64 + 1);
     if (!resolver->lists || !resolver->list_of || !resolver->with_rules) {
@@ -80,22 +80,25 @@ static enum brig_code start(struct dsl_resolver *resolver, const struct brig_dsl
 
 // --- rows -------------------------------------------------------------------------------------------------------------
 
-// Counts the rows that need an id, and finds out that there is an end.
-static enum brig_code count_asking(struct dsl_resolver *resolver, const struct brig_dsl_policy *policy, uint32_t *ret_count)
+// Counts the rows that need an id, and the calls that may get rules; finds out that there is an end.
+static enum brig_code count_rows(struct dsl_resolver *resolver, const struct brig_dsl_policy *policy, uint32_t *ret_count)
 {
     struct dsl_row_cursor cursor;
     struct dsl_entry entry;
     uint32_t count = 0;
+    uint32_t calls = 1; // clone3 has a rule where no row names it
     dsl_rows_start(&cursor, policy);
     for (uint32_t rows = 0; dsl_rows_next(&cursor, &entry); rows++) {
         if (rows == UINT16_MAX - DSL_OWN_TRAP_IDS) {
             return dsl_resolve_fail(resolver, (struct brig_error){.code = BRIG_TOO_MANY_ROWS, .detail = (int64_t)rows});
         }
         count += (unsigned)entry.row->action.verb < BRIG_DSL_VERB_COUNT && dsl_action_asks(&entry.row->action);
+        calls += entry.row->set ? BRIG_SYS_COUNT : 1;
     }
     if (cursor.error.code != BRIG_OK) {
         return dsl_resolve_fail(resolver, cursor.error);
     }
+    resolver->list_room = calls < BRIG_SYS_COUNT ? calls : BRIG_SYS_COUNT;
     *ret_count = count;
     return BRIG_OK;
 }
@@ -152,7 +155,7 @@ static enum brig_code resolve(struct dsl_resolver *resolver, const struct brig_d
                               const struct brig_dsl_call_rules **ret_calls)
 {
     uint32_t trap_rows = 0;
-    enum brig_code code = count_asking(resolver, policy, &trap_rows);
+    enum brig_code code = count_rows(resolver, policy, &trap_rows);
     if (code == BRIG_OK) {
         code = start(resolver, policy);
     }

@@ -47,8 +47,9 @@ struct dsl_resolver {
     uint32_t x32_ret;
     struct brig_dsl_trap *traps; // room for every row that asks
     uint32_t trap_count;
-    struct dsl_call_list *lists; // in the order in which they were begun; room for one per call
+    struct dsl_call_list *lists; // in the order in which they were begun; room for one per call that rows name
     uint32_t list_count;
+    uint32_t list_room;
     uint64_t *with_rules;    // bit per enum brig_dsl_call: its list was begun
     uint16_t *list_of;       // by enum brig_dsl_call: its place in `lists`, + 1; 0: not begun
     bool asks_broker;        // a rule, or the fallback, does, by the handler

@@ -399,6 +399,8 @@ TEST(resolve, only_the_last_rule_is_unconditional)
             const struct brig_dsl_call_rules *list = &rules.calls[call];
             test_message("%s on %s", brig_dsl_call_name((enum brig_dsl_call)call), brig_dsl_arch_name(options.arch));
             CHECK(list->rule_count == 0 || brig_dsl_call_nr((enum brig_dsl_call)call, options.arch) >= 0);
+            // What is not set here neither the lowering nor the check looks at.
+            CHECK(list->rule_count == 0 || (rules.with_rules[call / 64] >> call % 64 & 1) != 0);
             for (uint32_t i = 0; i < list->rule_count; i++) {
                 CHECK_EQ(list->rules[i]->condition_count == 0, i + 1 == list->rule_count);
             }
