@@ -10,7 +10,7 @@
 //
 //   - A value that has a good part of the weight, or that stands alone between equal neighbours, may be asked for first (JEQ). What
 //     is left is a shorter list, in which its neighbours have become one.
-//   - Short lists are cut (JGE) where the best tree of cuts has its root: dynamic programming over at most SEARCH_EXACT items.
+//   - Short lists are cut (JGE) where the best tree of cuts has its root, up to DSL_CUTS_ITEMS items (cuts.c).
 //     Chains of tests are such trees as well.
 //   - Long lists are cut where both sides weigh about the same.
 //   - Values within 32 of each other that go two ways are a constant with a bit for each value, shifted by the value (PICK): few
@@ -21,51 +21,21 @@
 //   - Values from 2^31 on lose their high bit once (AND), where otherwise several tests would pay for it.
 //
 // Weaknesses: which values are taken out of a list is decided one by one, not together.
-#include "bpf_dsl/search.h"
+#include "bpf_dsl/cuts.h"
 
 #include <string.h>
 
 enum {
-    SEARCH_EXACT = 12,   // items up to which cuts are chosen by dynamic programming
     SEARCH_RENT = 2,     // rent of an instruction, in mean weights of an item
     SEARCH_HOT_PART = 3, // a value with one part in so many of the weight may be asked for first
     SEARCH_CHAIN = 64,   // values taken out of a list at once where a program has to be small
     SEARCH_UNCUT = 1024, // items up to which a list is not cut then
     SEARCH_SMALL = 32,   // rent then, in weights of the whole list
 };
-#define HIGH_BIT 0x80000000u
-
-// The best trees of cuts over every part of a short list; 0 costs for a part of one item.
-struct table {
-    uint64_t cost[SEARCH_EXACT][SEARCH_EXACT + 1];    // of items [from, to)
-    uint64_t cost_to[SEARCH_EXACT + 1][SEARCH_EXACT]; // the same by [to][from], so that both sides of a cut come in order
-    uint8_t cut[SEARCH_EXACT][SEARCH_EXACT + 1];      // first item of the right side
-    uint64_t weight_before[SEARCH_EXACT + 1];
-};
-
-struct list {
-    struct dsl_item *items;
-    uint32_t count;
-    uint64_t rent;
-    uint64_t weight; // of all items
-};
 
 // --- costs ------------------------------------------------------------------------------------------------------------
 
-static bool is_single(const struct dsl_item *item)
-{
-    return item->first == item->last;
-}
-
-// The constant of the test that tells items[at] from what is below it.
-static uint32_t border(const struct list *list, uint32_t at)
-{
-    uint32_t first = list->items[at].first;
-    // "Above 0x7fffffff" needs no wide constant, "at least 0x80000000" does.
-    return first >= HIGH_BIT && list->items[at - 1].last < HIGH_BIT ? HIGH_BIT - 1 : first;
-}
-
-static uint64_t weight_of(const struct list *list, uint32_t from, uint32_t to)
+static uint64_t weight_of(const struct dsl_list *list, uint32_t from, uint32_t to)
 {
     uint64_t weight = 0;
     for (uint32_t i = from; i < to; i++) {
@@ -75,70 +45,15 @@ static uint64_t weight_of(const struct list *list, uint32_t from, uint32_t to)
 }
 
 // What one test costs that `weight` comes by.
-static uint64_t cost_of_test(const struct list *list, uint32_t constant, uint64_t weight)
+static uint64_t cost_of_test(const struct dsl_list *list, uint32_t constant, uint64_t weight)
 {
     uint64_t cost = weight + list->rent;
-    return constant >= HIGH_BIT ? 2 * cost : cost;
-}
-
-// What a test costs more whose sides are both somewhere else: a jump, which is run where the answer is no.
-static uint64_t cost_of_far(const struct list *list, uint32_t at)
-{
-    const struct dsl_item *low = &list->items[at - 1];
-    const struct dsl_item *high = &list->items[at];
-    if (low->is_near || high->is_near) {
-        return 0;
-    }
-    return list->rent + (is_single(low) && low->weight > high->weight ? high->weight : low->weight);
-}
-
-static void set_cost(struct table *table, uint32_t from, uint32_t to, uint64_t cost)
-{
-    table->cost[from][to] = cost;
-    table->cost_to[to][from] = cost;
-}
-
-// Finds the best cut of items [from, to), where a wide constant costs `test` more. Returns: what both sides and that cost. Without
-// branches: which cut is the best so far is anybody's guess.
-static uint64_t cut_best(struct table *table, uint32_t from, uint32_t to, const uint64_t *wide, uint64_t test)
-{
-    const uint64_t *left = table->cost[from];
-    const uint64_t *right = table->cost_to[to];
-    uint32_t best_cut = from + 1;
-    uint64_t best = left[best_cut] + right[best_cut] + (wide[best_cut] & test);
-    for (uint32_t cut = from + 2; cut < to; cut++) {
-        uint64_t cost = left[cut] + right[cut] + (wide[cut] & test);
-        best_cut = cost < best ? cut : best_cut;
-        best = cost < best ? cost : best;
-    }
-    table->cut[from][to] = (uint8_t)best_cut;
-    return best;
-}
-
-// Fills the table. Returns: what the whole list costs.
-static uint64_t plan(const struct list *list, struct table *table)
-{
-    uint64_t wide[SEARCH_EXACT + 1]; // all bits where the border needs a wide constant
-    table->weight_before[0] = 0;
-    for (uint32_t i = 0; i < list->count; i++) {
-        wide[i] = i > 0 && border(list, i) >= HIGH_BIT ? UINT64_MAX : 0;
-        table->weight_before[i + 1] = table->weight_before[i] + list->items[i].weight;
-        set_cost(table, i, i + 1, 0);
-    }
-    for (uint32_t width = 2; width <= list->count; width++) {
-        for (uint32_t from = 0; from + width <= list->count; from++) {
-            uint32_t to = from + width;
-            uint64_t test = table->weight_before[to] - table->weight_before[from] + list->rent;
-            uint64_t best = cut_best(table, from, to, wide, test);
-            set_cost(table, from, to, best + test + (width == 2 ? cost_of_far(list, from + 1) : 0));
-        }
-    }
-    return table->cost[0][list->count];
+    return constant >= DSL_HIGH_BIT ? 2 * cost : cost;
 }
 
 // --- taking values out ------------------------------------------------------------------------------------------------
 
-static void take_out(struct list *list, uint32_t at)
+static void take_out(struct dsl_list *list, uint32_t at)
 {
     struct dsl_item *items = list->items;
     uint32_t gone = 1;
@@ -152,20 +67,20 @@ static void take_out(struct list *list, uint32_t at)
     memmove(&items[at], &items[at + gone], (list->count - at) * sizeof *items);
 }
 
-static bool is_hole(const struct list *list, uint32_t at)
+static bool is_hole(const struct dsl_list *list, uint32_t at)
 {
     return at > 0 && at + 1 < list->count && list->items[at - 1].target == list->items[at + 1].target;
 }
 
 // The value to ask for first, if any: the heaviest one if it is heavy enough, else the heaviest one between equal neighbours.
-static bool find_candidate(const struct list *list, uint32_t *ret_at)
+static bool find_candidate(const struct dsl_list *list, uint32_t *ret_at)
 {
     uint64_t weight = list->weight;
     bool found = false;
     for (uint32_t i = 0; i < list->count; i++) {
         const struct dsl_item *item = &list->items[i];
         bool is_hot = item->weight * SEARCH_HOT_PART > weight;
-        if (!is_single(item) || !(is_hot || is_hole(list, i))) {
+        if (!dsl_item_is_single(item) || !(is_hot || is_hole(list, i))) {
             continue;
         }
         if (!found || item->weight > list->items[*ret_at].weight) {
@@ -177,9 +92,9 @@ static bool find_candidate(const struct list *list, uint32_t *ret_at)
 }
 
 // Whether the list is one value between equal neighbours: no tree does with less than the one test for it.
-static bool is_lone_value(const struct list *list)
+static bool is_lone_value(const struct dsl_list *list)
 {
-    return list->count == 3 && is_hole(list, 1) && is_single(&list->items[1]);
+    return list->count == 3 && is_hole(list, 1) && dsl_item_is_single(&list->items[1]);
 }
 
 // --- windows ----------------------------------------------------------------------------------------------------------
@@ -224,7 +139,7 @@ static uint32_t bits_between(uint32_t base, uint32_t first, uint32_t last)
 }
 
 // Whether items [from, to) make a window from `base` on: they go two ways, and the items outside go one of them.
-static bool fill_window(const struct list *list, uint32_t from, uint32_t to, uint32_t base, struct window *ret_window)
+static bool fill_window(const struct dsl_list *list, uint32_t from, uint32_t to, uint32_t base, struct window *ret_window)
 {
     uint32_t other = to < list->count ? list->count - 1 : 0;
     *ret_window = (struct window){.base = base, .inside = list->count, .other = other};
@@ -247,7 +162,7 @@ static bool fill_window(const struct list *list, uint32_t from, uint32_t to, uin
     return ret_window->inside != list->count;
 }
 
-static bool find_window(const struct list *list, uint32_t a_max, struct window *ret_window)
+static bool find_window(const struct dsl_list *list, uint32_t a_max, struct window *ret_window)
 {
     const struct dsl_item *items = list->items;
     // The widest choice that fits: all; without one end; without both.
@@ -266,7 +181,7 @@ static bool find_window(const struct list *list, uint32_t a_max, struct window *
 }
 
 // What a window costs, as costs go here.
-static uint64_t cost_of_window(const struct list *list, const struct window *window)
+static uint64_t cost_of_window(const struct dsl_list *list, const struct window *window)
 {
     uint64_t weight = list->weight;
     uint64_t insns = WINDOW_INSNS - (window->base == 0 ? 1u : 0u) - (window->is_open ? 0u : 1u);
@@ -274,14 +189,14 @@ static uint64_t cost_of_window(const struct list *list, const struct window *win
 }
 
 // A tree is charged a quarter more: what it asks last is guessed wrong half the time.
-static bool pays_to_shift(const struct dsl_search *search, const struct list *list, uint64_t cost, struct window *ret_window)
+static bool pays_to_shift(const struct dsl_search *search, const struct dsl_list *list, uint64_t cost, struct window *ret_window)
 {
     return search->may_shift && list->count >= WINDOW_INSNS && find_window(list, search->mask, ret_window) &&
            cost_of_window(list, ret_window) < cost + cost / 4;
 }
 
 // Where to cut a long list so that what is dense enough for a window comes to stand alone. Returns: false where nothing is.
-static bool find_dense(const struct list *list, uint32_t *ret_at)
+static bool find_dense(const struct dsl_list *list, uint32_t *ret_at)
 {
     for (uint32_t from = 1, to = 1; from < list->count; from++) {
         to = to > from ? to : from;
@@ -297,7 +212,7 @@ static bool find_dense(const struct list *list, uint32_t *ret_at)
     return false;
 }
 
-static uint32_t build_window(const struct dsl_search *search, const struct list *list, const struct window *window)
+static uint32_t build_window(const struct dsl_search *search, const struct dsl_list *list, const struct window *window)
 {
     struct dsl_item ways[2] = {list->items[window->inside], list->items[window->other]};
     search->enter(search->context, 0, ways, 2);
@@ -315,7 +230,7 @@ static uint32_t build_window(const struct dsl_search *search, const struct list 
 
 // --- building ---------------------------------------------------------------------------------------------------------
 
-static uint32_t build(const struct dsl_search *search, struct list list);
+static uint32_t build(const struct dsl_search *search, struct dsl_list list);
 
 // A test that tells items below `at` from those at and above it.
 struct cut {
@@ -327,12 +242,12 @@ struct cut {
 };
 
 // Made before the parts are built, which uses the items up. A side that is one value is asked for by that value.
-static struct cut make_cut(const struct list *list, uint32_t at)
+static struct cut make_cut(const struct dsl_list *list, uint32_t at)
 {
     const struct dsl_item *lowest = &list->items[0];
     const struct dsl_item *highest = &list->items[list->count - 1];
-    bool may_ask_lowest = at == 1 && is_single(lowest);
-    bool may_ask_highest = at + 1 == list->count && is_single(highest);
+    bool may_ask_lowest = at == 1 && dsl_item_is_single(lowest);
+    bool may_ask_highest = at + 1 == list->count && dsl_item_is_single(highest);
     struct cut cut = {.at = at, .kind = DSL_STEP_JEQ, .weight = list->weight};
     if (may_ask_highest && !(may_ask_lowest && lowest->weight > highest->weight)) {
         cut.constant = highest->first;
@@ -340,7 +255,7 @@ static struct cut make_cut(const struct list *list, uint32_t at)
         cut.constant = lowest->first;
         cut.is_low = true;
     } else {
-        cut.constant = border(list, at);
+        cut.constant = dsl_list_border(list, at);
         cut.kind = cut.constant == list->items[at].first ? DSL_STEP_JGE : DSL_STEP_JGT;
     }
     return cut;
@@ -355,27 +270,27 @@ static uint32_t test_cut(const struct dsl_search *search, struct cut cut, uint32
                                           .weight = cut.weight});
 }
 
-static struct list part_of(const struct list *list, uint32_t from, uint32_t to)
+static struct dsl_list part_of(const struct dsl_list *list, uint32_t from, uint32_t to)
 {
-    return (struct list){list->items + from, to - from, list->rent, weight_of(list, from, to)};
+    return (struct dsl_list){list->items + from, to - from, list->rent, weight_of(list, from, to)};
 }
 
-// What the list costs when items[at] is asked for first; `ret_table` is about what is left then.
-static uint64_t cost_of_asking(const struct list *list, uint32_t at, struct table *ret_table)
+// What the list costs when items[at] is asked for first; `ret_cuts` is about what is left then.
+static uint64_t cost_of_asking(const struct dsl_list *list, uint32_t at, struct dsl_cuts *ret_cuts)
 {
-    struct dsl_item items[SEARCH_EXACT];
-    struct list rest = {items, list->count, list->rent, list->weight};
+    struct dsl_item items[DSL_CUTS_ITEMS];
+    struct dsl_list rest = {items, list->count, list->rent, list->weight};
     memcpy(items, list->items, list->count * sizeof *items);
     take_out(&rest, at);
-    return cost_of_test(list, list->items[at].first, list->weight) + plan(&rest, ret_table);
+    return cost_of_test(list, list->items[at].first, list->weight) + dsl_cuts_plan(&rest, ret_cuts);
 }
 
 // What a short list costs when its values are asked for one after the other, until nothing is left to tell: a tree of cuts pays for
 // both borders of each, and would make a window look cheap.
-static uint64_t cost_of_chain(const struct list *list)
+static uint64_t cost_of_chain(const struct dsl_list *list)
 {
-    struct dsl_item items[SEARCH_EXACT];
-    struct list rest = {items, list->count, list->rent, list->weight};
+    struct dsl_item items[DSL_CUTS_ITEMS];
+    struct dsl_list rest = {items, list->count, list->rent, list->weight};
     uint64_t cost = 0;
     uint32_t at;
     memcpy(items, list->items, list->count * sizeof *items);
@@ -386,47 +301,92 @@ static uint64_t cost_of_chain(const struct list *list)
     return rest.count == 1 ? cost : UINT64_MAX;
 }
 
-// At most SEARCH_EXACT items, which `table` knows from number `start` on. What was planned for a list holds for its parts, until a
-// value is taken out.
-static uint32_t build_planned(const struct dsl_search *search, struct list list, const struct table *table, uint32_t start)
+// Builds what is left to tell of a short list, which `table` knows from number `start` on, where no value is asked for and nothing
+// is cut. Returns: false where something is.
+static bool build_end(const struct dsl_search *search, const struct dsl_list *list, const struct dsl_cuts *table, uint32_t start,
+                      uint32_t *ret_first)
 {
-    uint32_t at;
-    uint32_t end = start + list.count;
-    struct table rest;
     struct window window;
-    if (list.count <= 1) { // there is always one
-        return list.items[0].target;
+    uint64_t cost = dsl_cuts_cost(table, start, list);
+    if (list->count <= 1) { // there is always one
+        *ret_first = list->items[0].target;
+        return true;
     }
-    if (is_lone_value(&list)) {
-        return ask_for(search, &list.items[1], list.items[0].target, list.weight);
+    if (is_lone_value(list)) {
+        *ret_first = ask_for(search, &list->items[1], list->items[0].target, list->weight);
+        return true;
     }
-    if (pays_to_shift(search, &list, table->cost[start][end], &window) && cost_of_window(&list, &window) < cost_of_chain(&list)) {
-        return build_window(search, &list, &window);
+    if (pays_to_shift(search, list, cost, &window) && cost_of_window(list, &window) < cost_of_chain(list)) {
+        *ret_first = build_window(search, list, &window);
+        return true;
     }
-    if (find_candidate(&list, &at) && cost_of_asking(&list, at, &rest) <= table->cost[start][end]) {
-        const struct dsl_item taken = list.items[at];
-        uint64_t weight = list.weight;
-        take_out(&list, at);
-        return ask_for(search, &taken, build_planned(search, list, &rest, 0), weight);
-    }
-    struct cut cut = make_cut(&list, table->cut[start][end] - start);
-    uint32_t low = build_planned(search, part_of(&list, 0, cut.at), table, start);
-    uint32_t high = build_planned(search, part_of(&list, cut.at, list.count), table, start + cut.at);
+    return false;
+}
+
+static uint32_t build_planned(const struct dsl_search *search, struct dsl_list list, const struct dsl_cuts *table, uint32_t start);
+
+static uint32_t build_cut(const struct dsl_search *search, const struct dsl_list *list, const struct dsl_cuts *table,
+                          uint32_t start)
+{
+    struct cut cut = make_cut(list, table->cut[start][start + list->count] - start);
+    uint32_t low = build_planned(search, part_of(list, 0, cut.at), table, start);
+    uint32_t high = build_planned(search, part_of(list, cut.at, list->count), table, start + cut.at);
     return test_cut(search, cut, low, high);
 }
 
-static uint32_t build_short(const struct dsl_search *search, struct list list)
+// Asks for items[at], and for other values of what is left, as long as that is no dearer than a tree of cuts. Not inlined, because
+// its tables would be in every frame of the recursion.
+__attribute__((noinline)) static uint32_t build_asking(const struct dsl_search *search, struct dsl_list list,
+                                                       const struct dsl_cuts *table, uint32_t start, uint32_t at)
 {
-    struct table table;
+    struct dsl_cuts rest[2]; // what is left knows one, what is left then the other
+    struct dsl_item taken[DSL_CUTS_ITEMS];
+    uint64_t weights[DSL_CUTS_ITEMS];
+    uint32_t count = 0;
+    uint32_t next = 0;
+    bool is_end = false;
+    do {
+        if (cost_of_asking(&list, at, &rest[count % 2]) > dsl_cuts_cost(table, start, &list)) {
+            break;
+        }
+        table = &rest[count % 2];
+        start = 0;
+        weights[count] = list.weight;
+        taken[count++] = list.items[at];
+        take_out(&list, at);
+        is_end = build_end(search, &list, table, start, &next);
+    } while (!is_end && find_candidate(&list, &at));
+    next = is_end ? next : build_cut(search, &list, table, start);
+    while (count-- > 0) {
+        next = ask_for(search, &taken[count], next, weights[count]);
+    }
+    return next;
+}
+
+// At most DSL_CUTS_ITEMS items, which `table` knows from number `start` on. What was planned for a list holds for its parts, until
+// a value is taken out.
+static uint32_t build_planned(const struct dsl_search *search, struct dsl_list list, const struct dsl_cuts *table, uint32_t start)
+{
+    uint32_t at;
+    uint32_t first;
+    if (build_end(search, &list, table, start, &first)) {
+        return first;
+    }
+    return find_candidate(&list, &at) ? build_asking(search, list, table, start, at) : build_cut(search, &list, table, start);
+}
+
+static uint32_t build_short(const struct dsl_search *search, struct dsl_list list)
+{
+    struct dsl_cuts table;
     if (list.count == 2) { // there is one cut only
         return test_cut(search, make_cut(&list, 1), list.items[0].target, list.items[1].target);
     }
-    plan(&list, &table);
+    dsl_cuts_plan(&list, &table);
     return build_planned(search, list, &table, 0);
 }
 
 // Where both sides weigh about the same; what weighs nothing is halved by count.
-static uint32_t middle_of(const struct list *list)
+static uint32_t middle_of(const struct dsl_list *list)
 {
     uint64_t base = list->rent / 8 + 1;
     uint64_t all = list->weight + base * list->count;
@@ -446,13 +406,13 @@ static uint32_t middle_of(const struct list *list)
 }
 
 // About what a long list costs: a test for each halving.
-static uint64_t cost_of_halving(const struct list *list)
+static uint64_t cost_of_halving(const struct dsl_list *list)
 {
     uint32_t halvings = 32u - (uint32_t)__builtin_clz(list->count - 1);
     return halvings * list->weight + list->count * list->rent;
 }
 
-static uint32_t build_parts(const struct dsl_search *search, const struct list *list, uint32_t at)
+static uint32_t build_parts(const struct dsl_search *search, const struct dsl_list *list, uint32_t at)
 {
     struct cut cut = make_cut(list, at);
     uint32_t low = build(search, part_of(list, 0, at));
@@ -460,7 +420,7 @@ static uint32_t build_parts(const struct dsl_search *search, const struct list *
     return test_cut(search, cut, low, high);
 }
 
-static uint32_t build_long(const struct dsl_search *search, struct list list)
+static uint32_t build_long(const struct dsl_search *search, struct dsl_list list)
 {
     uint32_t at;
     struct window window;
@@ -479,17 +439,17 @@ static uint32_t build_long(const struct dsl_search *search, struct list list)
 // --- small programs ---------------------------------------------------------------------------------------------------
 
 // Returns: a value that stands alone between equal neighbours; 0 for none.
-static uint32_t find_hole(const struct list *list)
+static uint32_t find_hole(const struct dsl_list *list)
 {
     uint32_t at = 1;
-    while (at + 1 < list->count && !(is_single(&list->items[at]) && is_hole(list, at))) {
+    while (at + 1 < list->count && !(dsl_item_is_single(&list->items[at]) && is_hole(list, at))) {
         at++;
     }
     return at + 1 < list->count ? at : 0;
 }
 
 // Asks for values that stand alone one after the other: an instruction each, where cuts are more.
-static uint32_t build_chain(const struct dsl_search *search, struct list list)
+static uint32_t build_chain(const struct dsl_search *search, struct dsl_list list)
 {
     struct dsl_item taken[SEARCH_CHAIN];
     uint64_t weights[SEARCH_CHAIN];
@@ -513,34 +473,34 @@ static uint32_t build_chain(const struct dsl_search *search, struct list list)
 // bit.
 enum { WIDE_TESTS = 2, WIDE_TESTS_ASTRIDE = 3 };
 
-static uint32_t first_wide(const struct list *list)
+static uint32_t first_wide(const struct dsl_list *list)
 {
     uint32_t at = 0;
-    while (at < list->count && list->items[at].last < HIGH_BIT) {
+    while (at < list->count && list->items[at].last < DSL_HIGH_BIT) {
         at++;
     }
     return at;
 }
 
 // How many tests need a wide constant: one for each border, one for both borders of a value that stands alone.
-static uint32_t count_wide_tests(const struct list *list, uint32_t from)
+static uint32_t count_wide_tests(const struct dsl_list *list, uint32_t from)
 {
     uint32_t tests = 0;
     for (uint32_t i = from > 0 ? from : 1; i < list->count; i++) {
-        bool is_after_hole = is_hole(list, i - 1) && is_single(&list->items[i - 1]);
-        tests += list->items[i].first >= HIGH_BIT && !is_after_hole;
+        bool is_after_hole = is_hole(list, i - 1) && dsl_item_is_single(&list->items[i - 1]);
+        tests += list->items[i].first >= DSL_HIGH_BIT && !is_after_hole;
     }
     return tests;
 }
 
 // All items are from 2^31 on.
-static uint32_t build_stripped(const struct dsl_search *search, struct list list)
+static uint32_t build_stripped(const struct dsl_search *search, struct dsl_list list)
 {
     struct dsl_search below = *search;
-    below.mask &= ~HIGH_BIT;
+    below.mask &= ~DSL_HIGH_BIT;
     for (uint32_t i = 0; i < list.count; i++) {
-        list.items[i].first &= ~HIGH_BIT;
-        list.items[i].last &= ~HIGH_BIT;
+        list.items[i].first &= ~DSL_HIGH_BIT;
+        list.items[i].last &= ~DSL_HIGH_BIT;
     }
     below.enter(below.context, below.mask, list.items, list.count);
     uint64_t weight = list.weight;
@@ -549,21 +509,21 @@ static uint32_t build_stripped(const struct dsl_search *search, struct list list
 }
 
 // Items below and from 2^31 on; one of them may be both.
-static uint32_t build_astride(const struct dsl_search *search, struct list list, uint32_t at)
+static uint32_t build_astride(const struct dsl_search *search, struct dsl_list list, uint32_t at)
 {
     const struct dsl_item both = list.items[at];
-    bool is_both = both.first < HIGH_BIT;
+    bool is_both = both.first < DSL_HIGH_BIT;
     uint64_t weight = list.weight;
-    list.items[at].first = is_both ? HIGH_BIT : both.first;
+    list.items[at].first = is_both ? DSL_HIGH_BIT : both.first;
     uint32_t high = build(search, part_of(&list, at, list.count));
     list.items[at] = both;
-    list.items[at].last = HIGH_BIT - 1;
+    list.items[at].last = DSL_HIGH_BIT - 1;
     uint32_t low = build(search, part_of(&list, 0, is_both ? at + 1 : at));
-    return above(search, HIGH_BIT - 1, high, low, weight);
+    return above(search, DSL_HIGH_BIT - 1, high, low, weight);
 }
 
 // Recursion: a value taken out or a cut each time; long lists are cut in the middle unless a third of the weight is taken out.
-static uint32_t build(const struct dsl_search *search, struct list list)
+static uint32_t build(const struct dsl_search *search, struct dsl_list list)
 {
     if (list.count <= 1) { // there is always one
         return list.items[0].target;
@@ -572,9 +532,9 @@ static uint32_t build(const struct dsl_search *search, struct list list)
         return ask_for(search, &list.items[1], list.items[0].target, list.weight);
     }
     // Only a border from 2^31 on needs a wide constant.
-    bool may_be_wide = (search->mask & HIGH_BIT) != 0 && list.items[list.count - 1].first >= HIGH_BIT;
+    bool may_be_wide = (search->mask & DSL_HIGH_BIT) != 0 && list.items[list.count - 1].first >= DSL_HIGH_BIT;
     uint32_t wide = may_be_wide ? first_wide(&list) : list.count;
-    bool is_all_wide = list.items[0].first >= HIGH_BIT;
+    bool is_all_wide = list.items[0].first >= DSL_HIGH_BIT;
     if (wide < list.count && count_wide_tests(&list, wide) >= (is_all_wide ? WIDE_TESTS : WIDE_TESTS_ASTRIDE)) {
         return is_all_wide ? build_stripped(search, list) : build_astride(search, list, wide);
     }
@@ -584,12 +544,12 @@ static uint32_t build(const struct dsl_search *search, struct list list)
     if (search->is_small && find_hole(&list) != 0) {
         return build_chain(search, list);
     }
-    return list.count <= SEARCH_EXACT ? build_short(search, list) : build_long(search, list);
+    return list.count <= DSL_CUTS_ITEMS ? build_short(search, list) : build_long(search, list);
 }
 
 uint32_t dsl_search_build(const struct dsl_search *search, struct dsl_item *items, uint32_t count)
 {
-    struct list list = {items, count, 0, 0};
+    struct dsl_list list = {items, count, 0, 0};
     list.weight = weight_of(&list, 0, count);
     list.rent = search->is_small ? SEARCH_SMALL * list.weight + 1 : SEARCH_RENT * list.weight / count + 1;
     return build(search, list);
