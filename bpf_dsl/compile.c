@@ -366,8 +366,9 @@ enum brig_code brig_dsl_dump(const struct brig_dsl_policy *policy, const struct 
     }
     if (stage == BRIG_DSL_STAGE_RULES) {
         dsl_dump_rules(&rules, sink);
-    } else {
-        dsl_dump_stage(&compilation, stage, sink);
+    } else if (!dsl_dump_stage(&compilation, stage, sink)) {
+        out_of_arena(&compilation);
+        return brig_error_set(reterr, compilation.error);
     }
     return BRIG_OK;
 }

@@ -33,7 +33,8 @@ void dsl_compile_add_rules(struct dsl_compilation *compilation, const struct bri
 // BUG_CHECK_FAILED, with compilation->error set.
 enum brig_code dsl_compile(struct dsl_compilation *compilation);
 
-// Writes one stage after the rules; the compile must have succeeded.
-void dsl_dump_stage(const struct dsl_compilation *compilation, enum brig_dsl_stage stage, const struct brig_dsl_sink *sink);
+// Writes one stage after the rules; the compile must have succeeded. Returns: false, with nothing written, when the arena is
+// exhausted.
+bool dsl_dump_stage(const struct dsl_compilation *compilation, enum brig_dsl_stage stage, const struct brig_dsl_sink *sink);
 
 #endif

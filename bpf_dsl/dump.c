@@ -173,7 +173,7 @@ static void dump_decision(const struct dsl_compilation *compilation, uint32_t id
     }
 }
 
-static void dump_decisions(const struct dsl_compilation *compilation, const struct brig_dsl_sink *sink)
+static bool dump_decisions(const struct dsl_compilation *compilation, const struct brig_dsl_sink *sink)
 {
     const unsigned char *marks = dsl_decisions_mark(compilation->graph, compilation->root);
     for (uint32_t id = compilation->root + 1; marks != NULL && id-- > 0;) {
@@ -181,6 +181,7 @@ static void dump_decisions(const struct dsl_compilation *compilation, const stru
             dump_decision(compilation, id, sink);
         }
     }
+    return marks != NULL;
 }
 
 // --- tree -------------------------------------------------------------------------------------------------------------
@@ -218,7 +219,7 @@ static void dump_step(const struct dsl_tree *tree, uint32_t id, const struct bri
     dsl_put(sink, "\n");
 }
 
-static void dump_tree(const struct dsl_compilation *compilation, const struct brig_dsl_sink *sink)
+static bool dump_tree(const struct dsl_compilation *compilation, const struct brig_dsl_sink *sink)
 {
     const struct dsl_tree *tree = compilation->tree;
     const unsigned char *marks = dsl_tree_mark(tree);
@@ -227,11 +228,11 @@ static void dump_tree(const struct dsl_compilation *compilation, const struct br
             dump_step(tree, id, sink);
         }
     }
+    return marks != NULL;
 }
 
-void dsl_dump_stage(const struct dsl_compilation *compilation, enum brig_dsl_stage stage, const struct brig_dsl_sink *sink)
+bool dsl_dump_stage(const struct dsl_compilation *compilation, enum brig_dsl_stage stage, const struct brig_dsl_sink *sink)
 {
-    bool has_graph = !compilation->is_plain;
     switch (stage) {
     case BRIG_DSL_STAGE_EXPR:
         dump_expressions(compilation, sink);
@@ -240,15 +241,9 @@ void dsl_dump_stage(const struct dsl_compilation *compilation, enum brig_dsl_sta
         dump_ranges(compilation, sink);
         break;
     case BRIG_DSL_STAGE_DECISIONS:
-        if (has_graph) {
-            dump_decisions(compilation, sink);
-        }
-        break;
+        return compilation->is_plain || dump_decisions(compilation, sink);
     case BRIG_DSL_STAGE_TREE:
-        if (has_graph) {
-            dump_tree(compilation, sink);
-        }
-        break;
+        return compilation->is_plain || dump_tree(compilation, sink);
     case BRIG_DSL_STAGE_INSNS:
         brig_dsl_list(dsl_emitted(&compilation->emitter), compilation->emitter.head, compilation->options->arch, sink);
         break;
@@ -256,4 +251,5 @@ void dsl_dump_stage(const struct dsl_compilation *compilation, enum brig_dsl_sta
     case BRIG_DSL_STAGE_COUNT:
         break;
     }
+    return true;
 }

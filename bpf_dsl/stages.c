@@ -25,7 +25,7 @@ const char *brig_dsl_node_kind_name(enum brig_dsl_node_kind kind)
 
 static struct brig_error out_of_arena(const struct brig_dsl_arena *arena)
 {
-    return (struct brig_error){.code = BRIG_OUT_OF_ARENA, .step = "visit", .detail = (int64_t)arena->size_bytes};
+    return (struct brig_error){.code = BRIG_OUT_OF_ARENA, .step = "show stage", .detail = (int64_t)arena->size_bytes};
 }
 
 static struct brig_dsl_word word_of(uint32_t word)
@@ -290,8 +290,8 @@ enum brig_code brig_dsl_dump_program(const struct brig_dsl_filter *filter, const
         return status;
     }
     status = read_program(filter, stage, &compilation, reterr);
-    if (status == BRIG_OK) {
-        dsl_dump_stage(&compilation, stage, sink);
+    if (status == BRIG_OK && !dsl_dump_stage(&compilation, stage, sink)) {
+        status = brig_error_set(reterr, out_of_arena(arena));
     }
     return status;
 }

@@ -95,3 +95,43 @@ TEST(dump, nothing_is_written_on_failure)
         CHECK_CODE(brig_dsl_dump(&sample_policy, &options, BRIG_DSL_STAGE_INSNS, &arena, &sink, &error), BRIG_SLOT_UNSET, &error));
     CHECK_EQ(writes, 0);
 }
+
+static enum brig_code dump_within(size_t bytes, enum brig_dsl_stage stage, int *ret_writes, struct brig_error *reterr)
+{
+    const struct brig_dsl_options options = {.arch = BRIG_DSL_X86_64, .self_pid = 1234, .notify_fd = BRIG_DSL_SLOT_UNSET};
+    const struct brig_dsl_sink sink = {count_writes, ret_writes};
+    struct brig_dsl_arena arena;
+    *ret_writes = 0;
+    brig_dsl_arena_init(&arena, memory, bytes);
+    return brig_dsl_dump(&sample_policy, &options, stage, &arena, &sink, reterr);
+}
+
+static bool compiles_within(size_t bytes)
+{
+    const struct brig_dsl_options options = {.arch = BRIG_DSL_X86_64, .self_pid = 1234, .notify_fd = BRIG_DSL_SLOT_UNSET};
+    struct brig_dsl_program program;
+    struct brig_dsl_arena arena;
+    struct brig_error error;
+    brig_dsl_arena_init(&arena, memory, bytes);
+    return brig_dsl_compile(&sample_policy, &options, &arena, &program, &error) == BRIG_OK && !program.is_plain;
+}
+
+// What is dumped takes memory too, behind the compile.
+TEST(dump, an_arena_that_ends_within_the_dump_is_an_error)
+{
+    static const enum brig_dsl_stage stages[] = {BRIG_DSL_STAGE_DECISIONS, BRIG_DSL_STAGE_TREE};
+    size_t enough = sizeof memory;
+    for (size_t step = enough / 2; step > 0; step /= 2) {
+        enough -= enough > step && compiles_within(enough - step) ? step : 0;
+    }
+    for (size_t i = 0; i < COUNT_OF(stages); i++) {
+        int writes;
+        struct brig_error error = {.code = BRIG_OK};
+        test_message("%s within %zu bytes", brig_dsl_stage_name(stages[i]), enough);
+        CHECK(CHECK_CODE(dump_within(enough, stages[i], &writes, &error), BRIG_OUT_OF_ARENA, &error));
+        CHECK_EQ(writes, 0);
+        CHECK_OK(dump_within(sizeof memory, stages[i], &writes, &error), &error);
+        CHECK(writes > 0);
+    }
+    test_message("%s", "");
+}
