@@ -6,7 +6,7 @@
 // empty.
 #include "bpf_dsl/compile.h"
 #include "bpf_dsl/program.h"
-#include "bpf_dsl/text.h"
+#include "bpf_dsl/terms.h"
 
 #include <string.h>
 
@@ -149,6 +149,25 @@ static void put_word(const struct brig_dsl_sink *sink, uint32_t word)
     dsl_put(sink, word % 2 == 0 ? ".lo" : ".hi");
 }
 
+// Bits of the terms that a listing names, so that it can say first what they are.
+static uint64_t term_bit(uint32_t word)
+{
+    return word < DSL_WORD_COUNT ? 0 : (uint64_t)1 << (word - DSL_WORD_COUNT);
+}
+_Static_assert(DSL_TERMS_MAX <= 64, "a bit for each term");
+
+static void dump_terms(const struct dsl_decisions *graph, uint64_t named, const struct brig_dsl_sink *sink)
+{
+    for (uint32_t i = 0; i < graph->term_count; i++) {
+        if ((named >> i & 1) != 0) {
+            put_word(sink, DSL_WORD_COUNT + i);
+            dsl_put(sink, " = ");
+            dsl_put_term(sink, &graph->terms[i], put_word);
+            dsl_put(sink, "\n");
+        }
+    }
+}
+
 static void dump_decision(const struct dsl_compilation *compilation, uint32_t id, const struct brig_dsl_sink *sink)
 {
     const struct dsl_decision *node = dsl_decision_get(compilation->graph, id);
@@ -176,6 +195,11 @@ static void dump_decision(const struct dsl_compilation *compilation, uint32_t id
 static bool dump_decisions(const struct dsl_compilation *compilation, const struct brig_dsl_sink *sink)
 {
     const unsigned char *marks = dsl_decisions_mark(compilation->graph, compilation->root);
+    uint64_t named = 0;
+    for (uint32_t id = 0; marks != NULL && id <= compilation->root; id++) {
+        named |= marks[id] ? term_bit(dsl_decision_get(compilation->graph, id)->word) : 0;
+    }
+    dump_terms(compilation->graph, named, sink);
     for (uint32_t id = compilation->root + 1; marks != NULL && id-- > 0;) {
         if (marks[id]) {
             dump_decision(compilation, id, sink);
@@ -223,6 +247,11 @@ static bool dump_tree(const struct dsl_compilation *compilation, const struct br
 {
     const struct dsl_tree *tree = compilation->tree;
     const unsigned char *marks = dsl_tree_mark(tree);
+    uint64_t named = 0;
+    for (uint32_t id = 0; marks != NULL && id <= tree->root; id++) {
+        named |= marks[id] ? term_bit(dsl_step_get(tree, id)->word) : 0;
+    }
+    dump_terms(compilation->graph, named, sink);
     for (uint32_t id = tree->root + 1; marks != NULL && id-- > 0;) {
         if (marks[id]) {
             dump_step(tree, id, sink);

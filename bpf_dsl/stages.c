@@ -8,6 +8,7 @@
 #include "bpf_dsl/program.h"
 #include "bpf_dsl/specialise.h"
 #include "bpf_dsl/stages_visit.h"
+#include "bpf_dsl/terms.h"
 
 static const char *const kind_names[] = {
     [BRIG_DSL_NODE_FALSE] = "false", [BRIG_DSL_NODE_TRUE] = "true",     [BRIG_DSL_NODE_TEST] = "test", [BRIG_DSL_NODE_NOT] = "not",
@@ -28,7 +29,8 @@ static struct brig_error out_of_arena(const struct brig_dsl_arena *arena)
     return (struct brig_error){.code = BRIG_OUT_OF_ARENA, .step = "show stage", .detail = (int64_t)arena->size_bytes};
 }
 
-static struct brig_dsl_word word_of(uint32_t word)
+// `terms` are those of the graph, as text.
+static struct brig_dsl_word word_of(uint32_t word, const char *const *terms)
 {
     static const enum brig_dsl_word_kind kinds[DSL_WORD_ARGUMENTS] = {
         [DSL_WORD_NR] = BRIG_DSL_WORD_NR,
@@ -39,6 +41,7 @@ static struct brig_dsl_word word_of(uint32_t word)
     struct brig_dsl_word ret = {.kind = BRIG_DSL_WORD_TERM, .bits = 32};
     if (word >= DSL_WORD_COUNT) {
         ret.index = (uint8_t)(word - DSL_WORD_COUNT);
+        ret.term = terms[ret.index];
         return ret;
     }
     bool is_argument = word >= DSL_WORD_ARGUMENTS;
@@ -111,10 +114,9 @@ static void visit_ranges(const struct dsl_ranges *ranges, const struct brig_dsl_
 
 // --- decisions --------------------------------------------------------------------------------------------------------
 
-static struct brig_dsl_node switch_node(const struct dsl_decision *decision, uint32_t id, struct brig_dsl_node_run *runs)
+static struct brig_dsl_node switch_node(const struct dsl_decision *decision, struct brig_dsl_node_run *runs)
 {
-    struct brig_dsl_node node = {
-        .id = id, .kind = BRIG_DSL_NODE_SWITCH, .word = word_of(decision->word), .mask = decision->mask, .runs = runs};
+    struct brig_dsl_node node = {.kind = BRIG_DSL_NODE_SWITCH, .mask = decision->mask, .runs = runs};
     for (uint32_t i = 0; i < decision->run_count; i++) {
         uint32_t first;
         uint32_t next;
@@ -138,16 +140,19 @@ bool dsl_visit_decisions(const struct dsl_decisions *graph, uint32_t root, struc
         uint32_t count = dsl_decision_get(graph, id)->run_count;
         most = marks[id] != 0 && count > most ? count : most;
     }
+    const char *const *terms = dsl_terms_describe(graph, arena);
     struct brig_dsl_node_run *runs = marks == NULL ? NULL : DSL_ARENA_ARRAY(arena, struct brig_dsl_node_run, most);
     for (uint32_t id = root + 1; runs != NULL && id-- > 0;) {
         const struct dsl_decision *decision = dsl_decision_get(graph, id);
         if (marks[id] == 0) {
             continue; // and there may be no room for its runs
         }
-        struct brig_dsl_node node = {.id = id, .kind = BRIG_DSL_NODE_RET, .value = decision->mask};
+        struct brig_dsl_node node = {.kind = BRIG_DSL_NODE_RET, .value = decision->mask};
         if (decision->kind == DSL_DECISION_SWITCH) {
-            node = switch_node(decision, id, runs);
+            node = switch_node(decision, runs);
+            node.word = word_of(decision->word, terms);
         }
+        node.id = id;
         visitor->visit(visitor->context, &node);
     }
     return runs != NULL;
@@ -180,15 +185,17 @@ static enum brig_dsl_node_kind kind_of_step(enum dsl_step_kind kind)
     return BRIG_DSL_NODE_RET;
 }
 
-static bool visit_tree(const struct dsl_tree *tree, const struct brig_dsl_visitor *visitor)
+static bool visit_tree(const struct dsl_compilation *compilation, const struct brig_dsl_visitor *visitor)
 {
+    const struct dsl_tree *tree = compilation->tree;
+    const char *const *terms = dsl_terms_describe(compilation->graph, compilation->arena);
     const unsigned char *marks = dsl_tree_mark(tree);
     for (uint32_t id = tree->root + 1; marks != NULL && id-- > 0;) {
         const struct dsl_step *step = dsl_step_get(tree, id);
         const uint32_t parts[] = {step->yes, step->no};
         struct brig_dsl_node node = {.id = id, .kind = kind_of_step((enum dsl_step_kind)step->kind), .value = step->k};
         if (node.kind != BRIG_DSL_NODE_RET) {
-            node.word = word_of(step->word);
+            node.word = word_of(step->word, terms);
             node.weight = step->weight;
             node.part_count = dsl_step_is_test(step) ? 2 : 1;
             node.parts = parts;
@@ -215,7 +222,7 @@ bool dsl_visit_stage(const struct dsl_compilation *compilation, const struct bri
     case BRIG_DSL_STAGE_DECISIONS:
         return compilation->is_plain || dsl_visit_decisions(compilation->graph, compilation->root, compilation->arena, visitor);
     case BRIG_DSL_STAGE_TREE:
-        return compilation->is_plain || visit_tree(compilation->tree, visitor);
+        return compilation->is_plain || visit_tree(compilation, visitor);
     case BRIG_DSL_STAGE_RULES:
     case BRIG_DSL_STAGE_INSNS:
     case BRIG_DSL_STAGE_COUNT:

@@ -47,14 +47,15 @@ enum brig_dsl_word_kind {
     BRIG_DSL_WORD_ARCH,
     BRIG_DSL_WORD_IP,
     BRIG_DSL_WORD_ARGUMENT,
-    BRIG_DSL_WORD_TERM, // what a foreign program computes of several words; `index` tells them apart
+    BRIG_DSL_WORD_TERM, // what a foreign program computes of several words
 };
 
 struct brig_dsl_word {
     enum brig_dsl_word_kind kind;
-    uint8_t index; // ARGUMENT: 0 to 5
-    uint8_t shift; // 32: the upper half
-    uint8_t bits;  // 32, in expressions also 64
+    uint8_t index;    // ARGUMENT: 0 to 5; TERM: tells terms of one program apart
+    uint8_t shift;    // 32: the upper half
+    uint8_t bits;     // 32, in expressions also 64
+    const char *term; // TERM: how it is computed, "args[1].lo + (args[0].lo * 0x3)"; lives as long as the arena
 };
 
 struct brig_dsl_node_run {

@@ -1,6 +1,7 @@
 // Stages as data: walked as a reader of stages.h would, they decide what the program does.
 #include "bpf_dsl/stages.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@
 #include "tests/shim/codes.h"
 #include "tests/shim/test.h"
 
-enum { NODES_MAX = 65536 };
+enum { NODES_MAX = 65536, TERM_BYTES = 256 };
 
 // Nodes of a stage by id, with copies of their arrays.
 struct nodes {
@@ -277,4 +278,41 @@ TEST(stages, what_is_no_program_is_refused)
     CHECK(CHECK_CODE(brig_dsl_visit_program(&small, &raw_options, &arena, &visitor, &error), BRIG_BAD_ARGUMENT, &error));
     CHECK_STR_EQ(brig_dsl_node_kind_name(BRIG_DSL_NODE_SWITCH), "switch");
     CHECK(brig_dsl_node_kind_name(BRIG_DSL_NODE_KIND_COUNT) == NULL);
+}
+
+static void keep_term(void *context, const struct brig_dsl_node *node)
+{
+    if (node->word.kind == BRIG_DSL_WORD_TERM) {
+        snprintf(context, TERM_BYTES, "%s", node->word.term);
+    }
+}
+
+TEST(stages, what_a_program_computes_is_said)
+{
+    static const struct {
+        const char *term;
+        const char *program; // leaves it in A
+    } rows[] = {
+        {"args[1].lo + (args[0].lo * 0x3)", "ld args[1].lo\ntax\nld args[0].lo\nmul #3\nadd x\n"},
+        {"(nr ^ (args[2].lo - 0x3)) << 3", "ld nr\ntax\nld args[2].lo\nadd #-3\nxor x\nlsh #3\n"},
+        {"nr - (arch >> 4)", "ld arch\nrsh #4\ntax\nld nr\nsub x\n"},
+        {"~(ip.lo | args[5].hi) & ip.hi", "ld ip.lo\ntax\nld args[5].hi\nor x\nxor #-1\ntax\nld ip.hi\nand x\n"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char source[256];
+        char term[TERM_BYTES] = "";
+        struct sock_filter insns[BPF_MAXINSNS];
+        struct brig_dsl_filter filter = {.insns = insns};
+        struct brig_dsl_visitor visitor = {.stage = BRIG_DSL_STAGE_DECISIONS, .visit = keep_term, .context = term};
+        struct brig_dsl_arena arena;
+        struct brig_error error;
+        test_message("%s", rows[i].term);
+        const int bytes = snprintf(source, sizeof source, "%sjgt #1000, a, b\na: ret ALLOW\nb: ret LOG\n", rows[i].program);
+        const struct brig_dsl_text text = {source, (size_t)bytes};
+        REQUIRE(CHECK_OK(brig_dsl_assemble(text, BRIG_DSL_X86_64, insns, &filter.insn_count, &error), &error));
+        brig_dsl_arena_init(&arena, memory, sizeof memory);
+        CHECK_OK(brig_dsl_visit_program(&filter, &raw_options, &arena, &visitor, &error), &error);
+        CHECK_STR_EQ(term, rows[i].term);
+    }
+    test_message("%s", "");
 }

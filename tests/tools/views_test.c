@@ -172,6 +172,11 @@ static const struct command rows[] = {
     {"brig graph --flow renderer read write", 2, {"for one call at most"}},
     {"echo 'ret ALLOW' | brig asm - | brig graph -", 0, {"every call<BR/>ALLOW>"}},
     {"printf 'ld nr\\nadd #1\\nret a\\n' | brig asm - | brig graph -", 0, {"digraph {", "ret a"}}, // no decisions
+    // What is computed is said, wherever it is named.
+    {"printf 'ld args[1].lo\ntax\nld args[0].lo\nmul #3\nadd x\nand #0xff0\njeq #0x70, a, b\na: ret ALLOW\nb: ret LOG\n' | brig asm - | "
+     "brig graph -",
+     0,
+     {"<B>(args[1].lo + (args[0].lo * 0x3)) &amp; (0xff0)</B>"}},
     {"brig graph renderer -o /no/such/file", 2, {"cannot write '/no/such/file'"}},
     {"brig graph renderer > /dev/full", 2, {"No space left on device"}},
     // Colours.

@@ -138,6 +138,9 @@ json_t *dump_node_json(const struct brig_dsl_node *node)
     if (node->word.kind != BRIG_DSL_WORD_NONE) {
         json_object_set_new(json, "word", word_json(&node->word));
     }
+    if (node->word.kind == BRIG_DSL_WORD_TERM) {
+        json_object_set_new(json, "term", json_string(node->word.term));
+    }
     if (node->kind == BRIG_DSL_NODE_TEST || node->kind == BRIG_DSL_NODE_SWITCH) {
         json_object_set_new(json, "mask", value_json(node->mask, node->word.bits));
     }

@@ -42,6 +42,7 @@ static void collect(void *context, const struct brig_dsl_node *node)
                                 .mask = (uint32_t)node->mask,
                                 .value = node->value,
                                 .run_count = node->run_count};
+    kept->word.term = node->word.term == NULL ? NULL : strdup(node->word.term); // the node's goes with the arena
     kept->runs = calloc((size_t)node->run_count + 1, sizeof *kept->runs);
     if (kept->runs == NULL) {
         kept->run_count = 0;
@@ -54,6 +55,7 @@ static void free_graph(struct graph *graph)
 {
     for (size_t i = 0; graph->nodes != NULL && i < graph->node_count; i++) {
         free(graph->nodes[i].runs);
+        free((void *)graph->nodes[i].word.term);
     }
     free(graph->nodes);
 }

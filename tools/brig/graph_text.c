@@ -5,7 +5,7 @@
 
 #include "tools/brig/graph.h"
 
-enum { VALUE_COLUMNS = 150 };
+enum { VALUE_COLUMNS = 150, TERM_COLUMNS = 100 };
 
 // --- text -------------------------------------------------------------------------------------------------------------
 
@@ -114,6 +114,15 @@ static bool name_value(const struct graph_node *node, const struct brig_dsl_argu
     return text[0] != '\0' && strlen(text) <= VALUE_COLUMNS;
 }
 
+// What a program computes, without the end of what is too long for a heading; JSON has all of it.
+static void put_term(FILE *out, const char *term)
+{
+    char text[TERM_COLUMNS + sizeof "..."];
+    const bool is_long = term != NULL && strlen(term) > TERM_COLUMNS;
+    snprintf(text, sizeof text, "%.*s%s", TERM_COLUMNS, term == NULL ? "computed value" : term, is_long ? "..." : "");
+    tool_put_escaped(out, text);
+}
+
 void graph_put_word(FILE *out, const struct graph_node *node)
 {
     const struct brig_dsl_argument *argument = graph_find_argument(node);
@@ -137,7 +146,7 @@ void graph_put_word(FILE *out, const struct graph_node *node)
         }
         break;
     case BRIG_DSL_WORD_TERM:
-        fprintf(out, "computed value %u", node->word.index);
+        put_term(out, node->word.term);
         break;
     case BRIG_DSL_WORD_NONE:
         break;
@@ -164,7 +173,10 @@ bool graph_is_inverted(const struct graph_node *node)
 
 void graph_put_title(FILE *out, const struct graph_node *node)
 {
+    const bool is_part = node->word.kind == BRIG_DSL_WORD_TERM && node->mask != UINT32_MAX;
+    fputs(is_part ? "(" : "", out);
     graph_put_word(out, node);
+    fputs(is_part ? ")" : "", out);
     if (node->mask != UINT32_MAX) {
         fputs(" &amp; ", out);
         fputs(graph_is_inverted(node) ? "~(" : "(", out);

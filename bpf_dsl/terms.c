@@ -1,0 +1,114 @@
+// terms: see terms.h.
+//
+// Takes: instructions as symbolic_ask.c writes them: what stands on the right is kept in a cell, then comes what stands on the left
+// and the operation; cells are nested, so read from the end each operation finds its two sides. Gives: the same with operators, a
+// pair of parentheses for each operation that is part of another. Guarantees: numbers are of 32 bits and wrap around; a number
+// beyond 2^31 that is added is shown as one that is taken away. Weakness: what the decompiler made of the program's own
+// instructions is shown, not they: a comparison of two words is the borrow of a subtraction.
+#include "bpf_dsl/terms.h"
+
+struct writer {
+    const struct brig_dsl_sink *sink;
+    const struct sock_filter *insns;
+    dsl_put_word_function *put_word;
+};
+
+static const char *operator_of(uint16_t op)
+{
+    static const char *const operators[] = {
+        [BPF_ADD >> 4] = " + ", [BPF_SUB >> 4] = " - ",  [BPF_MUL >> 4] = " * ",  [BPF_DIV >> 4] = " / ", [BPF_OR >> 4] = " | ",
+        [BPF_AND >> 4] = " & ", [BPF_LSH >> 4] = " << ", [BPF_RSH >> 4] = " >> ", [BPF_XOR >> 4] = " ^ ",
+    };
+    return (size_t)op >> 4 < sizeof operators / sizeof operators[0] && operators[op >> 4] ? operators[op >> 4] : " ? ";
+}
+
+static void put_with_constant(const struct brig_dsl_sink *sink, const struct sock_filter *insn)
+{
+    const bool is_less = BPF_OP(insn->code) == BPF_ADD && insn->k > INT32_MAX;
+    dsl_put(sink, operator_of(is_less ? BPF_SUB : BPF_OP(insn->code)));
+    if (BPF_OP(insn->code) == BPF_LSH || BPF_OP(insn->code) == BPF_RSH) {
+        dsl_put_decimal(sink, insn->k);
+    } else {
+        dsl_put_hex(sink, is_less ? 0 - insn->k : insn->k);
+    }
+}
+
+// Where the side that was kept in `cell` ends. Returns: its last instruction's index plus one, 0 if there is none.
+static uint32_t find_kept(const struct writer *writer, uint32_t end, uint32_t cell)
+{
+    while (end > 0 && (writer->insns[end - 1].code != BPF_ST || writer->insns[end - 1].k != cell)) {
+        end--;
+    }
+    return end == 0 ? 0 : end - 1;
+}
+
+// Writes what the instructions before `end` leave in A.
+static void put_value(const struct writer *writer, uint32_t end, bool is_part)
+{
+    const struct sock_filter *last = &writer->insns[end - 1];
+    if (end == 0 || last->code == (BPF_LD | BPF_IMM)) {
+        dsl_put_hex(writer->sink, end == 0 ? 0 : last->k);
+        return;
+    }
+    if (BPF_CLASS(last->code) != BPF_ALU) {
+        writer->put_word(writer->sink, last->k / 4);
+        return;
+    }
+    if (last->code == (BPF_ALU | BPF_XOR | BPF_K) && last->k == UINT32_MAX) {
+        dsl_put(writer->sink, "~");
+        put_value(writer, end - 1, true);
+        return;
+    }
+    dsl_put(writer->sink, is_part ? "(" : "");
+    if (BPF_SRC(last->code) == BPF_K) {
+        put_value(writer, end - 1, true);
+        put_with_constant(writer->sink, last);
+    } else { // ... st M[k], ..., ldx M[k], op x
+        put_value(writer, end - 2, true);
+        dsl_put(writer->sink, operator_of(BPF_OP(last->code)));
+        put_value(writer, find_kept(writer, end - 2, writer->insns[end - 2].k), true);
+    }
+    dsl_put(writer->sink, is_part ? ")" : "");
+}
+
+void dsl_put_term(const struct brig_dsl_sink *sink, const struct dsl_term *term, dsl_put_word_function *put_word)
+{
+    put_value(&(struct writer){sink, term->insns, put_word}, term->count, false);
+}
+
+// --- all of a graph ---------------------------------------------------------------------------------------------------
+
+static void put_word(const struct brig_dsl_sink *sink, uint32_t word)
+{
+    static const char *const names[DSL_WORD_ARGUMENTS] = {"nr", "arch", "ip.lo", "ip.hi"};
+    if (word < DSL_WORD_ARGUMENTS) {
+        dsl_put(sink, names[word]);
+        return;
+    }
+    dsl_put(sink, "args[");
+    dsl_put_decimal(sink, (word - DSL_WORD_ARGUMENTS) / 2);
+    dsl_put(sink, word % 2 == 0 ? "].lo" : "].hi");
+}
+
+static void count(void *context, const char *text, size_t text_bytes)
+{
+    (void)text;
+    *(size_t *)context += text_bytes;
+}
+
+const char *const *dsl_terms_describe(const struct dsl_decisions *graph, struct brig_dsl_arena *arena)
+{
+    const char **texts = DSL_ARENA_ARRAY(arena, const char *, graph->term_count + 1);
+    for (uint32_t i = 0; i < graph->term_count && !arena->exhausted; i++) {
+        size_t bytes = 1;
+        const struct brig_dsl_sink counter = {.write = count, .context = &bytes};
+        dsl_put_term(&counter, &graph->terms[i], put_word);
+        struct dsl_buffer buffer = {.text = DSL_ARENA_ARRAY(arena, char, bytes), .size_bytes = bytes};
+        if (buffer.text != NULL) {
+            const struct brig_dsl_sink sink = dsl_buffer_sink(&buffer);
+            dsl_put_term(&sink, &graph->terms[i], put_word);
+            texts[i] = buffer.text;
+        }
+    }
+    return arena->exhausted ? NULL : texts;
+}
