@@ -137,6 +137,11 @@ static const struct command rows[] = {
      {"futex when op in {FUTEX_WAIT}", "write when fd in {NOTIFY_FD}"}},
     {"brig explain renderer sendto --target=notified", 0, {"CRASH  sendto otherwise"}},
     {"brig explain renderer --json -a x86_64 -a arm | python3 -c 'import json, sys; print(len(json.load(sys.stdin)))'", 0, {"2\n"}},
+    // Sixty thousand rows are no reason to wait.
+    {"{ echo 'read: 1'; for call in ioctl fcntl prctl write; do echo $call: $(seq -f 'arg1 == %.0f ||' 2 3 45000) arg0 == 7; done; } | "
+     "timeout 20 brig explain --from=minijail - | tail -n 8",
+     0,
+     {"ALLOW         write when buf in {0xafc7}", "write when fd in {7} ", "KILL_PROCESS  fcntl, ioctl, prctl, write otherwise"}},
     {"brig explain renderer pread", 2, {"no system call has the name 'pread'; did you mean 'pread64'?"}},
     {"brig explain renderer opnat", 2, {"no system call has the name 'opnat'; did you mean 'openat'?"}},
     {"brig explain renderer open -a aarch64", 2, {"aarch64 has no call 'open'"}},

@@ -11,113 +11,13 @@ const struct tool_option brig_explain_options[] = {
 };
 enum { ARCH, KERNEL, TARGET, FROM, CAP, JSON, COLOR };
 
-// One line of the listing: a rule and the calls that it is the same rule for.
-struct line {
-    const struct brig_dsl_rule *rule;
-    uint32_t rank;     // position of the row: the handler's own first, then the policy's, then its base's
-    bool is_otherwise; // all of its calls have rules before this one
-    uint32_t call_count;
-    enum brig_dsl_call calls[BRIG_SYS_COUNT];
-};
-
 struct listing {
     const struct tool_subject *subject;
     const struct brig_dsl_policy *policy; // of the target
     const struct brig_dsl_rules *rules;
     bool is_colored;
-    struct line *lines;
-    size_t line_count;
+    struct explain_lines lines;
 };
-
-// --- collecting -------------------------------------------------------------------------------------------------------
-
-// Counts rows in reading order until `wanted` is met. Returns: true when it was.
-static bool rank_in_table(const struct brig_dsl_row *table, const struct brig_dsl_row *wanted, uint32_t *rank)
-{
-    for (const struct brig_dsl_row *row = table; row->kind != BRIG_DSL_ROW_END; row++) {
-        if (row == wanted || (row->kind == BRIG_DSL_ROW_USE && rank_in_table(row->table, wanted, rank))) {
-            return true;
-        }
-        ++*rank;
-    }
-    return false;
-}
-
-static uint32_t rank_row(const struct brig_dsl_policy *policy, const struct brig_dsl_row *wanted)
-{
-    uint32_t rank = 1;
-    if (wanted == NULL) {
-        return UINT32_MAX; // what is left when no row holds
-    }
-    for (; policy != NULL; policy = policy->base) {
-        if (policy->rows != NULL && rank_in_table(policy->rows, wanted, &rank)) {
-            return rank;
-        }
-    }
-    return 0;
-}
-
-// One row may be for many calls, and an imported line may be many rows.
-static bool same_row(const struct brig_dsl_row *a, const struct brig_dsl_row *b)
-{
-    return a == b ||
-           (a != NULL && b != NULL && a->line == b->line && a->conditions == b->conditions && strcmp(a->file, b->file) == 0);
-}
-
-static bool same_meaning(const struct brig_dsl_rule *a, const struct brig_dsl_rule *b)
-{
-    return same_row(a->row, b->row) && a->ret == b->ret && a->condition_count == b->condition_count &&
-           (a->row != NULL || a->condition_count == 0);
-}
-
-static void add_rule(struct listing *listing, const struct brig_dsl_rule *rule, enum brig_dsl_call call, bool is_first)
-{
-    struct line *line = NULL;
-    for (size_t i = 0; i < listing->line_count && line == NULL; i++) {
-        if (same_meaning(listing->lines[i].rule, rule)) {
-            line = &listing->lines[i];
-        }
-    }
-    if (line == NULL) {
-        line = &listing->lines[listing->line_count++];
-        line->rule = rule;
-        line->call_count = 0;
-        line->is_otherwise = true;
-        line->rank = rank_row(listing->policy, rule->row);
-    }
-    line->is_otherwise = line->is_otherwise && !is_first;
-    line->calls[line->call_count++] = call;
-}
-
-static int compare_lines(const void *a, const void *b)
-{
-    const struct line *left = a;
-    const struct line *right = b;
-    if (left->rank != right->rank) {
-        return left->rank < right->rank ? -1 : 1;
-    }
-    return left->calls[0] < right->calls[0] ? -1 : left->calls[0] > right->calls[0];
-}
-
-static size_t count_rules(const struct brig_dsl_rules *rules)
-{
-    size_t count = 0;
-    for (int call = 1; call < BRIG_SYS_COUNT; call++) {
-        count += rules->calls[call].rule_count;
-    }
-    return count;
-}
-
-static void collect(struct listing *listing, const bool *wanted)
-{
-    for (int call = 1; call < BRIG_SYS_COUNT; call++) {
-        const struct brig_dsl_call_rules *rules = &listing->rules->calls[call];
-        for (uint32_t i = 0; (wanted == NULL || wanted[call]) && i < rules->rule_count; i++) {
-            add_rule(listing, rules->rules[i], (enum brig_dsl_call)call, i == 0);
-        }
-    }
-    qsort(listing->lines, listing->line_count, sizeof *listing->lines, compare_lines);
-}
 
 // --- printing ---------------------------------------------------------------------------------------------------------
 
@@ -166,23 +66,25 @@ struct text {
     FILE *stream;
 };
 
-static char *describe_line(const struct line *line, const struct brig_dsl_rules *rules)
+static char *describe_line(const struct explain_line *line, const struct brig_dsl_rules *rules)
 {
+    enum brig_dsl_call calls[BRIG_SYS_COUNT];
+    const uint32_t call_count = explain_calls(line, calls);
     struct text text = {NULL, 0, NULL};
     text.stream = open_memstream(&text.bytes, &text.size);
     if (text.stream == NULL) {
         return NULL;
     }
-    for (uint32_t i = 0; i < line->call_count; i++) {
-        fprintf(text.stream, "%s%s", i == 0 ? "" : ", ", brig_dsl_call_name(line->calls[i]));
+    for (uint32_t i = 0; i < call_count; i++) {
+        fprintf(text.stream, "%s%s", i == 0 ? "" : ", ", brig_dsl_call_name(calls[i]));
     }
     if (line->rule->condition_count > 0) {
         struct brig_dsl_sink sink = tool_sink(text.stream);
         fputs(" when ", text.stream);
         if (rules->is_import) {
-            explain_import(line->rule, line->calls, line->call_count, rules->arch, text.stream);
+            explain_import(line->rule, calls, call_count, rules->arch, text.stream);
         } else {
-            brig_dsl_describe_rule(line->rule, line->calls[0], rules->arch, &sink);
+            brig_dsl_describe_rule(line->rule, calls[0], rules->arch, &sink);
         }
     } else if (line->is_otherwise) {
         fputs(" otherwise", text.stream);
@@ -252,9 +154,9 @@ static void print_wrapped(const struct columns *columns, const char *what, const
 static struct columns measure_columns(const struct listing *listing)
 {
     struct columns columns = {.action = (int)strlen("CRASH")};
-    for (size_t i = 0; i < listing->line_count; i++) {
-        struct fixed action = describe_action(&listing->lines[i].rule->action);
-        char *what = describe_line(&listing->lines[i], listing->rules);
+    for (size_t i = 0; i < listing->lines.count; i++) {
+        struct fixed action = describe_action(&listing->lines.of[i].rule->action);
+        char *what = describe_line(&listing->lines.of[i], listing->rules);
         int what_columns = what == NULL ? 0 : (int)strnlen(what, WHAT_COLUMNS_MAX);
         columns.action = (int)action.used > columns.action ? (int)action.used : columns.action;
         columns.what = what_columns > columns.what ? what_columns : columns.what;
@@ -300,10 +202,10 @@ static void print_text(const struct listing *listing, bool whole_policy)
     struct columns columns = measure_columns(listing);
     const char *said = NULL; // a reason that holds for several rows is said once
     print_title(listing);
-    for (size_t i = 0; i < listing->line_count; i++) {
-        char *what = describe_line(&listing->lines[i], rules);
-        const char *why = listing->lines[i].rule->why;
-        print_wrapped(&columns, what == NULL ? "(out of memory)" : what, listing->lines[i].rule, why == said ? NULL : why,
+    for (size_t i = 0; i < listing->lines.count; i++) {
+        char *what = describe_line(&listing->lines.of[i], rules);
+        const char *why = listing->lines.of[i].rule->why;
+        print_wrapped(&columns, what == NULL ? "(out of memory)" : what, listing->lines.of[i].rule, why == said ? NULL : why,
                       listing->is_colored);
         said = why;
         free(what);
@@ -313,13 +215,15 @@ static void print_text(const struct listing *listing, bool whole_policy)
     }
 }
 
-static json_t *line_json(const struct line *line, const struct brig_dsl_rules *rules)
+static json_t *line_json(const struct explain_line *line, const struct brig_dsl_rules *rules)
 {
+    enum brig_dsl_call listed[BRIG_SYS_COUNT];
+    const uint32_t call_count = explain_calls(line, listed);
     struct fixed action = describe_action(&line->rule->action);
     char *what = describe_line(line, rules);
     json_t *calls = json_array();
-    for (uint32_t i = 0; i < line->call_count; i++) {
-        json_array_append_new(calls, json_string(brig_dsl_call_name(line->calls[i])));
+    for (uint32_t i = 0; i < call_count; i++) {
+        json_array_append_new(calls, json_string(brig_dsl_call_name(listed[i])));
     }
     const char *when = what == NULL ? NULL : strstr(what, " when ");
     const struct brig_dsl_row *row = line->rule->row;
@@ -340,8 +244,8 @@ static json_t *listing_json(const struct listing *listing)
     struct fixed x32 = describe_action(import == NULL ? &crash : &import->x32);
     json_t *rows = json_array();
     snprintf(kernel, sizeof kernel, "%u.%u", listing->rules->kernel >> 8, listing->rules->kernel & 0xffu);
-    for (size_t i = 0; i < listing->line_count; i++) {
-        json_array_append_new(rows, line_json(&listing->lines[i], listing->rules));
+    for (size_t i = 0; i < listing->lines.count; i++) {
+        json_array_append_new(rows, line_json(&listing->lines.of[i], listing->rules));
     }
     return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:o, s:s, s:s, s:s, s:s?}", "schema", "brig-explain-1", "policy",
                      listing->subject->name, "arch", brig_dsl_arch_name(listing->rules->arch), "kernel",
@@ -398,11 +302,9 @@ static int explain(const struct tool_subject *subject, size_t target, const stru
     if (!mark_calls(arguments, listing.rules->arch, wanted)) {
         return TOOL_USAGE;
     }
-    listing.lines = calloc(count_rules(listing.rules) + 1, sizeof *listing.lines);
-    if (listing.lines == NULL) {
+    if (!explain_collect(listing.policy, listing.rules, whole_policy ? NULL : wanted, &listing.lines)) {
         return tool_complain("explain", "out of memory");
     }
-    collect(&listing, whole_policy ? NULL : wanted);
     if (ret_targets != NULL) {
         json_t *json = listing_json(&listing);
         add_all_unlisted(&listing, wanted, json_object_get(json, "rows"));
@@ -411,7 +313,7 @@ static int explain(const struct tool_subject *subject, size_t target, const stru
         print_text(&listing, whole_policy);
         add_all_unlisted(&listing, wanted, NULL);
     }
-    free(listing.lines);
+    free(listing.lines.of);
     return TOOL_OK;
 }
 
