@@ -33,7 +33,7 @@ static bool same_decision(const void *node, const void *key)
 
 static uint32_t hash_decision(const struct dsl_decision *node)
 {
-    uint64_t hash = dsl_hash((uint64_t)node->kind << 8 | node->word, node->mask);
+    uint64_t hash = dsl_hash((uint64_t)node->word << 32 | node->mask, node->kind);
     for (uint32_t i = 0; i < node->run_count; i++) {
         hash = dsl_hash(hash, (uint64_t)node->runs[i].first << 32 | node->runs[i].child);
     }
@@ -327,11 +327,12 @@ unsigned char *dsl_decisions_mark(const struct dsl_decisions *graph, uint32_t ro
         return NULL;
     }
     memset(marks, 0, (size_t)root + 1);
-    marks[root] = 1;
+    marks[root] = DSL_MARK_ONE;
     for (uint32_t id = root + 1; id-- > 0;) {
         const struct dsl_decision *node = dsl_decision_get(graph, id);
         for (uint32_t i = 0; marks[id] && i < node->run_count; i++) {
-            marks[node->runs[i].child] = 1;
+            unsigned char *mark = &marks[node->runs[i].child];
+            *mark = (unsigned char)(*mark + (*mark < DSL_MARK_MORE));
         }
     }
     return marks;

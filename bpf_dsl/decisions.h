@@ -124,7 +124,10 @@ uint32_t dsl_decision_graft(struct dsl_decisions *graph, uint32_t base, enum dsl
 // Whether a node may stand below a switch over (word & mask): it is a leaf, or asks for a variable that comes later in the order.
 bool dsl_decision_comes_after(const struct dsl_decisions *graph, uint32_t id, uint32_t word, uint32_t mask);
 
-// Marks what `root` reaches: children have smaller ids, so one walk downwards is enough. Returns: a byte for each id up to `root`;
+// Marks of nodes that a root reaches, 0 of others: one run leads there (or it is the root), or more than one.
+enum { DSL_MARK_ONE = 1, DSL_MARK_MORE = 2 };
+
+// Marks what `root` reaches: children have smaller ids, so one walk downwards is enough. Returns: a mark for each id up to `root`;
 // NULL when the arena is exhausted.
 unsigned char *dsl_decisions_mark(const struct dsl_decisions *graph, uint32_t root);
 

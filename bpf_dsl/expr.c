@@ -105,7 +105,7 @@ static uint32_t join_runs(struct dsl_expr_run *runs, size_t count)
 static uint32_t hash_node(const struct dsl_expr *node)
 {
     uint64_t hash = dsl_hash(node->kind, node->mask);
-    hash = dsl_hash(hash, (uint64_t)node->argument << 8 | node->bits);
+    hash = dsl_hash(hash, node->argument);
     for (uint32_t i = 0; i < node->count; i++) {
         if (node->kind == DSL_EXPR_ARGUMENT) {
             hash = dsl_hash(dsl_hash(hash, node->runs[i].first), node->runs[i].last);

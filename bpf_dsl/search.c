@@ -101,7 +101,8 @@ static bool is_lone_value(const struct dsl_list *list)
 
 static uint32_t make(const struct dsl_search *search, struct dsl_step step)
 {
-    return search->step(search->context, step);
+    step.word = search->word;
+    return search->step(search->context, &step);
 }
 
 // A JGT, which is all that windows and the high bit need.

@@ -17,10 +17,11 @@ struct dsl_item {
 // What a search needs of the tree's builder.
 struct dsl_search {
     // Makes a step; of a test whose sides are one, that side.
-    uint32_t (*step)(void *context, struct dsl_step step);
+    uint32_t (*step)(void *context, const struct dsl_step *step);
     // Sets the items' targets for an A that holds (word & mask), or with mask 0 something else.
     void (*enter)(void *context, uint32_t mask, struct dsl_item *items, uint32_t count);
     void *context;
+    uint8_t word;   // of the switch
     uint32_t mask;  // what A holds of the word
     bool is_small;  // instructions count, not who comes by
     bool may_shift; // A may be shifted: the word is none that the kernel's bitmap looks at

@@ -19,10 +19,10 @@ struct builder {
     const struct dsl_decisions *graph;
     struct dsl_weights weights;
     struct dsl_tree *tree;
-    struct dsl_item *items; // room for the runs of any switch
-    uint32_t *entry_of;     // step that starts each decision
-    uint8_t *parents;       // of each decision: runs that lead to it, at most 2
-    uint8_t word;           // of the switch at work
+    struct dsl_item *items;     // room for the runs of any switch
+    uint32_t *entry_of;         // step that starts each decision
+    const unsigned char *marks; // of each decision
+    uint8_t word;               // of the switch at work
     bool is_small;
 };
 
@@ -36,32 +36,28 @@ static bool same_step(const void *node, const void *key)
 }
 
 // Steps are not const as long as the tree is built: they gather weight.
-static uint32_t step(struct builder *builder, struct dsl_step key)
+static uint32_t step(struct builder *builder, const struct dsl_step *key)
 {
     struct dsl_intern *steps = &builder->tree->steps;
-    uint64_t hash = dsl_hash(dsl_hash((uint64_t)key.kind << 8 | key.word, key.k), (uint64_t)key.yes << 32 | key.no);
-    uint32_t id = dsl_intern_find(steps, dsl_hash_end(hash), same_step, &key);
+    uint64_t hash = dsl_hash((uint64_t)key->word << 32 | key->k, key->kind);
+    uint32_t hash_end = dsl_hash_end(dsl_hash(hash, (uint64_t)key->yes * DSL_INTERN_LIMIT + key->no));
+    uint32_t id = dsl_intern_find(steps, hash_end, same_step, key);
     if (id != DSL_INTERN_NONE) {
-        ((struct dsl_step *)dsl_intern_get(steps, id))->weight += key.weight;
+        ((struct dsl_step *)dsl_intern_get(steps, id))->weight += key->weight;
         return id;
     }
     struct dsl_step *kept = DSL_ARENA_NEW(steps->arena, struct dsl_step);
     if (kept == NULL) {
         return 0;
     }
-    *kept = key;
-    id = dsl_intern_add(steps, dsl_hash_end(hash), kept);
+    *kept = *key;
+    id = dsl_intern_add(steps, hash_end, kept);
     return id == DSL_INTERN_NONE ? 0 : id;
 }
 
-static uint32_t step_of_search(void *context, struct dsl_step key)
+static uint32_t step_of_search(void *context, const struct dsl_step *key)
 {
-    struct builder *builder = context;
-    key.word = builder->word;
-    if (dsl_step_is_test(&key) && key.yes == key.no) {
-        return key.yes;
-    }
-    return step(builder, key);
+    return dsl_step_is_test(key) && key->yes == key->no ? key->yes : step(context, key);
 }
 
 // The step to jump to for a child whose first step is `entry`, when A holds (word & mask): past a load of what is there already.
@@ -113,7 +109,7 @@ static void make_item(const struct builder *builder, uint32_t id, uint32_t run, 
                                   .last = last,
                                   .child = child,
                                   .weight = dsl_weight(&builder->weights, id, run),
-                                  .is_near = is_switch && builder->parents[child] == 1};
+                                  .is_near = is_switch && builder->marks[child] == DSL_MARK_ONE};
 }
 
 static uint64_t weigh_items(const struct dsl_item *items, uint32_t count)
@@ -159,11 +155,13 @@ static uint32_t ask_for_hot(struct builder *builder, uint32_t id, uint32_t count
         const struct dsl_hot *hot = &builder->weights.hot[id]; // there are some, so there is a profile
         uint32_t child = node->runs[dsl_find_run(node, hot->value[i] & node->mask)].child;
         *weight += hot->weight[i];
-        rest = step_of_search(builder, (struct dsl_step){.kind = DSL_STEP_JEQ,
-                                                         .k = hot->value[i],
-                                                         .yes = enter(builder, builder->entry_of[child], node->word, UINT32_MAX),
-                                                         .no = rest,
-                                                         .weight = *weight});
+        const struct dsl_step ask = {.kind = DSL_STEP_JEQ,
+                                     .word = node->word,
+                                     .k = hot->value[i],
+                                     .yes = enter(builder, builder->entry_of[child], node->word, UINT32_MAX),
+                                     .no = rest,
+                                     .weight = *weight};
+        rest = step_of_search(builder, &ask);
     }
     return rest;
 }
@@ -182,28 +180,34 @@ static uint32_t build_switch(struct builder *builder, uint32_t id)
     const struct dsl_search search = {.step = step_of_search,
                                       .enter = enter_items,
                                       .context = builder,
+                                      .word = node->word,
                                       .mask = mask,
                                       .is_small = builder->is_small,
                                       .may_shift = node->word != DSL_WORD_NR && node->word != DSL_WORD_ARCH};
     uint32_t hot_count = take_hot(builder, id, items);
     uint64_t weight = weigh_items(items, node->run_count);
-    const struct dsl_step bits = {
-        .kind = DSL_STEP_JSET, .k = node->mask, .yes = items[1].target, .no = items[0].target, .weight = weight};
-    uint32_t first = bit_test ? step_of_search(builder, bits) : dsl_search_build(&search, items, node->run_count);
+    struct dsl_step key = {.kind = DSL_STEP_JSET,
+                           .word = node->word,
+                           .k = node->mask,
+                           .yes = items[1].target,
+                           .no = items[0].target,
+                           .weight = weight};
+    uint32_t first = bit_test ? step_of_search(builder, &key) : dsl_search_build(&search, items, node->run_count);
     if (mask != UINT32_MAX) {
-        first = step_of_search(builder, (struct dsl_step){.kind = DSL_STEP_AND, .k = mask, .yes = first, .weight = weight});
+        key = (struct dsl_step){.kind = DSL_STEP_AND, .word = node->word, .k = mask, .yes = first, .weight = weight};
+        first = step(builder, &key);
     }
     first = ask_for_hot(builder, id, hot_count, first, &weight);
-    return step_of_search(builder, (struct dsl_step){.kind = DSL_STEP_LOAD, .yes = first, .weight = weight});
+    key = (struct dsl_step){.kind = DSL_STEP_LOAD, .word = node->word, .yes = first, .weight = weight};
+    return step(builder, &key);
 }
 
 static void build_decision(struct builder *builder, uint32_t id)
 {
     const struct dsl_decision *node = dsl_decision_get(builder->graph, id);
     // A leaf that is no RET would be a mistake of the lowering: it kills, which is what its mask says.
-    builder->entry_of[id] = node->kind == DSL_DECISION_SWITCH
-                                ? build_switch(builder, id)
-                                : step(builder, (struct dsl_step){.kind = DSL_STEP_RET, .k = node->mask});
+    const struct dsl_step leaf = {.kind = DSL_STEP_RET, .k = node->mask};
+    builder->entry_of[id] = node->kind == DSL_DECISION_SWITCH ? build_switch(builder, id) : step(builder, &leaf);
 }
 
 unsigned char *dsl_tree_mark(const struct dsl_tree *tree)
@@ -224,39 +228,22 @@ unsigned char *dsl_tree_mark(const struct dsl_tree *tree)
     return marks;
 }
 
-// Returns: the most runs that a switch has.
-static uint32_t count_parents(struct builder *builder, uint32_t root, const unsigned char *marks)
-{
-    uint32_t most = 0;
-    memset(builder->parents, 0, (size_t)root + 1);
-    for (uint32_t id = 0; id <= root; id++) {
-        const struct dsl_decision *node = dsl_decision_get(builder->graph, id);
-        most = marks[id] && node->run_count > most ? node->run_count : most;
-        for (uint32_t i = 0; marks[id] && i < node->run_count; i++) {
-            uint8_t *parents = &builder->parents[node->runs[i].child];
-            *parents = *parents < 2 ? (uint8_t)(*parents + 1) : 2;
-        }
-    }
-    return most;
-}
-
 bool dsl_tree_build(const struct dsl_decisions *graph, uint32_t root, const struct dsl_wishes *wishes, struct dsl_tree *tree)
 {
     struct brig_dsl_arena *arena = graph->nodes.arena;
     struct builder builder = {.graph = graph, .tree = tree, .is_small = wishes->is_small};
-    const unsigned char *marks = dsl_decisions_mark(graph, root);
+    builder.marks = dsl_decisions_mark(graph, root);
     builder.entry_of = DSL_ARENA_ARRAY(arena, uint32_t, (size_t)root + 1);
-    builder.parents = DSL_ARENA_ARRAY(arena, uint8_t, (size_t)root + 1);
     tree->terms = graph->terms;
-    if (marks == NULL || builder.entry_of == NULL || builder.parents == NULL ||
-        !dsl_weights_init(&builder.weights, graph, root, marks, wishes->profile) ||
+    if (builder.marks == NULL || builder.entry_of == NULL ||
+        !dsl_weights_init(&builder.weights, graph, root, builder.marks, wishes->profile) ||
         !dsl_intern_init(&tree->steps, arena, graph->nodes.count)) {
         return false;
     }
-    builder.items = DSL_ARENA_ARRAY(arena, struct dsl_item, count_parents(&builder, root, marks));
+    builder.items = DSL_ARENA_ARRAY(arena, struct dsl_item, builder.weights.most_runs);
     // Where there is no room for a first step, none can lead to it.
     for (uint32_t id = 0; id <= root && builder.items != NULL && !arena->exhausted; id++) {
-        if (marks[id]) {
+        if (builder.marks[id] != 0) {
             build_decision(&builder, id);
         }
     }

@@ -379,7 +379,6 @@ bool dsl_weights_init(struct dsl_weights *weights, const struct dsl_decisions *g
     struct brig_dsl_arena *arena = graph->nodes.arena;
     size_t nodes = (size_t)root + 1;
     size_t runs = 0;
-    uint32_t most = 0;
     *weights = (struct dsl_weights){.graph = graph};
     weights->first_run = DSL_ARENA_ARRAY(arena, uint32_t, nodes);
     struct weighing weighing = {.weights = weights, .marks = marks, .root = root};
@@ -388,10 +387,10 @@ bool dsl_weights_init(struct dsl_weights *weights, const struct dsl_decisions *g
         uint32_t count = marks[id] ? dsl_decision_get(graph, id)->run_count : 0;
         weights->first_run[id] = (uint32_t)runs;
         runs += count;
-        most = count > most ? count : most;
+        weights->most_runs = count > weights->most_runs ? count : weights->most_runs;
     }
     weights->of_run = DSL_ARENA_ARRAY(arena, uint64_t, runs);
-    weighing.shares = DSL_ARENA_ARRAY(arena, uint64_t, most);
+    weighing.shares = DSL_ARENA_ARRAY(arena, uint64_t, weights->most_runs);
     weights->hot = profile != NULL ? DSL_ARENA_ARRAY(arena, struct dsl_hot, nodes) : NULL;
     if (arena->exhausted) {
         return false;

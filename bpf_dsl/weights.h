@@ -15,6 +15,7 @@ struct dsl_hot {
 struct dsl_weights {
     const struct dsl_decisions *graph;
     uint32_t *first_run; // by node: where its runs' weights start
+    uint32_t most_runs;  // of a switch
     uint64_t *of_run;
     struct dsl_hot *hot; // by node; NULL without a profile
 };
