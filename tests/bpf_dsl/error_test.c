@@ -7,65 +7,62 @@
 #include "bpf_dsl/tables.h"
 #include "tests/shim/test.h"
 
+static const struct {
+    struct brig_error error;
+    const char *text;
+} sentences[] = {
+    {{.code = BRIG_NO_SUCH_CONSTANT, .step = "resolve rows", .subject = "O_CLOEXSEC", .file = "policies/renderer.c", .line = 88},
+     "policies/renderer.c:88: resolve rows: no constant has this name: 'O_CLOEXSEC' (did you mean O_CLOEXEC?)"},
+    {{.code = BRIG_NO_SUCH_CONSTANT,
+      .step = "resolve rows",
+      .subject = "F_GETFG, F_GETFL",
+      .subject_bytes = 7,
+      .file = "a.c",
+      .line = 1},
+     "a.c:1: resolve rows: no constant has this name: 'F_GETFG' (did you mean F_GETFD?)"},
+    {{.code = BRIG_NO_SUCH_CALL, .step = "resolve rows", .subject = "opneat"},
+     "resolve rows: no system call has this name: 'opneat' (did you mean openat?)"},
+    {{.code = BRIG_NO_SUCH_CALL, .step = "resolve rows", .subject = "zzzzzzzzzzzzzzzz"},
+     "resolve rows: no system call has this name: 'zzzzzzzzzzzzzzzz'"},
+    {{.code = BRIG_NO_SUCH_ARGUMENT, .step = "resolve rows", .subject = "command", .detail = BRIG_SYS_fcntl},
+     "resolve rows: this system call has no such argument: 'command' (fcntl has fd, cmd, arg)"},
+    {{.code = BRIG_BAD_VALUE_SYNTAX, .step = "resolve rows", .subject = "A || B", .detail = 3},
+     "resolve rows: a value cannot be read: 'A || B' at character 4 (for the union of bits write |)"},
+    {{.code = BRIG_BAD_VALUE_SYNTAX, .step = "resolve rows", .subject = "", .detail = 0},
+     "resolve rows: a value cannot be read: '' at character 1 (a value is missing)"},
+    {{.code = BRIG_VALUE_OUT_OF_RANGE, .step = "resolve rows", .subject = "-5", .detail = DSL_FAULT_UNSIGNED},
+     "resolve rows: a value does not fit: '-5': this argument is an unsigned int: 0 to 4294967295"},
+    {{.code = BRIG_ABSENT_ON_ARCH, .step = "resolve rows", .subject = "MAP_32BIT", .detail = BRIG_DSL_AARCH64},
+     "resolve rows: a constant does not exist on this arch: 'MAP_32BIT', aarch64"},
+    {{.code = BRIG_MISSING_ELSE, .step = "resolve rows", .subject = "fcntl", .file = "p.c", .line = 3},
+     "p.c:3: resolve rows: a call with conditional rows has no reachable ELSE: 'fcntl'; end the rows of this call with "
+     "ELSE(call, action)"},
+    {{.code = BRIG_OUT_OF_ARENA, .step = "compile", .detail = 100},
+     "compile: the arena is too small for this policy (bytes in the arena: 100); BRIG_DSL_ARENA_BYTES is enough for the "
+     "policies that Brig ships"},
+    {{.code = BRIG_KERNEL_REFUSED, .step = "enter namespaces", .subject = "user namespace", .sys_errno = ENOSPC},
+     "enter namespaces: the kernel refused: 'user namespace': ENOSPC; raise the sysctl user.max_user_namespaces"},
+    {{.code = BRIG_KERNEL_REFUSED, .step = "set rlimits", .subject = "RLIMIT_AS", .sys_errno = EPERM},
+     "set rlimits: the kernel refused: 'RLIMIT_AS': EPERM"},
+    {{.code = BRIG_IO, .step = "open report", .subject = "a\nb\x1b[m", .sys_errno = 4000},
+     "open report: input or output failed: 'a\\x0ab\\x1b[m': errno 4000"},
+    {{.code = BRIG_WORKER_DIED, .step = "wait for worker", .detail = 31},
+     "wait for worker: the worker died before it was ready (signal 31, SIGSYS)"},
+    {{.code = BRIG_WORKER_DIED, .step = "wait for worker", .detail = 3 << 8},
+     "wait for worker: the worker died before it was ready (exit status 3)"},
+    {{.code = BRIG_OUT_OF_MEMORY, .step = "start"}, "start: out of memory"},
+    {{.code = BRIG_CODE_COUNT}, "unknown code "},
+};
+
 TEST(error, sentences)
 {
-    static const struct {
-        struct brig_error error;
-        const char *text;
-    } rows[] = {
-        {{.code = BRIG_NO_SUCH_CONSTANT,
-          .step = "resolve rows",
-          .subject = "O_CLOEXSEC",
-          .file = "policies/renderer.c",
-          .line = 88},
-         "policies/renderer.c:88: resolve rows: no constant has this name: 'O_CLOEXSEC' (did you mean O_CLOEXEC?)"},
-        {{.code = BRIG_NO_SUCH_CONSTANT,
-          .step = "resolve rows",
-          .subject = "F_GETFG, F_GETFL",
-          .subject_bytes = 7,
-          .file = "a.c",
-          .line = 1},
-         "a.c:1: resolve rows: no constant has this name: 'F_GETFG' (did you mean F_GETFD?)"},
-        {{.code = BRIG_NO_SUCH_CALL, .step = "resolve rows", .subject = "opneat"},
-         "resolve rows: no system call has this name: 'opneat' (did you mean openat?)"},
-        {{.code = BRIG_NO_SUCH_CALL, .step = "resolve rows", .subject = "zzzzzzzzzzzzzzzz"},
-         "resolve rows: no system call has this name: 'zzzzzzzzzzzzzzzz'"},
-        {{.code = BRIG_NO_SUCH_ARGUMENT, .step = "resolve rows", .subject = "command", .detail = BRIG_SYS_fcntl},
-         "resolve rows: this system call has no such argument: 'command' (fcntl has fd, cmd, arg)"},
-        {{.code = BRIG_BAD_VALUE_SYNTAX, .step = "resolve rows", .subject = "A || B", .detail = 3},
-         "resolve rows: a value cannot be read: 'A || B' at character 4 (for the union of bits write |)"},
-        {{.code = BRIG_BAD_VALUE_SYNTAX, .step = "resolve rows", .subject = "", .detail = 0},
-         "resolve rows: a value cannot be read: '' at character 1 (a value is missing)"},
-        {{.code = BRIG_VALUE_OUT_OF_RANGE, .step = "resolve rows", .subject = "-5", .detail = DSL_FAULT_UNSIGNED},
-         "resolve rows: a value does not fit: '-5': this argument is an unsigned int: 0 to 4294967295"},
-        {{.code = BRIG_ABSENT_ON_ARCH, .step = "resolve rows", .subject = "MAP_32BIT", .detail = BRIG_DSL_AARCH64},
-         "resolve rows: a constant does not exist on this arch: 'MAP_32BIT', aarch64"},
-        {{.code = BRIG_MISSING_ELSE, .step = "resolve rows", .subject = "fcntl", .file = "p.c", .line = 3},
-         "p.c:3: resolve rows: a call with conditional rows has no reachable ELSE: 'fcntl'; end the rows of this call with "
-         "ELSE(call, action)"},
-        {{.code = BRIG_OUT_OF_ARENA, .step = "compile", .detail = 100},
-         "compile: the arena is too small for this policy (bytes in the arena: 100); BRIG_DSL_ARENA_BYTES is enough for the "
-         "policies that Brig ships"},
-        {{.code = BRIG_KERNEL_REFUSED, .step = "enter namespaces", .subject = "user namespace", .sys_errno = ENOSPC},
-         "enter namespaces: the kernel refused: 'user namespace': ENOSPC; raise the sysctl user.max_user_namespaces"},
-        {{.code = BRIG_KERNEL_REFUSED, .step = "set rlimits", .subject = "RLIMIT_AS", .sys_errno = EPERM},
-         "set rlimits: the kernel refused: 'RLIMIT_AS': EPERM"},
-        {{.code = BRIG_IO, .step = "open report", .subject = "a\nb\x1b[m", .sys_errno = 4000},
-         "open report: input or output failed: 'a\\x0ab\\x1b[m': errno 4000"},
-        {{.code = BRIG_WORKER_DIED, .step = "wait for worker", .detail = 31},
-         "wait for worker: the worker died before it was ready (signal 31, SIGSYS)"},
-        {{.code = BRIG_WORKER_DIED, .step = "wait for worker", .detail = 3 << 8},
-         "wait for worker: the worker died before it was ready (exit status 3)"},
-        {{.code = BRIG_OUT_OF_MEMORY, .step = "start"}, "start: out of memory"},
-        {{.code = BRIG_CODE_COUNT}, "unknown code "},
-    };
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    for (size_t i = 0; i < COUNT_OF(sentences); i++) {
         char text[BRIG_ERROR_TEXT_BYTES];
-        CHECK(brig_error_format(&rows[i].error, text, sizeof text) == text);
-        if (rows[i].error.code == BRIG_CODE_COUNT) {
-            CHECK_CONTAINS(text, rows[i].text);
+        CHECK(brig_error_format(&sentences[i].error, text, sizeof text) == text);
+        if (sentences[i].error.code == BRIG_CODE_COUNT) {
+            CHECK_CONTAINS(text, sentences[i].text);
         } else {
-            CHECK_STR_EQ(text, rows[i].text);
+            CHECK_STR_EQ(text, sentences[i].text);
         }
     }
 }

@@ -45,71 +45,72 @@ static const struct brig_dsl_data sample = {
         BPF_JMP | BPF_##op | BPF_X, 0, 1, 0 \
     }
 
+static const struct {
+    const char *what;
+    uint32_t ret;
+    uint32_t executed;
+    struct sock_filter insns[6];
+} opcodes[] = {
+    {"nr", 59, 2, {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 0}, RET_A}},
+    {"arch", 0xc000003e, 2, {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 4}, RET_A}},
+    {"low half of ip", 0x55667788, 2, {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 8}, RET_A}},
+    {"high half of ip", 0x11223344, 2, {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 12}, RET_A}},
+    {"low half of the first argument", 0xa0, 2, {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 16}, RET_A}},
+    {"high half of the first argument", 0xa1, 2, {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 20}, RET_A}},
+    {"high half of the last argument", 0xf1, 2, {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 60}, RET_A}},
+    {"length", 64, 2, {{BPF_LD | BPF_W | BPF_LEN, 0, 0, 0}, RET_A}},
+    {"length in X", 64, 3, {{BPF_LDX | BPF_W | BPF_LEN, 0, 0, 0}, {BPF_MISC | BPF_TXA, 0, 0, 0}, RET_A}},
+    {"A starts as 0", 0, 1, {RET_A}},
+    {"X starts as 0", 0, 3, {LD_A(7), {BPF_MISC | BPF_TXA, 0, 0, 0}, RET_A}},
+    {"tax", 7, 5, {LD_A(7), {BPF_MISC | BPF_TAX, 0, 0, 0}, LD_A(0), ALU_X(ADD), RET_A}},
+    {"cells", 9, 4, {LD_A(9), {BPF_ST, 0, 0, 3}, {BPF_LD | BPF_MEM, 0, 0, 3}, RET_A}},
+    {"cells of X", 9, 5, {LD_X(9), {BPF_STX, 0, 0, 15}, LD_A(1), {BPF_LD | BPF_MEM, 0, 0, 15}, RET_A}},
+    {"add wraps", 1, 3, {LD_A(0xffffffff), ALU_K(ADD, 2), RET_A}},
+    {"sub wraps", 0xffffffff, 3, {LD_A(1), ALU_K(SUB, 2), RET_A}},
+    {"sub of X", 3, 4, {LD_A(5), LD_X(2), ALU_X(SUB), RET_A}},
+    {"mul wraps", 0xfffffffe, 3, {LD_A(0x7fffffff), ALU_K(MUL, 2), RET_A}},
+    {"mul by X", 42, 4, {LD_A(6), LD_X(7), ALU_X(MUL), RET_A}},
+    {"div is unsigned", 0x7fffffff, 3, {LD_A(0xfffffffe), ALU_K(DIV, 2), RET_A}},
+    {"div by X", 3, 4, {LD_A(11), LD_X(3), ALU_X(DIV), RET_A}},
+    {"div by X of 0 returns 0", 0, 3, {LD_A(11), LD_X(0), ALU_X(DIV), RET(5)}},
+    {"and", 0x10, 3, {LD_A(0x11), ALU_K(AND, 0xf0), RET_A}},
+    {"and with X", 0x10, 4, {LD_A(0x11), LD_X(0xf0), ALU_X(AND), RET_A}},
+    {"or", 0xf1, 3, {LD_A(0x11), ALU_K(OR, 0xf0), RET_A}},
+    {"or with X", 0xf1, 4, {LD_A(0x11), LD_X(0xf0), ALU_X(OR), RET_A}},
+    {"xor", 0xe1, 3, {LD_A(0x11), ALU_K(XOR, 0xf0), RET_A}},
+    {"xor with X", 0xe1, 4, {LD_A(0x11), LD_X(0xf0), ALU_X(XOR), RET_A}},
+    {"lsh", 0x80000000, 3, {LD_A(1), ALU_K(LSH, 31), RET_A}},
+    {"lsh by X counts modulo 32", 2, 4, {LD_A(1), LD_X(33), ALU_X(LSH), RET_A}},
+    {"rsh is unsigned", 1, 3, {LD_A(0x80000000), ALU_K(RSH, 31), RET_A}},
+    {"rsh by X", 4, 4, {LD_A(64), LD_X(4), ALU_X(RSH), RET_A}},
+    {"neg", 0xffffffff, 3, {LD_A(1), {BPF_ALU | BPF_NEG, 0, 0, 0}, RET_A}},
+    {"ja", 2, 2, {{BPF_JMP | BPF_JA, 0, 0, 1}, RET(1), RET(2)}},
+    {"jeq holds", 1, 3, {LD_A(5), TEST_K(JEQ, 5), RET(1), RET(2)}},
+    {"jeq fails", 2, 3, {LD_A(5), TEST_K(JEQ, 6), RET(1), RET(2)}},
+    {"jeq x", 1, 4, {LD_A(5), LD_X(5), TEST_X(JEQ), RET(1), RET(2)}},
+    {"jgt fails on equal", 2, 3, {LD_A(5), TEST_K(JGT, 5), RET(1), RET(2)}},
+    {"jgt is unsigned", 1, 3, {LD_A(0x80000000), TEST_K(JGT, 0x7fffffff), RET(1), RET(2)}},
+    {"jgt x", 2, 4, {LD_A(5), LD_X(9), TEST_X(JGT), RET(1), RET(2)}},
+    {"jge holds on equal", 1, 3, {LD_A(5), TEST_K(JGE, 5), RET(1), RET(2)}},
+    {"jge x", 2, 4, {LD_A(5), LD_X(6), TEST_X(JGE), RET(1), RET(2)}},
+    {"jset holds", 1, 3, {LD_A(6), TEST_K(JSET, 4), RET(1), RET(2)}},
+    {"jset fails", 2, 3, {LD_A(6), TEST_K(JSET, 9), RET(1), RET(2)}},
+    {"jset x", 1, 4, {LD_A(6), LD_X(2), TEST_X(JSET), RET(1), RET(2)}},
+};
+
 TEST(interpret, each_opcode)
 {
-    static const struct {
-        const char *what;
-        uint32_t ret;
-        uint32_t executed;
-        struct sock_filter insns[6];
-    } rows[] = {
-        {"nr", 59, 2, {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 0}, RET_A}},
-        {"arch", 0xc000003e, 2, {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 4}, RET_A}},
-        {"low half of ip", 0x55667788, 2, {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 8}, RET_A}},
-        {"high half of ip", 0x11223344, 2, {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 12}, RET_A}},
-        {"low half of the first argument", 0xa0, 2, {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 16}, RET_A}},
-        {"high half of the first argument", 0xa1, 2, {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 20}, RET_A}},
-        {"high half of the last argument", 0xf1, 2, {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 60}, RET_A}},
-        {"length", 64, 2, {{BPF_LD | BPF_W | BPF_LEN, 0, 0, 0}, RET_A}},
-        {"length in X", 64, 3, {{BPF_LDX | BPF_W | BPF_LEN, 0, 0, 0}, {BPF_MISC | BPF_TXA, 0, 0, 0}, RET_A}},
-        {"A starts as 0", 0, 1, {RET_A}},
-        {"X starts as 0", 0, 3, {LD_A(7), {BPF_MISC | BPF_TXA, 0, 0, 0}, RET_A}},
-        {"tax", 7, 5, {LD_A(7), {BPF_MISC | BPF_TAX, 0, 0, 0}, LD_A(0), ALU_X(ADD), RET_A}},
-        {"cells", 9, 4, {LD_A(9), {BPF_ST, 0, 0, 3}, {BPF_LD | BPF_MEM, 0, 0, 3}, RET_A}},
-        {"cells of X", 9, 5, {LD_X(9), {BPF_STX, 0, 0, 15}, LD_A(1), {BPF_LD | BPF_MEM, 0, 0, 15}, RET_A}},
-        {"add wraps", 1, 3, {LD_A(0xffffffff), ALU_K(ADD, 2), RET_A}},
-        {"sub wraps", 0xffffffff, 3, {LD_A(1), ALU_K(SUB, 2), RET_A}},
-        {"sub of X", 3, 4, {LD_A(5), LD_X(2), ALU_X(SUB), RET_A}},
-        {"mul wraps", 0xfffffffe, 3, {LD_A(0x7fffffff), ALU_K(MUL, 2), RET_A}},
-        {"mul by X", 42, 4, {LD_A(6), LD_X(7), ALU_X(MUL), RET_A}},
-        {"div is unsigned", 0x7fffffff, 3, {LD_A(0xfffffffe), ALU_K(DIV, 2), RET_A}},
-        {"div by X", 3, 4, {LD_A(11), LD_X(3), ALU_X(DIV), RET_A}},
-        {"div by X of 0 returns 0", 0, 3, {LD_A(11), LD_X(0), ALU_X(DIV), RET(5)}},
-        {"and", 0x10, 3, {LD_A(0x11), ALU_K(AND, 0xf0), RET_A}},
-        {"and with X", 0x10, 4, {LD_A(0x11), LD_X(0xf0), ALU_X(AND), RET_A}},
-        {"or", 0xf1, 3, {LD_A(0x11), ALU_K(OR, 0xf0), RET_A}},
-        {"or with X", 0xf1, 4, {LD_A(0x11), LD_X(0xf0), ALU_X(OR), RET_A}},
-        {"xor", 0xe1, 3, {LD_A(0x11), ALU_K(XOR, 0xf0), RET_A}},
-        {"xor with X", 0xe1, 4, {LD_A(0x11), LD_X(0xf0), ALU_X(XOR), RET_A}},
-        {"lsh", 0x80000000, 3, {LD_A(1), ALU_K(LSH, 31), RET_A}},
-        {"lsh by X counts modulo 32", 2, 4, {LD_A(1), LD_X(33), ALU_X(LSH), RET_A}},
-        {"rsh is unsigned", 1, 3, {LD_A(0x80000000), ALU_K(RSH, 31), RET_A}},
-        {"rsh by X", 4, 4, {LD_A(64), LD_X(4), ALU_X(RSH), RET_A}},
-        {"neg", 0xffffffff, 3, {LD_A(1), {BPF_ALU | BPF_NEG, 0, 0, 0}, RET_A}},
-        {"ja", 2, 2, {{BPF_JMP | BPF_JA, 0, 0, 1}, RET(1), RET(2)}},
-        {"jeq holds", 1, 3, {LD_A(5), TEST_K(JEQ, 5), RET(1), RET(2)}},
-        {"jeq fails", 2, 3, {LD_A(5), TEST_K(JEQ, 6), RET(1), RET(2)}},
-        {"jeq x", 1, 4, {LD_A(5), LD_X(5), TEST_X(JEQ), RET(1), RET(2)}},
-        {"jgt fails on equal", 2, 3, {LD_A(5), TEST_K(JGT, 5), RET(1), RET(2)}},
-        {"jgt is unsigned", 1, 3, {LD_A(0x80000000), TEST_K(JGT, 0x7fffffff), RET(1), RET(2)}},
-        {"jgt x", 2, 4, {LD_A(5), LD_X(9), TEST_X(JGT), RET(1), RET(2)}},
-        {"jge holds on equal", 1, 3, {LD_A(5), TEST_K(JGE, 5), RET(1), RET(2)}},
-        {"jge x", 2, 4, {LD_A(5), LD_X(6), TEST_X(JGE), RET(1), RET(2)}},
-        {"jset holds", 1, 3, {LD_A(6), TEST_K(JSET, 4), RET(1), RET(2)}},
-        {"jset fails", 2, 3, {LD_A(6), TEST_K(JSET, 9), RET(1), RET(2)}},
-        {"jset x", 1, 4, {LD_A(6), LD_X(2), TEST_X(JSET), RET(1), RET(2)}},
-    };
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    for (size_t i = 0; i < COUNT_OF(opcodes); i++) {
         unsigned char trace[6] = {0};
-        test_message("%s", rows[i].what);
-        struct brig_dsl_run run = brig_dsl_interpret(rows[i].insns, 6, &sample, trace);
-        CHECK_EQ(run.ret, rows[i].ret);
-        CHECK_EQ(run.executed, rows[i].executed);
+        test_message("%s", opcodes[i].what);
+        struct brig_dsl_run run = brig_dsl_interpret(opcodes[i].insns, 6, &sample, trace);
+        CHECK_EQ(run.ret, opcodes[i].ret);
+        CHECK_EQ(run.executed, opcodes[i].executed);
         uint32_t traced = 0;
         for (size_t k = 0; k < sizeof trace; k++) {
             traced += trace[k];
         }
-        CHECK_EQ(traced, rows[i].executed);
+        CHECK_EQ(traced, opcodes[i].executed);
     }
     test_message("%s", "");
 }

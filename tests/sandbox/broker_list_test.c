@@ -101,64 +101,65 @@ static const struct brig_broker_entry entries[] = {
 
 enum { LOOK = 1 << BOX_LOOK, READ = 1 << BOX_READ, WRITE = 1 << BOX_WRITE, CREATE = 1 << BOX_CREATE, NEW = 1 << BOX_TEMPORARY };
 
+static const struct {
+    const char *path;
+    unsigned purposes;
+    int expected; // 0, or the errno of the refusal
+} lookups[] = {
+    {"/", LOOK, 0},
+    {"/", READ, ENOENT},
+    {"/a", READ, 0},
+    {"/a", WRITE, ENOENT},
+    {"/ab", LOOK, ENOENT},
+    {"/a/b", READ, 0},
+    {"/a/b/c/d/e", READ, 0},
+    {"/a/b/exact", READ | WRITE, 0},
+    {"/a/b/exact", CREATE, ENOENT},
+    {"/a/b/exact/below", WRITE, ENOENT},
+    {"/a/b/exact/below", READ, 0}, // by /a: the exact entry says nothing of it
+    {"/a/b/exact2", WRITE, ENOENT},
+    {"/a/deny", LOOK, EPERM},
+    {"/a/deny/x", LOOK, EPERM},
+    {"/a/deny/inside", LOOK, EPERM},
+    {"/a/deny/inside/x", READ, EPERM},
+    {"/a/denyx", READ, 0},
+    {"/a/crash/x", LOOK, ENOENT},
+    {"/a/b/temporary/x", LOOK, 0},
+    {"/a/b/temporary/x", READ, ENOENT},
+    {"/a/b/temporary/x", CREATE, ENOENT},
+    {"/a/b/temporary/x", CREATE | WRITE | NEW, 0},
+    {"/a-b/c", READ, 0},
+    {"/x", LOOK, 0},
+    {"/x/y", LOOK, 0},
+    {"/x/y", READ, ENOENT},
+    {"/x/y/z", LOOK, 0},
+    {"/x/y/z", READ, ENOENT},
+    {"/x/y/z/w", LOOK, ENOENT},
+    {"/x/w", LOOK, ENOENT},
+    {"/x/deny", LOOK, ENOENT},
+    {"/only", LOOK, ENOENT},
+    {"/proc/meminfo", READ, 0},
+    {"/proc/self", LOOK, ENOENT},
+    {"/proc/thread-self/maps", LOOK, ENOENT},
+    {"/proc/1/maps", LOOK, ENOENT},
+    {"/proc/sys/kernel", READ, 0},
+    {"/proc/selfish", READ, 0},
+};
+
 TEST(broker, the_longest_entry_decides)
 {
-    static const struct {
-        const char *path;
-        unsigned purposes;
-        int expected; // 0, or the errno of the refusal
-    } rows[] = {
-        {"/", LOOK, 0},
-        {"/", READ, ENOENT},
-        {"/a", READ, 0},
-        {"/a", WRITE, ENOENT},
-        {"/ab", LOOK, ENOENT},
-        {"/a/b", READ, 0},
-        {"/a/b/c/d/e", READ, 0},
-        {"/a/b/exact", READ | WRITE, 0},
-        {"/a/b/exact", CREATE, ENOENT},
-        {"/a/b/exact/below", WRITE, ENOENT},
-        {"/a/b/exact/below", READ, 0}, // by /a: the exact entry says nothing of it
-        {"/a/b/exact2", WRITE, ENOENT},
-        {"/a/deny", LOOK, EPERM},
-        {"/a/deny/x", LOOK, EPERM},
-        {"/a/deny/inside", LOOK, EPERM},
-        {"/a/deny/inside/x", READ, EPERM},
-        {"/a/denyx", READ, 0},
-        {"/a/crash/x", LOOK, ENOENT},
-        {"/a/b/temporary/x", LOOK, 0},
-        {"/a/b/temporary/x", READ, ENOENT},
-        {"/a/b/temporary/x", CREATE, ENOENT},
-        {"/a/b/temporary/x", CREATE | WRITE | NEW, 0},
-        {"/a-b/c", READ, 0},
-        {"/x", LOOK, 0},
-        {"/x/y", LOOK, 0},
-        {"/x/y", READ, ENOENT},
-        {"/x/y/z", LOOK, 0},
-        {"/x/y/z", READ, ENOENT},
-        {"/x/y/z/w", LOOK, ENOENT},
-        {"/x/w", LOOK, ENOENT},
-        {"/x/deny", LOOK, ENOENT},
-        {"/only", LOOK, ENOENT},
-        {"/proc/meminfo", READ, 0},
-        {"/proc/self", LOOK, ENOENT},
-        {"/proc/thread-self/maps", LOOK, ENOENT},
-        {"/proc/1/maps", LOOK, ENOENT},
-        {"/proc/sys/kernel", READ, 0},
-        {"/proc/selfish", READ, 0},
-    };
     const struct brig_broker_list given = {.entries = entries, .entry_count = COUNT_OF(entries), .deny_errno = ENOENT};
     struct box_list *list;
     struct brig_error error;
     REQUIRE_OK(box_list_new(&given, &list, &error), &error);
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        struct box_found found = box_list_find(list, rows[i].path, (uint32_t)strlen(rows[i].path));
+    for (size_t i = 0; i < COUNT_OF(lookups); i++) {
+        struct box_found found = box_list_find(list, lookups[i].path, (uint32_t)strlen(lookups[i].path));
         enum brig_broker_verdict verdict = BRIG_BROKER_DONE;
-        test_message("row %zu: %s", i, rows[i].path);
+        test_message("row %zu: %s", i, lookups[i].path);
         bool is_known = found.entry || found.is_above;
-        bool is_allowed = is_known && box_list_allows(&found, rows[i].purposes);
-        CHECK_EQ(is_allowed ? 0 : -box_list_refuse(list, found.entry, &verdict), rows[i].expected);
-        bool is_crash = strncmp(rows[i].path, "/a/crash", 8) == 0;
+        bool is_allowed = is_known && box_list_allows(&found, lookups[i].purposes);
+        CHECK_EQ(is_allowed ? 0 : -box_list_refuse(list, found.entry, &verdict), lookups[i].expected);
+        bool is_crash = strncmp(lookups[i].path, "/a/crash", 8) == 0;
         CHECK_EQ(verdict, is_allowed ? BRIG_BROKER_DONE : is_crash ? BRIG_BROKER_TOUCHED : BRIG_BROKER_DENIED);
     }
     box_list_free(list);
