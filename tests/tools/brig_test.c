@@ -39,6 +39,16 @@ static const struct command rows[] = {
     {"brig compile --target=forked renderer", 2, {"--target is linked, executed or notified, not 'forked'"}},
     {"brig dump --target=executed --stage=rules renderer | head -n 1", 0, {"policy renderer for x86_64, Linux 6.18, executed\n"}},
     {"brig dump --target=notified --stage=rules --json renderer", 0, {"\"target\": \"notified\"", "\"asks_broker\": false"}},
+    // Limits are told to who can do something about them.
+    {"{ printf 'ioctl: '; yes 'arg0 & 1 && arg1 & 2 && arg2 & 3 && arg3 & 4 ||' | head -n 60000 | tr '\\n' ' '; echo arg0 == 1; } | "
+     "brig compile - --from=minijail --stats 2>&1 | tee /dev/stderr | grep -c 'BRIG_\\|arena'",
+     1,
+     {"brig compile: this is too big: it takes more memory than one policy may have; name ranges and masks instead", "0\n"}},
+    {"{ for call in read write ioctl; do printf \"$call: \"; seq -f 'arg1 == %.0f ||' 30000 | tr '\\n' ' '; echo arg0 == 1; done; } | "
+     "brig compile - --from=minijail",
+     2,
+     {"brig compile: this is too big: it has more rows than can be told apart; name"}},
+    {"brig asm --help", 0, {"of a program that the kernel takes, and gives the same bytes"}},
     {"brig compile rendrer", 2, {"there is no policy 'rendrer'; did you mean 'renderer'?"}},
     {"brig compile", 2, {"give one policy"}},
     {"brig compile \"$(printf '\\033[31mred')\"", 2, {"there is no policy '\\x1b[31mred'; built in are baseline, renderer"}},

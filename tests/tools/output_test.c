@@ -13,7 +13,7 @@ static const struct command rows[] = {
          "\"SCMP_ACT_ERRNO\", \"args\": [{\"index\": 1, \"value\": %.0f7, \"op\": \"SCMP_CMP_EQ\"}]}' 5000; echo ']}'; } > big.json; "
          "brig dump big.json | head -n 1; brig dump big.json -o old; brig dump big.json --json -o old; cat old"),
      0,
-     {"# rules\n", "more than 4096 instructions", "kept\n"}},
+     {"# rules\n", "more than the 4096 instructions", "kept\n"}},
     {IN_DIRECTORY(
          "brig compile rendrer -o old; brig asm s -o old; brig graph renderer reed -o old; brig disasm no.bpf -o old; cat old"),
      0,

@@ -1,4 +1,5 @@
-// brig disasm: a program as assembler, which `brig asm` reads back. One that the kernel would refuse is shown too, with the reason.
+// brig disasm: a program as assembler, which `brig asm` reads back. One that the kernel would refuse is shown too, with the reason;
+// that is not read back.
 #include <inttypes.h>
 #include <string.h>
 

@@ -51,9 +51,34 @@ int tool_complain(const char *verb, const char *format, ...)
     return TOOL_USAGE;
 }
 
+// What the library says of limits is for who calls it.
+static const struct {
+    enum brig_code code;
+    const char *why; // it is too big
+} limits[] = {
+    {BRIG_OUT_OF_ARENA, "it takes more memory than one policy may have"},
+    {BRIG_TOO_MANY_ROWS, "it has more rows than can be told apart"},
+    {BRIG_PROGRAM_TOO_BIG, "its program would have more than the 4096 instructions that the kernel takes"},
+};
+
+static const char *find_limit(enum brig_code code)
+{
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        if (limits[i].code == code) {
+            return limits[i].why;
+        }
+    }
+    return NULL;
+}
+
 int tool_fail(const char *verb, const struct brig_error *error)
 {
     char text[BRIG_ERROR_TEXT_BYTES];
+    const char *why = find_limit(error->code);
+    if (why != NULL) {
+        return tool_complain(
+            verb, "this is too big: %s; name ranges and masks instead of single values, or decide by fewer of them", why);
+    }
     fprintf(stderr, "brig %s: %s\n", verb, brig_error_format(error, text, sizeof text));
     switch (error->code) {
     case BRIG_KERNEL_LACKS:
