@@ -43,7 +43,7 @@ def check_own():
 
 
 def main():
-    folder = os.path.join(os.path.abspath(sys.argv[1]), "include")
+    folder = os.path.join(tree.build_directory(__doc__), "include")
     if not os.path.isdir(folder):
         sys.exit("headers.py: there is no %s; build //:headers first" % folder)
     tree.finish([text for text in list(check_installed(folder)) + list(check_own()) if text])

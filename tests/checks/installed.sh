@@ -3,7 +3,7 @@
 #
 # installed.sh BUILD_DIR
 set -eu
-build=$(cd "$1" && pwd)
+build=$(cd -- "$1" && pwd)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 

@@ -37,6 +37,8 @@ def globals_of(path):
 def check_symbols(build):
     wrapped = WRAPPED.findall(tree.read("trap/wrap/wrap.flags"))
     wrappers = set(wrapped + ["__wrap_" + name for name in wrapped])
+    if not glob.glob(os.path.join(build, "obj", "bpf_dsl", "*.o")):
+        yield "%s has no objects of bpf_dsl: build it first" % build
     for room, prefixes in PREFIXES.items():
         for path in sorted(glob.glob(os.path.join(build, "obj", room, "**", "*.o"), recursive=True)):
             exceptions = wrappers if "/obj/trap/wrap/" in path else ()
@@ -56,4 +58,4 @@ def check_kernel_names():
                     yield "%s:%d: `%s` is the kernel's kind of name" % (name, line, match.group(1))
 
 
-tree.finish(list(check_symbols(sys.argv[1])) + list(check_kernel_names()))
+tree.finish(list(check_symbols(tree.build_directory(__doc__))) + list(check_kernel_names()))

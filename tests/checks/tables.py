@@ -74,6 +74,9 @@ def compare(source, arch, ours, theirs):
 
 def check_headers(numbers):
     compared = 0
+    if not CLANG:
+        yield "clang is not installed, and reads the headers of each arch: tools/install"
+        return
     for arch, (target, includes, _) in ARCHES.items():
         for include in includes:
             if os.path.exists(os.path.join(include, "asm/unistd.h")):

@@ -20,8 +20,11 @@ import tree
 
 def commands(build):
     """Returns one (file, arguments) per tracked file that the clang toolchain compiles."""
-    with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
-        entries = json.load(file)
+    try:
+        with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
+            entries = json.load(file)
+    except FileNotFoundError:
+        sys.exit("tidy.py: %s has no compile_commands.json: gn gen --export-compile-commands" % build)
     known, found = set(tree.tracked(".c")), {}
     for entry in entries:
         name = os.path.relpath(os.path.join(entry["directory"], entry["file"]), tree.ROOT)
@@ -59,12 +62,15 @@ def check(build, name, arguments):
 
 
 def main():
-    build = os.path.abspath(sys.argv[1])
-    os.makedirs(os.path.join(build, "tidy"), exist_ok=True)
+    build = tree.build_directory(__doc__)
     todo = commands(build)
+    os.makedirs(os.path.join(build, "tidy"), exist_ok=True)
     if not todo:
         sys.exit("tidy.py: no file of this tree is in %s/compile_commands.json" % build)
     if sys.argv[2:]:
+        unknown = [name for name in sys.argv[2:] if name not in todo]
+        if unknown:
+            sys.exit("tidy.py: not compiled there, or generated: %s" % " ".join(unknown))
         todo = {name: todo[name] for name in sys.argv[2:]}
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = [pool.submit(check, build, name, arguments) for name, arguments in sorted(todo.items())]

@@ -27,6 +27,17 @@ def is_generated(name):
     return GENERATED.match(read(name)) is not None
 
 
+def build_directory(usage):
+    """The first argument of a check that looks at a build; whoever gives none, or asks, is told `usage`."""
+    if sys.argv[1:2] in (["--help"], ["-h"]):
+        print(usage.strip())
+        sys.exit(0)
+    if len(sys.argv) < 2 or not os.path.isdir(sys.argv[1]):
+        print(usage.strip() if len(sys.argv) < 2 else "there is no build directory %s" % sys.argv[1], file=sys.stderr)
+        sys.exit(2)
+    return os.path.abspath(sys.argv[1])
+
+
 def finish(findings):
     for finding in findings:
         print(finding)
