@@ -154,8 +154,9 @@ TEST(import_oci_mistakes, warnings)
         {BRIG_DSL_X86_64, "{\"defaultAction\": \"SCMP_ACT_LOG\",\n\n\"flags\": [\"SECCOMP_FILTER_FLAG_LOG\"]}", 3,
          "SECCOMP_FILTER_FLAG_LOG is for who installs the program, and not in the program"},
         {BRIG_DSL_X86_64,
-         "{\"defaultAction\": \"SCMP_ACT_LOG\",\n\n\"flags\": [\"SECCOMP_FILTER_FLAG_LOG\", \"SECCOMP_FILTER_FLAG_TSYNC\"]}", 3,
-         "SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_TSYNC are for who installs the program, and not in the program"},
+         "{\"defaultAction\": \"SCMP_ACT_LOG\",\n\n\"flags\": [\"SECCOMP_FILTER_FLAG_LOG\", \"SECCOMP_FILTER_FLAG_TSYNC\", "
+         "\"SECCOMP_FILTER_FLAG_LOG\"]}",
+         3, "SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_TSYNC are for who installs the program, and not in the program"},
         {BRIG_DSL_X86_64, "{\"defaultAction\": \"SCMP_ACT_TRAP\",\n\"defaultErrnoRet\": 3}", 2,
          "'defaultErrnoRet' does nothing with SCMP_ACT_TRAP"},
         {BRIG_DSL_X86_64, SYSCALLS("{\"names\": [\"read\"], \"action\": \"SCMP_ACT_NOTIFY\"}"), 0,

@@ -50,6 +50,7 @@ static int load(struct improvement *improvement)
     const char *verb = improvement->kind->verb;
     const char *trapping = NULL;
     size_t from_input = 0;
+    improvement->request.is_beside_others = improvement->arguments->operand_count > 1;
     for (int i = 0; i < improvement->arguments->operand_count; i++) {
         improvement->request.is_from_used |= tool_needs_from(improvement->arguments->operands[i]);
     }

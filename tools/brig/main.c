@@ -32,8 +32,9 @@ static void print_help(FILE *out)
     }
     fputs(
         "),\n"
-        "pledge:PROMISES, FILE.json (an OCI or Docker seccomp profile), FILE.policy (minijail's), FILE.pledge (promises), FILE.bpf (an\n"
-        "array of struct sock_filter) or - for standard input. What - or a file of another name is, --from says; without it - is a .bpf.\n"
+        "pledge:PROMISES, FILE.json (an OCI or Docker seccomp profile), FILE.policy (minijail's), FILE.pledge (promises, and\n"
+        "comments behind #), FILE.bpf (an array of struct sock_filter) or - for standard input. What - or a file of another name is,\n"
+        "--from says; without it - is a .bpf.\n"
         "`brig VERB --help` says what a verb does, with its options and an example; `brig --version` which system calls are known.\n"
         "Exit status: 0 fine, 1 findings, 2 wrong arguments or input, 3 undecided, 4 the kernel or this machine lacks something asked for;\n"
         "of run that of its program, or 125 to 127.\n",

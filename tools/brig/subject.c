@@ -52,6 +52,9 @@ static int load_raw(const char *verb, const struct import_source *source, const 
 {
     struct brig_error error;
     size_t count = source->text_bytes / sizeof(struct sock_filter);
+    if (request->arguments->arch_count > 1 && !request->is_beside_others && !request->is_of_any_arch) {
+        return tool_complain(verb, "a raw program is read for one arch; give one --arch");
+    }
     if (count > BPF_MAXINSNS) {
         return tool_complain(verb, "'%s' is too big: a program has at most %d instructions of 8 bytes", subject->name,
                              BPF_MAXINSNS);
@@ -197,11 +200,14 @@ static int load_promises(const char *verb, const char *promises, const struct im
     return complain_about_promise(verb, promise_place(source, promises, &error, place), &error);
 }
 
-// Comments become blanks, so that every word stays where it is.
+// Comments, and what else than a newline ends lines elsewhere, become blanks, so that every word stays where it is.
 static void blank_comments(char *text)
 {
     for (char *comment = text; (comment = strchr(comment, '#')) != NULL;) {
         memset(comment, ' ', strcspn(comment, "\n"));
+    }
+    for (char *end = text; (end = strstr(end, "\r\n")) != NULL;) {
+        *end = ' ';
     }
 }
 
@@ -284,6 +290,10 @@ static int load_text(const char *verb, const struct import_source *source, const
 {
     if (format == NULL) {
         format = subject_format_of_content(source->text, source->text_bytes);
+    }
+    if (format != subject_raw_format && source->text_bytes >= 3 && memcmp(source->text, "\xef\xbb\xbf", 3) == 0) {
+        return tool_complain(verb, "'%s' begins with a byte order mark, which no policy has; save it as UTF-8 without one",
+                             subject->name);
     }
     if (format == NULL) {
         return tool_complain(verb, "cannot tell what '%s' is; name it %s, or say which with --from", subject->name,

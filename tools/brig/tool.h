@@ -195,6 +195,7 @@ struct tool_request {
     bool is_quiet;                          // its warnings have been printed already
     bool is_of_any_arch;                    // what is asked of a raw program needs no arch
     bool is_from_used;                      // --from is for another of several policies
+    bool is_beside_others;                  // there are several policies, and an --arch may be for another
     bool rows_only;                         // no program is made; several arches may then be asked for of any policy
     bool program_only;                      // no rules are made: nobody asks which row decides
     bool is_timed;                          // somebody asks for compile_us

@@ -309,6 +309,7 @@ static bool check_flags(const struct import_json_reader *reader, const struct im
     }
     const char *names = "";
     size_t count = 0;
+    bool is_named[FLAG_COUNT] = {false};
     for (const struct import_json *flag = array->first; flag != NULL; flag = flag->next) {
         size_t i = 0;
         while (i < FLAG_COUNT && strcmp(flag_names[i], flag->text) != 0) {
@@ -318,7 +319,10 @@ static bool check_flags(const struct import_json_reader *reader, const struct im
             return IMPORT_JSON_FAIL_NAME(reader, flag, import_closest(flag->text, flag_names, FLAG_COUNT), "there is no flag '%s'",
                                          flag->text);
         }
-        names = import_print(reader->memory, "%s%s%s", names, count++ == 0 ? "" : ", ", flag_names[i]);
+        if (!is_named[i]) {
+            names = import_print(reader->memory, "%s%s%s", names, count++ == 0 ? "" : ", ", flag_names[i]);
+        }
+        is_named[i] = true;
     }
     if (count > 0) {
         import_warn(reader->memory, reader->source->name, array->first->line,
