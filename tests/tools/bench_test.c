@@ -120,6 +120,7 @@ static void check_json(const char *path)
         check_result(json, files[i].name, strcmp(files[i].kind, "raw") == 0 ? "input" : "libseccomp-2");
     }
     check_result(json, "container", "libseccomp-1");
+    CHECK(json_real_value(json_object_get(find_result(json, "container", "libseccomp-1"), "denied_over_brig")) > 0);
     check_result(json, "dense", "brig");
     CHECK(json_array_size(json_object_get(json, "aims")) > 0);
     json_decref(json);

@@ -9,7 +9,8 @@
 //   peer.h, peer_conditions.c, peer_rules.c    a policy's rules as libseccomp takes them
 //   peer.c          libseccomp's program of such rules
 //   race.c          how long compilers take, in turns
-//   hot_calls.c     how long calls take under their programs, in turns
+//   mixes.c         which calls are made under programs
+//   hot_calls.c     how long they take, from installation to installation
 //   compare.c       all of that for one policy, in a process of its own
 //   aims.c          what all comparisons come to
 //   table.c json.c  the same results for people and for programs
@@ -162,6 +163,17 @@ struct bench_time {
 enum bench_compiler { BENCH_BRIG, BENCH_LIBSECCOMP_1, BENCH_LIBSECCOMP_2, BENCH_INPUT, BENCH_COMPILER_COUNT };
 const char *bench_compiler_name(enum bench_compiler compiler);
 
+// Calls that are really made.
+enum bench_mix_kind { BENCH_MIX_ARGUMENTS, BENCH_MIX_DENIED, BENCH_MIX_COUNT };
+
+// What the calls of a mix take under one program, installed several times.
+struct bench_calls {
+    struct bench_time ns; // per call, the kernel's own work included
+    // The same over that of Brig's program, each time where both were installed side by side; 0: not measured
+    double relative; // median
+    double relative_most;
+};
+
 // What one compiler makes of one policy.
 struct bench_result {
     bool is_wanted; // the compiler is one for subjects of this kind
@@ -172,17 +184,17 @@ struct bench_result {
     double proof_ms;                // of Z3, where it was asked
     struct bench_figures figures;
     struct bench_time compile_us;
-    struct bench_time parse_us;     // Brig, files only
-    struct bench_time arguments_ns; // per call under the program, the kernel's own work included
-    struct bench_time denied_ns;
+    struct bench_time parse_us; // Brig, files only
+    struct bench_calls calls[BENCH_MIX_COUNT];
 };
 
 struct bench_comparison {
     const struct bench_subject *subject;
     struct bench_result results[BENCH_COMPILER_COUNT];
-    // The same program of Brig's in another process, for what differences mean nothing.
-    struct bench_time arguments_again_ns, denied_again_ns;
-    size_t hot_calls;               // different ones that arguments_ns is a mean of
+    // The same program of Brig's, installed as often again beside it, and what part of the time the two differed by: median.
+    struct bench_time again_ns[BENCH_MIX_COUNT];
+    double noise[BENCH_MIX_COUNT];
+    size_t hot_calls;               // different ones in the mix by arguments
     char left_out[BENCH_WHY_BYTES]; // not empty: nothing was measured, and why
     const char *step;               // what is being done with it; NULL once it is done
     bool has_failed;                // a line on stderr said so
@@ -222,7 +234,20 @@ struct race {
 // Compiles in turns with everyone who has a program, and writes the times.
 void bench_race(const struct race *race, struct bench_result results[BENCH_COMPILER_COUNT], struct bench_table *table);
 
-// Runs harmless calls under every program, in turns, and writes the times.
+enum { BENCH_MIX_CALLS = 1024, BENCH_MIX_STEPS = 16384 };
+
+// Different calls, and the order in which to make them, each many times.
+struct bench_mix {
+    struct brig_dsl_data calls[BENCH_MIX_CALLS];
+    size_t count; // 0: there are none, and no order
+    uint16_t order[BENCH_MIX_STEPS];
+};
+
+// Finds harmless calls that a process survives under `code`, a program of the policy.
+void bench_mixes_make(const struct bench_inputs *inputs, const struct bench_code *code,
+                      struct bench_mix ret_mixes[BENCH_MIX_COUNT]);
+
+// Makes such calls under every program, installed several times, and writes the times.
 void bench_hot_calls(const struct bench_inputs *inputs, struct bench_comparison *comparison, struct bench_table *table);
 
 // Makes Brig's program of a subject. Returns: false with the reason in result->why_not.

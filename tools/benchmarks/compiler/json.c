@@ -15,6 +15,11 @@ static json_t *time_json(const struct bench_time *time)
     return time->least > 0 ? json_pack("{s:f, s:f}", "min", time->least, "median", time->median) : json_null();
 }
 
+static json_t *ratio_json(double ratio)
+{
+    return ratio > 0 ? json_real(ratio) : json_null();
+}
+
 static json_t *result_json(enum bench_compiler compiler, const struct bench_result *result)
 {
     const struct bench_figures *figures = &result->figures;
@@ -41,8 +46,10 @@ static json_t *result_json(enum bench_compiler compiler, const struct bench_resu
     }
     json_object_set_new(json, "compile_us", time_json(&result->compile_us));
     json_object_set_new(json, "parse_us", time_json(&result->parse_us));
-    json_object_set_new(json, "by_arguments_ns", time_json(&result->arguments_ns));
-    json_object_set_new(json, "denied_ns", time_json(&result->denied_ns));
+    json_object_set_new(json, "by_arguments_ns", time_json(&result->calls[BENCH_MIX_ARGUMENTS].ns));
+    json_object_set_new(json, "denied_ns", time_json(&result->calls[BENCH_MIX_DENIED].ns));
+    json_object_set_new(json, "by_arguments_over_brig", ratio_json(result->calls[BENCH_MIX_ARGUMENTS].relative));
+    json_object_set_new(json, "denied_over_brig", ratio_json(result->calls[BENCH_MIX_DENIED].relative));
     return json;
 }
 
@@ -54,10 +61,12 @@ static json_t *comparison_json(const struct bench_comparison *comparison)
             json_array_append_new(results, result_json((enum bench_compiler)i, &comparison->results[i]));
         }
     }
-    return json_pack("{s:s, s:s, s:I, s:o, s:o, s:o}", "name", comparison->subject->name, "kind", comparison->subject->kind,
-                     "hot_calls", (json_int_t)comparison->hot_calls, "again_by_arguments_ns",
-                     time_json(&comparison->arguments_again_ns), "again_denied_ns", time_json(&comparison->denied_again_ns),
-                     "results", results);
+    const struct bench_time *again = comparison->again_ns;
+    const double *noise = comparison->noise;
+    return json_pack("{s:s, s:s, s:I, s:o, s:o, s:f, s:f, s:o}", "name", comparison->subject->name, "kind",
+                     comparison->subject->kind, "hot_calls", (json_int_t)comparison->hot_calls, "again_by_arguments_ns",
+                     time_json(&again[BENCH_MIX_ARGUMENTS]), "again_denied_ns", time_json(&again[BENCH_MIX_DENIED]),
+                     "noise_by_arguments", noise[BENCH_MIX_ARGUMENTS], "noise_denied", noise[BENCH_MIX_DENIED], "results", results);
 }
 
 static json_t *aims_json(const struct bench_aims *aims)

@@ -20,8 +20,10 @@ void bench_print_legend(FILE *out)
         "                 the policy names; denied: calls that the number alone decides, and that are not cached\n"
         "  recorded       the same for the calls of --profile FILE\n"
         "  compile        from rows to a checked program, for libseccomp from seccomp_init to the exported one\n"
-        "  by args, denied, ns   harmless calls really made under the program, the kernel's own work included\n"
-        "  ratio to best  Brig's figure over the best other one, column by column\n",
+        "  by args, denied, ns   harmless calls really made under the program, the kernel's own work included; of several\n"
+        "                 installations. Slower beyond noise: longer in every block of installations side by side, and in the middle one\n"
+        "                 by more than Brig's program differs by there from itself, and by 1 %\n"
+        "  ratio to best  Brig's figure over the best other one, column by column; of ns, the middle one of the blocks\n",
         out);
 }
 
@@ -59,8 +61,9 @@ static void print_result(FILE *out, enum bench_compiler compiler, const struct b
     print_mean(out, &figures->recorded_arguments);
     print_mean(out, &figures->recorded);
     print_time(out, &result->compile_us);
-    print_time(out, &result->arguments_ns);
-    print_time(out, &result->denied_ns);
+    for (int i = 0; i < BENCH_MIX_COUNT; i++) {
+        print_time(out, &result->calls[i].ns);
+    }
     fputc('\n', out);
 }
 
@@ -123,12 +126,12 @@ static double compile(const struct bench_result *result)
 
 static double arguments_ns(const struct bench_result *result)
 {
-    return result->arguments_ns.least;
+    return result->calls[BENCH_MIX_ARGUMENTS].relative;
 }
 
 static double denied_ns(const struct bench_result *result)
 {
-    return result->denied_ns.least;
+    return result->calls[BENCH_MIX_DENIED].relative;
 }
 
 // One for each column that has a ratio, as print_result has them.
@@ -180,6 +183,22 @@ static void print_notes(FILE *out, const struct bench_comparison *comparison)
     }
 }
 
+// The control: Brig's program beside itself, and how far apart the two were.
+static void print_again(FILE *out, const struct bench_comparison *comparison)
+{
+    const struct bench_time *again = comparison->again_ns;
+    char text[BENCH_TEXT_BYTES];
+    if (again[BENCH_MIX_ARGUMENTS].least > 0 || again[BENCH_MIX_DENIED].least > 0) {
+        snprintf(text, sizeof text, "brig's program again; installed side by side the two differ by %.1f %% and %.1f %%",
+                 100 * comparison->noise[BENCH_MIX_ARGUMENTS], 100 * comparison->noise[BENCH_MIX_DENIED]);
+        fprintf(out, "  %-104s", text);
+        for (int i = 0; i < BENCH_MIX_COUNT; i++) {
+            print_time(out, &again[i]);
+        }
+        fputc('\n', out);
+    }
+}
+
 void bench_print_comparison(FILE *out, const struct bench_comparison *comparison)
 {
     if (comparison->left_out[0] != '\0') {
@@ -191,12 +210,7 @@ void bench_print_comparison(FILE *out, const struct bench_comparison *comparison
             print_result(out, (enum bench_compiler)i, &comparison->results[i]);
         }
     }
-    if (comparison->arguments_again_ns.least > 0 || comparison->denied_again_ns.least > 0) {
-        fprintf(out, "  %-104s", "brig's program again, in another process: differences no bigger than these two have are noise");
-        print_time(out, &comparison->arguments_again_ns);
-        print_time(out, &comparison->denied_again_ns);
-        fputc('\n', out);
-    }
+    print_again(out, comparison);
     print_ratios(out, comparison);
     print_notes(out, comparison);
 }
