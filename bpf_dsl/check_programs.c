@@ -3,9 +3,10 @@
 // Takes: programs. Gives: equal, different, or undecided. How: all paths of the new program; where one returns, the old ones are
 // run from their start under the facts of that path, which split it further where they tell apart what the new one did not; at the
 // end the values are compared. Facts are those of check_facts.c; what registers hold is a constant, or one word under a mask with a
-// few operations by constants on top (check_values.c), so bitmaps and biased tests are followed exactly. Guarantees: exact;
-// anything else that is computed makes it undecided, never equal. Shares nothing with the passes that make programs. Weaknesses:
-// paths that meet are walked once for each way; steps are counted, CHECK_PROGRAMS_STEPS of them.
+// few operations by constants on top (check_values.c), so bitmaps and biased tests are followed exactly; or anything else, as long
+// as it is only returned (check_terms.c). Guarantees: exact; tests of anything else make it undecided, never equal. Shares nothing
+// with the passes that make programs. Weaknesses: paths that meet are walked once for each way; steps are counted,
+// CHECK_PROGRAMS_STEPS of them.
 #include "bpf_dsl/check_programs.h"
 
 #include <linux/filter.h>
@@ -24,9 +25,10 @@ enum {
 struct place {
     uint32_t program; // 0: the subject; then the stack from its end
     uint32_t pc;
+    bool ends; // by a division by zero
     uint32_t registers[CHECK_REGISTERS];
-    uint32_t ret;      // the subject's
-    uint32_t combined; // of the stack so far
+    uint32_t ret;      // the subject's: a value
+    uint32_t combined; // of the stack so far: a value
 };
 
 // A piece of a test still to be walked.
@@ -51,20 +53,13 @@ struct comparison {
 
 // --- what several programs return together ----------------------------------------------------------------------------
 
-// The lower of two actions, as signed numbers; of equal ones, that of the program that runs first. Source: kernel/seccomp.c:
-// seccomp_run_filters.
-static uint32_t combine(uint32_t so_far, uint32_t ret)
-{
-    int32_t action = (int32_t)(ret & SECCOMP_RET_ACTION_FULL);
-    return action < (int32_t)(so_far & SECCOMP_RET_ACTION_FULL) ? ret : so_far;
-}
-
 static enum dsl_checked compare(struct comparison *comparison, const struct place *place)
 {
     if (place->ret == place->combined || !dsl_check_is_possible(&comparison->facts)) {
         return DSL_CHECKED_EQUAL;
     }
-    return comparison->facts.overflowed ? DSL_CHECKED_UNDECIDED : DSL_CHECKED_DIFFERENT;
+    enum dsl_checked checked = dsl_check_values_compare(&comparison->values, &comparison->facts, place->ret, place->combined);
+    return comparison->facts.overflowed ? DSL_CHECKED_UNDECIDED : checked;
 }
 
 // --- tests ------------------------------------------------------------------------------------------------------------
@@ -75,7 +70,7 @@ static const struct sock_filter *insn_at(const struct comparison *comparison, co
 }
 
 // Keeps a piece for later.
-static void push(struct comparison *comparison, const struct place *place, uint32_t to, const struct check_piece *piece)
+static void push(struct comparison *comparison, const struct place *place, const struct check_piece *piece)
 {
     if (comparison->fork_count == comparison->fork_limit) {
         comparison->is_lost = true;
@@ -87,61 +82,132 @@ static void push(struct comparison *comparison, const struct place *place, uint3
                           .word = piece->word,
                           .mask = piece->mask,
                           .range = piece->range};
-    fork->place.pc = to;
 }
 
-// Goes on with one piece of a test, and keeps the others. Returns: false where there is none: no call comes here.
-static bool take_test(struct comparison *comparison, struct place *place)
+// Tests A and X of `registers`, and goes on with one piece at the place that its answer leads to; the others are kept. `ways`:
+// where the test does not hold, and where it does. Returns: false where there is no piece: no call comes here.
+static bool part(struct comparison *comparison, const uint32_t *registers, const struct sock_filter *test, const struct place *ways,
+                 struct place *ret_place)
 {
-    const struct sock_filter *insn = insn_at(comparison, place);
     struct check_piece pieces[CHECK_PIECES];
     bool known;
-    uint32_t targets[] = {place->pc + 1 + insn->jf, place->pc + 1 + insn->jt};
-    if (targets[0] == targets[1]) {
-        place->pc = targets[0];
+    if (dsl_check_value_known(&comparison->values, &comparison->facts, registers, test, &known)) {
+        *ret_place = ways[known];
         return true;
     }
-    if (dsl_check_value_known(&comparison->values, &comparison->facts, place->registers, insn, &known)) {
-        place->pc = targets[known];
-        return true;
-    }
-    uint32_t count = dsl_check_value_split(&comparison->values, &comparison->facts, place->registers, insn, pieces);
+    uint32_t count = dsl_check_value_split(&comparison->values, &comparison->facts, registers, test, pieces);
     comparison->is_lost |= count == CHECK_TOO_MANY;
     if (count == 0 || comparison->is_lost) {
         return false;
     }
     for (uint32_t i = 1; i < count; i++) {
-        push(comparison, place, targets[pieces[i].holds], &pieces[i]);
+        push(comparison, &ways[pieces[i].holds], &pieces[i]);
     }
     dsl_check_learn(&comparison->facts, pieces[0].word, pieces[0].mask, pieces[0].range);
-    place->pc = targets[pieces[0].holds];
+    *ret_place = ways[pieces[0].holds];
     return true;
+}
+
+static bool take_test(struct comparison *comparison, struct place *place)
+{
+    const struct sock_filter *insn = insn_at(comparison, place);
+    const uint32_t targets[] = {place->pc + 1 + insn->jf, place->pc + 1 + insn->jt};
+    bool known = false;
+    if (targets[0] == targets[1] ||
+        dsl_check_value_known(&comparison->values, &comparison->facts, place->registers, insn, &known)) {
+        place->pc = targets[known];
+        return true;
+    }
+    struct place ways[] = {*place, *place};
+    ways[0].pc = targets[0];
+    ways[1].pc = targets[1];
+    return part(comparison, place->registers, insn, ways, place);
 }
 
 // --- paths ------------------------------------------------------------------------------------------------------------
 
-// The next program starts where one returned. Returns: whether there is one.
-static bool take_return(struct comparison *comparison, struct place *place, uint32_t ret)
+// The next program starts where one returned, with what comes out of the stack so far.
+static struct place start_next(const struct place *place, uint32_t combined)
 {
+    struct place next = {.program = place->program + 1, .ret = place->ret, .combined = combined};
+    for (int i = 0; i < CHECK_REGISTERS; i++) {
+        next.registers[i] = CHECK_ZERO;
+    }
+    return next;
+}
+
+// An action, such that lower actions are lower numbers.
+static uint32_t action_of(struct comparison *comparison, uint32_t value)
+{
+    static const struct sock_filter insns[] = {{BPF_ALU | BPF_AND | BPF_K, 0, 0, SECCOMP_RET_ACTION_FULL},
+                                               {BPF_ALU | BPF_XOR | BPF_K, 0, 0, 0x80000000u}};
+    uint32_t registers[CHECK_REGISTERS] = {[CHECK_A] = value};
+    for (size_t i = 0; i < sizeof insns / sizeof insns[0]; i++) {
+        dsl_check_value_take(&comparison->values, registers, &insns[i]);
+    }
+    uint32_t k;
+    bool is_known = dsl_check_value_is(&comparison->values, &comparison->facts, registers[CHECK_A], &k);
+    return is_known ? dsl_check_value_constant(&comparison->values, k) : registers[CHECK_A];
+}
+
+// The lower of two actions, as signed numbers, comes out; of equal ones, that of the program that runs first. Source: kernel/
+// seccomp.c:seccomp_run_filters. Returns: whether some call comes so far.
+static bool combine(struct comparison *comparison, struct place *place, uint32_t ret)
+{
+    static const struct sock_filter is_above = {BPF_JMP | BPF_JGT | BPF_X, 0, 0, 0};
+    const struct place ways[] = {start_next(place, place->combined), start_next(place, ret)};
+    const uint32_t registers[CHECK_REGISTERS] = {
+        [CHECK_A] = action_of(comparison, place->combined), [CHECK_X] = action_of(comparison, ret)};
+    return part(comparison, registers, &is_above, ways, place);
+}
+
+// A program returns. Returns: whether there is another one, and some call comes to it.
+static bool take_return(struct comparison *comparison, struct place *place, uint32_t value)
+{
+    uint32_t k;
+    bool is_known = dsl_check_value_is(&comparison->values, &comparison->facts, value, &k);
+    uint32_t ret = is_known ? dsl_check_value_constant(&comparison->values, k) : value;
+    bool is_stack = comparison->program_count > 2;
     if (place->program == 0) {
         place->ret = ret;
-        place->combined = comparison->program_count > 2 ? SECCOMP_RET_ALLOW : 0;
-    } else {
-        place->combined = comparison->program_count > 2 ? combine(place->combined, ret) : ret;
-    }
-    place->program++;
-    place->pc = 0;
-    for (int i = 0; i < CHECK_REGISTERS; i++) {
-        place->registers[i] = CHECK_ZERO;
+        *place = start_next(place, dsl_check_value_constant(&comparison->values, is_stack ? SECCOMP_RET_ALLOW : 0));
+    } else if (!is_stack) {
+        *place = start_next(place, ret);
+    } else if (!combine(comparison, place, ret)) {
+        return false;
     }
     return place->program < comparison->program_count;
+}
+
+// A division has been taken that ends the program where X is 0.
+static bool ask_divisor(struct comparison *comparison, struct place *place)
+{
+    static const struct sock_filter is_zero = {BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 0};
+    const uint32_t divisor[CHECK_REGISTERS] = {[CHECK_A] = place->registers[CHECK_X]};
+    struct place ways[] = {*place, *place};
+    ways[1].ends = true;
+    return part(comparison, divisor, &is_zero, ways, place);
+}
+
+// One instruction that is no jump and no return. Returns: whether the path goes on.
+static bool take_straight(struct comparison *comparison, struct place *place)
+{
+    enum check_taken taken = dsl_check_value_take(&comparison->values, place->registers, insn_at(comparison, place));
+    place->pc++;
+    if (taken == CHECK_ENDED) {
+        place->ends = true;
+    }
+    return taken != CHECK_DIVIDES || ask_divisor(comparison, place);
 }
 
 // One instruction. Returns: whether the path goes on.
 static bool take_insn(struct comparison *comparison, struct place *place)
 {
     const struct sock_filter *insn = insn_at(comparison, place);
-    uint32_t ret = insn->k;
+    bool is_of_a = BPF_RVAL(insn->code) == BPF_A;
+    if (place->ends) {
+        return take_return(comparison, place, CHECK_ZERO);
+    }
     switch (BPF_CLASS(insn->code)) {
     case BPF_JMP:
         if (BPF_OP(insn->code) != BPF_JA) {
@@ -150,24 +216,10 @@ static bool take_insn(struct comparison *comparison, struct place *place)
         place->pc += 1 + insn->k;
         return true;
     case BPF_RET:
-        if (BPF_RVAL(insn->code) == BPF_A &&
-            !dsl_check_value_is(&comparison->values, &comparison->facts, place->registers[CHECK_A], &ret)) {
-            comparison->is_lost = true;
-            return false;
-        }
-        return take_return(comparison, place, ret);
+        return take_return(comparison, place,
+                           is_of_a ? place->registers[CHECK_A] : dsl_check_value_constant(&comparison->values, insn->k));
     default:
-        place->pc++;
-        switch (dsl_check_value_take(&comparison->values, place->registers, insn)) {
-        case CHECK_TOOK:
-            return true;
-        case CHECK_ENDED: // a division by zero
-            return take_return(comparison, place, 0);
-        case CHECK_LOST:
-            break;
-        }
-        comparison->is_lost = true;
-        return false;
+        return take_straight(comparison, place);
     }
 }
 
@@ -187,7 +239,8 @@ static enum dsl_checked walk(struct comparison *comparison, uint32_t *ret_nr)
 {
     struct place place = {.program = 0};
     do {
-        while (take_insn(comparison, &place)) {
+        // A fork may be one of what the last program returned.
+        while (place.program < comparison->program_count && take_insn(comparison, &place)) {
             comparison->facts.steps++;
         }
         if (comparison->is_lost || comparison->facts.overflowed || comparison->facts.steps > CHECK_PROGRAMS_STEPS) {

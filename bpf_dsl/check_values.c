@@ -1,16 +1,17 @@
 // check_values: what registers hold while programs are compared.
 //
 // Takes: instructions and facts. Gives: what a test says for which values of a word. A value is a constant, or (word & mask) with
-// up to eight operations by constants on top, or unknown. How a test of the latter is split: the range that the facts leave is
-// halved until interval arithmetic knows the answer for each part; for one number it always does. Guarantees: exact. Weaknesses: a
-// test whose answer changes more often than CHECK_PIECES times is not followed.
+// up to eight operations by constants on top, or a term (check_terms.c), which can be returned but not tested. How a test of the
+// latter is split: the range that the facts leave is halved until interval arithmetic knows the answer for each part; for one
+// number it always does. Guarantees: exact. Weaknesses: a test whose answer changes more often than CHECK_PIECES times is not
+// followed.
 #include "bpf_dsl/check_values.h"
 
 #include <string.h>
 
 #define ALL UINT32_MAX
 
-enum { VALUE_CONSTANT, VALUE_WORD, VALUE_UNKNOWN };
+enum { VALUE_CONSTANT, VALUE_WORD, VALUE_TERM, VALUE_UNKNOWN };
 enum { VALUE_OPS = 8, VALUE_SPANS = 2048 };
 
 struct value_op {
@@ -22,7 +23,7 @@ struct value_op {
 struct value {
     uint32_t kind;
     uint32_t word;
-    uint32_t mask; // CONSTANT: the value
+    uint32_t mask; // CONSTANT: the value; TERM: which
     uint32_t count;
     struct value_op ops[VALUE_OPS];
 };
@@ -58,7 +59,7 @@ static const struct value *value_of(const struct check_values *values, uint32_t 
     return id == DSL_INTERN_NONE ? &unknown : dsl_intern_get(&values->values, id);
 }
 
-static uint32_t constant(struct check_values *values, uint32_t k)
+uint32_t dsl_check_value_constant(struct check_values *values, uint32_t k)
 {
     const struct value value = {.kind = VALUE_CONSTANT, .mask = k};
     return keep(values, &value);
@@ -66,7 +67,8 @@ static uint32_t constant(struct check_values *values, uint32_t k)
 
 bool dsl_check_values_init(struct check_values *values, struct brig_dsl_arena *arena)
 {
-    if (!dsl_intern_init(&values->values, arena, 64) || constant(values, 0) != CHECK_ZERO) {
+    if (!dsl_intern_init(&values->values, arena, 64) || !dsl_check_terms_init(&values->terms, arena) ||
+        dsl_check_value_constant(values, 0) != CHECK_ZERO) {
         return false;
     }
     for (uint32_t word = 0; word < CHECK_WORDS; word++) {
@@ -135,14 +137,49 @@ static uint32_t bits_kept(const struct value *value, struct value_op op)
     return ALL;
 }
 
+static uint32_t term_by(struct check_values *values, uint32_t term, struct value_op op)
+{
+    uint32_t k = dsl_check_term_constant(&values->terms, op.k);
+    return dsl_check_term_op(&values->terms, op.op, op.is_left != 0 ? k : term, op.is_left != 0 ? term : k);
+}
+
+static uint32_t term_of(struct check_values *values, const struct value *value)
+{
+    switch (value->kind) {
+    case VALUE_CONSTANT:
+        return dsl_check_term_constant(&values->terms, value->mask);
+    case VALUE_TERM:
+        return value->mask;
+    case VALUE_UNKNOWN:
+        return DSL_INTERN_NONE;
+    default:
+        break;
+    }
+    uint32_t term = dsl_check_term_word(&values->terms, value->word);
+    term = term_by(values, term, (struct value_op){BPF_AND, 0, value->mask});
+    for (uint32_t i = 0; i < value->count; i++) {
+        term = term_by(values, term, value->ops[i]);
+    }
+    return term;
+}
+
+static uint32_t of_term(struct check_values *values, uint32_t term)
+{
+    uint32_t k;
+    if (dsl_check_term_is(&values->terms, term, &k)) {
+        return dsl_check_value_constant(values, k);
+    }
+    return term == DSL_INTERN_NONE ? term : keep(values, &(struct value){.kind = VALUE_TERM, .mask = term});
+}
+
 static uint32_t with_op(struct check_values *values, const struct value *before, struct value_op op)
 {
     struct value value = *before;
     if (value.kind == VALUE_CONSTANT) {
-        return constant(values, apply(op, value.mask));
+        return dsl_check_value_constant(values, apply(op, value.mask));
     }
-    if (value.kind == VALUE_UNKNOWN || (value.count == VALUE_OPS && op.op != BPF_AND) || value.count > VALUE_OPS) {
-        return DSL_INTERN_NONE;
+    if (value.kind != VALUE_WORD) {
+        return of_term(values, term_by(values, term_of(values, &value), op));
     }
     value.mask &= bits_kept(&value, op);
     if (op.op == BPF_AND && value.count == 0) {
@@ -150,7 +187,7 @@ static uint32_t with_op(struct check_values *values, const struct value *before,
     } else if (value.count < VALUE_OPS) {
         value.ops[value.count++] = op;
     } else {
-        return DSL_INTERN_NONE;
+        return of_term(values, term_by(values, term_of(values, before), op));
     }
     return keep(values, &value);
 }
@@ -163,11 +200,11 @@ static uint32_t load(struct check_values *values, const uint32_t *registers, con
     case BPF_ABS:
         return values->words[insn->k / 4];
     case BPF_LEN:
-        return constant(values, 64); // of struct seccomp_data
+        return dsl_check_value_constant(values, 64); // of struct seccomp_data
     case BPF_MEM:
         return registers[CHECK_CELLS + insn->k];
     default:
-        return constant(values, insn->k);
+        return dsl_check_value_constant(values, insn->k);
     }
 }
 
@@ -182,17 +219,19 @@ static enum check_taken calculate(struct check_values *values, uint32_t *registe
     }
     const struct value by_k = {.kind = VALUE_CONSTANT, .mask = insn->k};
     const struct value *right = BPF_SRC(insn->code) == BPF_X ? value_of(values, registers[CHECK_X]) : &by_k;
-    if (op == BPF_DIV && (right->kind != VALUE_CONSTANT || right->mask == 0)) {
-        return right->kind == VALUE_CONSTANT ? CHECK_ENDED : CHECK_LOST;
+    bool divides = op == BPF_DIV && right->kind != VALUE_CONSTANT;
+    if (op == BPF_DIV && right->kind == VALUE_CONSTANT && right->mask == 0) {
+        return CHECK_ENDED;
     }
     if (right->kind == VALUE_CONSTANT) {
         *a = with_op(values, left, (struct value_op){op, 0, right->mask});
-    } else if (left->kind == VALUE_CONSTANT) {
+    } else if (left->kind == VALUE_CONSTANT && !divides) {
         *a = with_op(values, right, (struct value_op){op, op != BPF_AND, left->mask});
     } else {
-        *a = DSL_INTERN_NONE;
+        uint32_t term = term_of(values, left);
+        *a = of_term(values, dsl_check_term_op(&values->terms, op, term, term_of(values, right)));
     }
-    return CHECK_TOOK;
+    return divides ? CHECK_DIVIDES : CHECK_TOOK;
 }
 
 enum check_taken dsl_check_value_take(struct check_values *values, uint32_t *registers, const struct sock_filter *insn)
@@ -224,7 +263,7 @@ enum check_taken dsl_check_value_take(struct check_values *values, uint32_t *reg
 
 // A test with its constant on the right.
 struct test {
-    const struct value *value; // NULL: of two words, or unknown
+    const struct value *value; // NULL: a term, or unknown
     uint16_t op;               // BPF_JEQ, BPF_JGT, BPF_JGE, BPF_JSET
     bool is_turned;            // the answer is the contrary
     uint32_t k;
@@ -246,7 +285,7 @@ static struct test read_test(const struct check_values *values, const uint32_t *
     } else if (BPF_SRC(insn->code) == BPF_X) {
         test.value = NULL;
     }
-    if (test.value != NULL && test.value->kind == VALUE_UNKNOWN) {
+    if (test.value != NULL && (test.value->kind == VALUE_TERM || test.value->kind == VALUE_UNKNOWN)) {
         test.value = NULL;
     }
     return test;
@@ -280,19 +319,26 @@ static int answer(const struct test *test, struct check_range span)
     return result == ANSWER_OPEN || !test->is_turned ? result : result == ANSWER_YES ? ANSWER_NO : ANSWER_YES;
 }
 
-bool dsl_check_value_is(const struct check_values *values, const struct check_facts *facts, uint32_t id, uint32_t *ret_value)
+enum dsl_checked dsl_check_values_compare(struct check_values *values, struct check_facts *facts, uint32_t a, uint32_t b)
+{
+    uint32_t of_a = term_of(values, value_of(values, a));
+    uint32_t of_b = term_of(values, value_of(values, b));
+    return dsl_check_terms_compare(&values->terms, facts, of_a, of_b);
+}
+
+bool dsl_check_value_is(struct check_values *values, const struct check_facts *facts, uint32_t id, uint32_t *ret_value)
 {
     const struct value *value = value_of(values, id);
     if (value->kind == VALUE_CONSTANT) {
         *ret_value = value->mask;
         return true;
     }
-    if (value->kind == VALUE_UNKNOWN) {
+    if (value->kind != VALUE_WORD) {
         return false;
     }
     struct check_set set = dsl_check_set_of(facts, value->word, value->mask);
     *ret_value = evaluate(value, set.range.lo);
-    return set.range.lo == set.range.hi;
+    return set.range.lo == set.range.hi || dsl_check_term_is(&values->terms, term_of(values, value), ret_value);
 }
 
 bool dsl_check_value_known(const struct check_values *values, const struct check_facts *facts, const uint32_t *registers,

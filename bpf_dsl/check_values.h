@@ -4,8 +4,7 @@
 
 #include <linux/filter.h>
 
-#include "bpf_dsl/check_parts.h"
-#include "bpf_dsl/intern.h"
+#include "bpf_dsl/check_terms.h"
 
 // A, X, and the cells. Each holds a value by its id.
 enum { CHECK_A, CHECK_X, CHECK_CELLS, CHECK_REGISTERS = CHECK_CELLS + BPF_MEMWORDS };
@@ -14,6 +13,7 @@ enum { CHECK_ZERO = 0 };
 
 struct check_values {
     struct dsl_intern values;
+    struct check_terms terms;    // what values are that are not of one word
     uint32_t words[CHECK_WORDS]; // the values of words as they are
 };
 
@@ -22,15 +22,21 @@ bool dsl_check_values_init(struct check_values *values, struct brig_dsl_arena *a
 
 enum check_taken {
     CHECK_TOOK,
-    CHECK_ENDED, // a division by zero ends the program with 0
-    CHECK_LOST,  // whether it does is not known
+    CHECK_ENDED,   // a division by zero ends the program with 0
+    CHECK_DIVIDES, // it does so where X is 0, and was taken for all other calls
 };
 
 // Does what an instruction that is no jump and no return does.
 enum check_taken dsl_check_value_take(struct check_values *values, uint32_t *registers, const struct sock_filter *insn);
 
+// The value of a constant.
+uint32_t dsl_check_value_constant(struct check_values *values, uint32_t k);
+
+// Compares two values for all calls that have the facts. Returns: as dsl_check_terms_compare.
+enum dsl_checked dsl_check_values_compare(struct check_values *values, struct check_facts *facts, uint32_t a, uint32_t b);
+
 // Whether a value is known. Returns: false if not.
-bool dsl_check_value_is(const struct check_values *values, const struct check_facts *facts, uint32_t id, uint32_t *ret_value);
+bool dsl_check_value_is(struct check_values *values, const struct check_facts *facts, uint32_t id, uint32_t *ret_value);
 
 // Whether a test has one answer, where that can be seen at once. Returns: false if not.
 bool dsl_check_value_known(const struct check_values *values, const struct check_facts *facts, const uint32_t *registers,
