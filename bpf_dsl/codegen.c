@@ -1,16 +1,18 @@
 // codegen: steps become instructions, from the last to the first.
 //
-// Takes: steps, which only lead to steps with smaller ids. Gives: a program in which every step but RET stands once, or again where
-// many calls would have to take a detour to it. Requires: nothing. Guarantees: every conditional jump reaches its targets;
+// Takes: steps, which only lead to steps with smaller ids. Gives: a program in which every step but the last stands once, or again
+// where many calls would have to take a detour to it. Requires: nothing. Guarantees: every conditional jump reaches its targets;
 // deterministic. What a step becomes:
 //
 //     LOAD w     ld  [4 * w]        falls into its successor, or is followed by ja
 //     AND m      and #m             likewise
 //     SUB n      sub #n             likewise
-//     PICK b     tax; ld #b; rsh x  likewise; nothing else uses X
+//     PICK b     tax; ld #b; rsh x  likewise; nothing else uses X, but to load what a foreign program computes
+//     TURN op k  op #k              likewise
 //     JEQ k      jeq #k, yes, no    one successor stands right behind where that is possible: the kernel turns a conditional jump
 //                                   that falls through on neither side into two
 //     RET k      ret #k             as often as needed so that every jump reaches one
+//     GIVE       ret a              likewise
 //
 // Order: the successor that is emitted last stands right behind its test. It is the one that far more calls go to, else the smaller
 // one, so that the jump over it stays short; JSET cannot be inverted by the kernel, so there it is the one for "no" where both are
@@ -65,8 +67,9 @@ static void measure(struct codegen *codegen, const unsigned char *marks)
         const struct dsl_step *step = step_of(codegen, id);
         codegen->heaviest = marks[id] && step->weight > codegen->heaviest ? step->weight : codegen->heaviest;
         uint64_t size = 1;
-        codegen->spots[id].label = (struct dsl_label){.is_return = step->kind == DSL_STEP_RET, .ret = step->k};
-        if (step->kind != DSL_STEP_RET) {
+        codegen->spots[id].label =
+            (struct dsl_label){.is_return = dsl_step_is_end(step), .is_of_a = step->kind == DSL_STEP_GIVE, .ret = step->k};
+        if (!dsl_step_is_end(step)) {
             size += codegen->spots[step->yes].size;
             size += dsl_step_is_test(step) ? codegen->spots[step->no].size : 0;
         }
@@ -94,7 +97,8 @@ static void emit_straight(struct codegen *codegen, const struct dsl_step *step)
         dsl_emit(codegen->emitter, BPF_MISC | BPF_TAX, 0);
         return;
     }
-    dsl_emit(codegen->emitter, codes[step->kind], step->kind == DSL_STEP_LOAD ? 4u * step->word : step->k);
+    uint16_t code = step->kind == DSL_STEP_TURN ? step->op : codes[step->kind];
+    dsl_emit(codegen->emitter, code, step->kind == DSL_STEP_LOAD ? 4u * step->word : step->k);
 }
 
 static void emit_insns(struct codegen *codegen, const struct dsl_step *step)
@@ -127,7 +131,7 @@ static void copy_successors(struct codegen *codegen, uint32_t id, uint32_t depth
 {
     const struct dsl_step *step = step_of(codegen, id);
     const uint32_t successors[] = {step->no, step->yes};
-    for (int i = dsl_step_is_test(step) ? 0 : 1; i < 2 && step->kind != DSL_STEP_RET && depth < COPY_DEPTH; i++) {
+    for (int i = dsl_step_is_test(step) ? 0 : 1; i < 2 && !dsl_step_is_end(step) && depth < COPY_DEPTH; i++) {
         if (is_worth_copying(codegen, id, successors[i])) {
             copy_successors(codegen, successors[i], depth + 1);
             emit_insns(codegen, step_of(codegen, successors[i]));

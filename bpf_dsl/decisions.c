@@ -101,6 +101,8 @@ bool dsl_decisions_init(struct dsl_decisions *graph, struct brig_dsl_arena *aren
 {
     // Member by member: most of the graph's bytes are room for terms, of which there are none.
     graph->term_count = 0;
+    graph->given = NULL;
+    graph->given_count = 0;
     graph->order = (struct dsl_order){{0}};
     graph->order_stamp = 1;
     graph->is_chaining = false;
@@ -219,20 +221,62 @@ uint32_t dsl_decision_switch(struct dsl_decisions *graph, enum dsl_word word, ui
     return end_runs(graph, &list, (uint8_t)word, mask);
 }
 
-uint32_t dsl_decision_term(struct dsl_decisions *graph, const struct sock_filter *insns, uint32_t count)
+// --- what foreign programs compute ------------------------------------------------------------------------------------
+
+// A list of terms, and how many there may be.
+struct term_list {
+    struct dsl_term *terms;
+    uint32_t *count;
+    uint32_t most;
+};
+
+// Returns: the place of a term in a list, added if it is new; UINT32_MAX where there is no room.
+static uint32_t place_term(struct dsl_decisions *graph, const struct term_list *list, const struct sock_filter *insns,
+                           uint32_t count)
 {
-    for (uint32_t i = 0; i < graph->term_count; i++) {
-        if (graph->terms[i].count == count && memcmp(graph->terms[i].insns, insns, count * sizeof *insns) == 0) {
-            return DSL_WORD_COUNT + i;
+    for (uint32_t i = 0; i < *list->count; i++) {
+        if (list->terms[i].count == count && memcmp(list->terms[i].insns, insns, count * sizeof *insns) == 0) {
+            return i;
         }
     }
     struct sock_filter *kept = DSL_ARENA_ARRAY(graph->nodes.arena, struct sock_filter, count);
-    if (graph->term_count == DSL_TERMS_MAX || kept == NULL) {
-        return 0;
+    if (*list->count == list->most || kept == NULL) {
+        return UINT32_MAX;
     }
     memcpy(kept, insns, count * sizeof *insns);
-    graph->terms[graph->term_count] = (struct dsl_term){.insns = kept, .count = count};
-    return DSL_WORD_COUNT + graph->term_count++;
+    list->terms[*list->count] = (struct dsl_term){.insns = kept, .count = count};
+    return (*list->count)++;
+}
+
+uint32_t dsl_decision_term(struct dsl_decisions *graph, const struct sock_filter *insns, uint32_t count)
+{
+    const struct term_list list = {graph->terms, &graph->term_count, DSL_TERMS_MAX};
+    uint32_t at = place_term(graph, &list, insns, count);
+    return at == UINT32_MAX ? 0 : DSL_WORD_COUNT + at;
+}
+
+static bool needs_only_a(const struct sock_filter *insn)
+{
+    return BPF_CLASS(insn->code) == BPF_ALU && (BPF_SRC(insn->code) == BPF_K || BPF_OP(insn->code) == BPF_NEG);
+}
+
+uint32_t dsl_decision_give(struct dsl_decisions *graph, const struct sock_filter *insns, uint32_t count)
+{
+    uint32_t head = count;
+    while (head > 0 && needs_only_a(&insns[head - 1])) {
+        head--;
+    }
+    if (graph->given == NULL) {
+        graph->given = DSL_ARENA_ARRAY(graph->nodes.arena, struct dsl_term, DSL_GIVEN_MAX);
+    }
+    const struct term_list list = {graph->given, &graph->given_count, DSL_GIVEN_MAX};
+    uint32_t given = graph->given == NULL ? UINT32_MAX : place_term(graph, &list, insns, count);
+    bool is_word = head == 1 && insns[0].code == (BPF_LD | BPF_W | BPF_ABS);
+    uint32_t word = is_word ? insns[0].k / 4 : dsl_decision_term(graph, insns, head);
+    if (given == UINT32_MAX || (!is_word && word == 0)) {
+        return DSL_DECISION_NO;
+    }
+    return intern(graph, &(struct dsl_decision){.kind = DSL_DECISION_GIVE, .word = (uint8_t)word, .mask = given});
 }
 
 // --- grafting ---------------------------------------------------------------------------------------------------------

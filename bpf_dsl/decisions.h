@@ -21,6 +21,8 @@ enum dsl_word {
     // Beyond these are terms: what a foreign program computes from several words. A term is a word like any other to everything but
     // the code that loads it.
     DSL_TERMS_MAX = 64,
+    // What leaves compute and return.
+    DSL_GIVEN_MAX = 192,
 };
 
 // How a term is computed: instructions that leave it in A, from nothing. They may use X and M[]: nothing else keeps anything there.
@@ -33,6 +35,7 @@ enum dsl_decision_kind {
     DSL_DECISION_NO,  // must be node 0. A test that does not hold; no rule so far
     DSL_DECISION_YES, // a test that holds
     DSL_DECISION_RET,
+    DSL_DECISION_GIVE, // returns what a foreign program computes of a word
     DSL_DECISION_SWITCH,
 };
 
@@ -44,10 +47,10 @@ struct dsl_run {
 
 struct dsl_decision {
     uint8_t kind;   // enum dsl_decision_kind
-    uint8_t word;   // enum dsl_word
+    uint8_t word;   // SWITCH, GIVE: enum dsl_word
     uint8_t open;   // bit of each of NO and YES that can be reached from here
     uint32_t words; // bit of each word that is tested from here on; see dsl_word_bit
-    uint32_t mask;  // RET: the value
+    uint32_t mask;  // RET: the value; GIVE: which of graph->given
     uint32_t run_count;
     const struct dsl_run *runs;
 };
@@ -77,8 +80,10 @@ struct dsl_decisions {
     struct dsl_graft_memo memo;
     uint32_t steps; // work done
     uint32_t step_limit;
-    uint32_t more_views; // of nodes, that facts.c took beyond what is usual
-    bool exploded;       // sticky until more steps are allowed: more work or runs than allowed, or too many nodes
+    uint32_t more_views;    // of nodes, that facts.c took beyond what is usual
+    bool exploded;          // sticky until more steps are allowed: more work or runs than allowed, or too many nodes
+    struct dsl_term *given; // what leaves compute; NULL as long as there are none
+    uint32_t given_count;
     uint32_t term_count;
     struct dsl_term terms[DSL_TERMS_MAX]; // last, because most graphs have none
 };
@@ -113,6 +118,10 @@ static inline uint32_t dsl_word_bit(uint32_t word)
 // A leaf that returns `ret`.
 uint32_t dsl_decision_ret(struct dsl_decisions *graph, uint32_t ret);
 
+// A leaf that returns what `insns` leave in A, from nothing. What they end with and what needs nothing but A is its tail, the rest
+// its word. They are copied. Returns: NO where there are too many, or the arena is exhausted.
+uint32_t dsl_decision_give(struct dsl_decisions *graph, const struct sock_filter *insns, uint32_t count);
+
 // A switch over (word & mask). `runs` are sorted and start at 0; neighbours may be equal. One child alone is returned as it is.
 uint32_t dsl_decision_switch(struct dsl_decisions *graph, enum dsl_word word, uint32_t mask, const struct dsl_run *runs,
                              uint32_t count);
@@ -134,6 +143,14 @@ unsigned char *dsl_decisions_mark(const struct dsl_decisions *graph, uint32_t ro
 static inline const struct dsl_decision *dsl_decision_get(const struct dsl_decisions *graph, uint32_t id)
 {
     return (const struct dsl_decision *)dsl_intern_get(&graph->nodes, id);
+}
+
+// What a GIVE leaf does to its word before it returns it.
+static inline struct dsl_term dsl_decision_tail(const struct dsl_decisions *graph, const struct dsl_decision *node)
+{
+    const struct dsl_term *given = &graph->given[node->mask];
+    uint32_t head = node->word < DSL_WORD_COUNT ? 1 : graph->terms[node->word - DSL_WORD_COUNT].count;
+    return (struct dsl_term){.insns = given->insns + head, .count = given->count - head};
 }
 
 // How many bits are set; the compiler's own may be a call.

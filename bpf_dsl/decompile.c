@@ -52,7 +52,8 @@ struct decompiler {
     uint32_t state_count;
     uint32_t state_limit;
     uint32_t place_count;
-    bool failed; // sticky
+    uint32_t most_leaves; // of one computed value
+    bool failed;          // sticky
 };
 
 // --- what is read from where on ---------------------------------------------------------------------------------------
@@ -358,13 +359,22 @@ static uint32_t decide_test(struct decompiler *decompiler, const struct state *s
     return count == 0 ? no : dsl_decision_switch(decompiler->graph, (enum dsl_word)question.word, question.mask, runs, count);
 }
 
-// A computed value is returned: a leaf for each value that it can have.
+// A leaf that computes what it returns. Whoever comes to it has passed the test of every divisor.
+static uint32_t decide_computed(struct decompiler *decompiler, uint32_t value)
+{
+    struct dsl_term term;
+    bool is_written = dsl_symbol_write(&decompiler->symbols, value, false, &term);
+    uint32_t leaf = is_written ? dsl_decision_give(decompiler->graph, term.insns, term.count) : DSL_DECISION_NO;
+    decompiler->failed |= leaf == DSL_DECISION_NO;
+    return leaf;
+}
+
+// A computed value is returned.
 static uint32_t decide_values(struct decompiler *decompiler, const struct state *state)
 {
     struct dsl_symbol_values values;
-    if (!dsl_symbol_enumerate(&decompiler->symbols, state->value, UINT32_MAX, &values)) {
-        decompiler->failed = true;
-        return DSL_DECISION_NO;
+    if (!dsl_symbol_enumerate(&decompiler->symbols, state->value, UINT32_MAX, &values) || values.count > decompiler->most_leaves) {
+        return decide_computed(decompiler, state->value);
     }
     struct dsl_run *runs = DSL_ARENA_ARRAY(decompiler->graph->nodes.arena, struct dsl_run, values.count);
     for (uint32_t i = 0; i < values.count && runs != NULL; i++) {
@@ -408,9 +418,9 @@ static bool start(struct decompiler *decompiler)
     return true;
 }
 
-uint32_t dsl_decompile(struct dsl_decisions *graph, const struct dsl_code *code)
+uint32_t dsl_decompile(struct dsl_decisions *graph, const struct dsl_code *code, uint32_t most_leaves)
 {
-    struct decompiler decompiler = {.code = code, .graph = graph};
+    struct decompiler decompiler = {.code = code, .graph = graph, .most_leaves = most_leaves};
     if (!start(&decompiler)) {
         return DSL_DECISION_NO;
     }

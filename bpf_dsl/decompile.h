@@ -10,9 +10,13 @@ struct dsl_code {
     uint32_t count;
 };
 
+// What becomes of a computed value that is returned: a leaf for each value that it can have, if these are so few, else one leaf
+// that computes it.
+enum { DSL_LEAVES_FEW = 4, DSL_LEAVES_MANY = 1024 };
+
 // Adds a graph that decides what a valid program decides, with tests in the program's order: a word may be tested again and again.
-// Returns: its root; DSL_DECISION_NO where the program cannot be expressed (it returns a computed value of many bits, computes too
-// much, or has too many different states), or the arena is exhausted.
-uint32_t dsl_decompile(struct dsl_decisions *graph, const struct dsl_code *code);
+// Returns: its root; DSL_DECISION_NO where the program cannot be expressed (it computes too much, or has too many different
+// states), or the arena is exhausted.
+uint32_t dsl_decompile(struct dsl_decisions *graph, const struct dsl_code *code, uint32_t most_leaves);
 
 #endif

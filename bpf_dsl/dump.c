@@ -168,14 +168,24 @@ static void dump_terms(const struct dsl_decisions *graph, uint64_t named, const 
     }
 }
 
+static void dump_leaf(const struct dsl_decisions *graph, const struct dsl_decision *node, const struct brig_dsl_sink *sink)
+{
+    if (node->kind == DSL_DECISION_GIVE) {
+        dsl_put(sink, "return ");
+        dsl_put_term(sink, &graph->given[node->mask], put_word);
+    } else {
+        put_ret(sink, node->mask);
+    }
+    dsl_put(sink, "\n");
+}
+
 static void dump_decision(const struct dsl_compilation *compilation, uint32_t id, const struct brig_dsl_sink *sink)
 {
     const struct dsl_decision *node = dsl_decision_get(compilation->graph, id);
     put_node(sink, "d", id);
     dsl_put(sink, ": ");
     if (node->kind != DSL_DECISION_SWITCH) {
-        put_ret(sink, node->mask);
-        dsl_put(sink, "\n");
+        dump_leaf(compilation->graph, node, sink);
         return;
     }
     put_word(sink, node->word);
@@ -197,7 +207,8 @@ static bool dump_decisions(const struct dsl_compilation *compilation, const stru
     const unsigned char *marks = dsl_decisions_mark(compilation->graph, compilation->root);
     uint64_t named = 0;
     for (uint32_t id = 0; marks != NULL && id <= compilation->root; id++) {
-        named |= marks[id] ? term_bit(dsl_decision_get(compilation->graph, id)->word) : 0;
+        const struct dsl_decision *node = dsl_decision_get(compilation->graph, id);
+        named |= marks[id] && node->kind == DSL_DECISION_SWITCH ? term_bit(node->word) : 0;
     }
     dump_terms(compilation->graph, named, sink);
     for (uint32_t id = compilation->root + 1; marks != NULL && id-- > 0;) {
@@ -210,10 +221,29 @@ static bool dump_decisions(const struct dsl_compilation *compilation, const stru
 
 // --- tree -------------------------------------------------------------------------------------------------------------
 
-static void dump_step(const struct dsl_tree *tree, uint32_t id, const struct brig_dsl_sink *sink)
+// A step that only leads on.
+static void dump_straight(const struct dsl_step *step, const struct brig_dsl_sink *sink)
 {
     static const char *const names[] = {
         [DSL_STEP_LOAD] = "load ", [DSL_STEP_AND] = "mask ", [DSL_STEP_SUB] = "lower ", [DSL_STEP_PICK] = "pick a bit of "};
+    if (step->kind == DSL_STEP_TURN) {
+        char text[64];
+        const struct sock_filter turn = {.code = step->op, .k = step->k};
+        brig_dsl_disassemble(&turn, text, sizeof text);
+        dsl_put(sink, text);
+    } else {
+        dsl_put(sink, names[step->kind]);
+        put_word(sink, step->word);
+    }
+    if (step->kind != DSL_STEP_LOAD && step->kind != DSL_STEP_TURN) {
+        dsl_put(sink, " by ");
+        dsl_put_hex(sink, step->k);
+    }
+    put_node(sink, ", s", step->yes);
+}
+
+static void dump_step(const struct dsl_tree *tree, uint32_t id, const struct brig_dsl_sink *sink)
+{
     static const char *const tests[] = {
         [DSL_STEP_JEQ] = " == ", [DSL_STEP_JGE] = " >= ", [DSL_STEP_JGT] = " > ", [DSL_STEP_JSET] = " & "};
     const struct dsl_step *step = dsl_step_get(tree, id);
@@ -221,14 +251,10 @@ static void dump_step(const struct dsl_tree *tree, uint32_t id, const struct bri
     dsl_put(sink, ": ");
     if (step->kind == DSL_STEP_RET) {
         put_ret(sink, step->k);
+    } else if (step->kind == DSL_STEP_GIVE) {
+        dsl_put(sink, "return it");
     } else if (!dsl_step_is_test(step)) {
-        dsl_put(sink, names[step->kind]);
-        put_word(sink, step->word);
-        if (step->kind != DSL_STEP_LOAD) {
-            dsl_put(sink, " by ");
-            dsl_put_hex(sink, step->k);
-        }
-        put_node(sink, ", s", step->yes);
+        dump_straight(step, sink);
     } else {
         put_word(sink, step->word);
         dsl_put(sink, tests[step->kind]);
@@ -236,7 +262,7 @@ static void dump_step(const struct dsl_tree *tree, uint32_t id, const struct bri
         put_node(sink, " ? s", step->yes);
         put_node(sink, " : s", step->no);
     }
-    if (step->kind != DSL_STEP_RET) {
+    if (!dsl_step_is_end(step)) {
         dsl_put(sink, "  ; ");
         dsl_put_decimal(sink, (int64_t)step->weight);
     }

@@ -31,7 +31,8 @@ static dsl_place emit_jump(struct dsl_emitter *emitter, dsl_place place)
 static void emit_again(struct dsl_emitter *emitter, struct dsl_label *label)
 {
     if (label->is_return) {
-        label->nearby = dsl_emit(emitter, BPF_RET | BPF_K, label->ret);
+        uint16_t code = label->is_of_a ? BPF_RET | BPF_A : BPF_RET | BPF_K;
+        label->nearby = dsl_emit(emitter, code, label->ret);
     } else {
         label->nearby = emit_jump(emitter, label->origin);
     }

@@ -22,6 +22,7 @@ struct dsl_label {
     dsl_place origin; // the instruction itself; 0: not emitted, or a return
     dsl_place nearby; // the latest instruction that leads to it: itself, a jump to it, a copy of the return; 0: none
     bool is_return;   // of `ret`: copied where it is out of reach, which is never longer than a jump
+    bool is_of_a;     // of what A holds, rather
     uint32_t ret;
 };
 

@@ -4,12 +4,13 @@
 // return. How: all are decompiled into one graph; what an upper program returns decides which copy of the lower ones' graph stands
 // in its place, one in which their returns are what comes out of both. Where an upper program kills, nothing of the lower ones is
 // left, so most copies are a leaf. What comes out is specialised after each program, so that it does not grow with the stack.
-// Guarantees: the check compares the bytes with the stack. Weaknesses: programs that return computed values cannot be merged; a
-// stack that needs more than 4096 instructions even so is refused.
+// Guarantees: the check compares the bytes with the stack. Weaknesses: programs two of which compute the action itself cannot be
+// merged; a stack that needs more than 4096 instructions even so is refused.
 #include <linux/seccomp.h>
 #include <string.h>
 
 #include "bpf_dsl/check_programs.h"
+#include "bpf_dsl/merge_leaves.h"
 #include "bpf_dsl/optimize.h"
 #include "bpf_dsl/optimize_parts.h"
 #include "bpf_dsl/program.h"
@@ -25,17 +26,6 @@ static enum brig_code fail(struct brig_error *reterr, enum brig_code code, const
 }
 
 // --- leaves -----------------------------------------------------------------------------------------------------------
-
-static int32_t precedence(uint32_t ret)
-{
-    return (int32_t)(ret & SECCOMP_RET_ACTION_FULL);
-}
-
-// What comes out of two programs. The upper one was installed later and runs first, so its data counts where actions are equal.
-static uint32_t combine(uint32_t upper, uint32_t lower)
-{
-    return precedence(lower) < precedence(upper) ? lower : upper;
-}
 
 // A graph with other leaves.
 struct replacement {
@@ -69,7 +59,7 @@ static bool begin(struct replacement *replacement, struct dsl_decisions *graph, 
     return replacement->replaced != NULL && *ret_marks != NULL;
 }
 
-// The lower programs where the upper one returned `upper`.
+// The lower programs where the upper one's leaf is `upper`. Returns: DSL_DECISION_NO where that cannot be expressed.
 static uint32_t under(struct dsl_decisions *graph, uint32_t lower_root, uint32_t upper)
 {
     struct replacement replacement;
@@ -79,8 +69,11 @@ static uint32_t under(struct dsl_decisions *graph, uint32_t lower_root, uint32_t
     }
     for (uint32_t id = 0; id <= lower_root; id++) {
         const struct dsl_decision *node = dsl_decision_get(graph, id);
-        if (marks[id] && node->kind == DSL_DECISION_RET) {
-            replacement.replaced[id] = dsl_decision_ret(graph, combine(upper, node->mask));
+        if (marks[id] && node->kind != DSL_DECISION_SWITCH) {
+            replacement.replaced[id] = dsl_merge_leaves(graph, upper, id);
+        }
+        if (marks[id] && node->kind != DSL_DECISION_SWITCH && replacement.replaced[id] == DSL_DECISION_NO) {
+            return DSL_DECISION_NO;
         }
     }
     return rebuild(&replacement, marks, lower_root);
@@ -95,8 +88,11 @@ static uint32_t stack(struct dsl_decisions *graph, uint32_t upper_root, uint32_t
     }
     for (uint32_t id = 0; id <= upper_root; id++) {
         const struct dsl_decision *node = dsl_decision_get(graph, id);
-        if (marks[id] && node->kind == DSL_DECISION_RET) {
-            replacement.replaced[id] = under(graph, lower_root, node->mask);
+        if (marks[id] && node->kind != DSL_DECISION_SWITCH) {
+            replacement.replaced[id] = under(graph, lower_root, id);
+        }
+        if (marks[id] && node->kind != DSL_DECISION_SWITCH && replacement.replaced[id] == DSL_DECISION_NO) {
+            return DSL_DECISION_NO;
         }
     }
     return rebuild(&replacement, marks, upper_root);
@@ -121,19 +117,25 @@ static bool build(struct dsl_decisions *graph, const struct programs *programs, 
     uint32_t bottom = dsl_decision_ret(graph, SECCOMP_RET_ALLOW); // what the kernel starts with
     *ret_forms = (struct forms){{bottom, bottom}};
     for (uint32_t i = 0; i < programs->count; i++) {
-        uint32_t root = dsl_decompile(graph, &programs->codes[i]);
+        uint32_t root = dsl_decompile(graph, &programs->codes[i], DSL_LEAVES_MANY);
         *ret_index = i;
         if (root == DSL_DECISION_NO) {
             return false;
         }
         // A value with the action that the kernel starts with changes nothing, so the bottom stands above the first program.
         uint32_t raw = i == 0 ? stack(graph, bottom, root) : stack(graph, root, ret_forms->roots[0]);
+        if (raw == DSL_DECISION_NO) {
+            return false;
+        }
         uint32_t good = graph->exploded ? DSL_DECISION_NO : dsl_specialise(graph, raw);
         *ret_forms = (struct forms){{good == DSL_DECISION_NO ? raw : good, raw}};
     }
     // ALLOW has no data, wherever it came from.
     for (int form = 0; form < MERGE_FORMS; form++) {
         ret_forms->roots[form] = stack(graph, bottom, ret_forms->roots[form]);
+        if (ret_forms->roots[form] == DSL_DECISION_NO) {
+            return false;
+        }
     }
     return !graph->exploded;
 }
@@ -170,7 +172,7 @@ static enum brig_code merge(const struct programs *programs, const struct brig_d
         return fail(reterr, BRIG_OUT_OF_ARENA, NULL, (int64_t)arena->size_bytes);
     }
     if (!is_built && !graph->exploded) {
-        return fail(reterr, BRIG_BAD_ARGUMENT, "a program that returns what it computes", index);
+        return fail(reterr, BRIG_BAD_ARGUMENT, "a program that computes too much", index);
     }
     if (!is_built || !emit(graph, &forms, programs, options, &merged)) {
         return arena->exhausted ? fail(reterr, BRIG_OUT_OF_ARENA, NULL, (int64_t)arena->size_bytes)

@@ -11,7 +11,7 @@
 //
 // Guarantees: what comes out is never bigger than what came in, in instructions and in the kernel's, and is answered by the bitmap
 // wherever the input was; where no form is that good, the input itself comes out, without what nothing reaches. Weaknesses: a
-// program that returns a computed value of many bits is only cleaned.
+// program that carries more states than decompile.c follows is only cleaned.
 #include "bpf_dsl/optimize.h"
 
 #include <string.h>
@@ -127,26 +127,48 @@ bool dsl_emit_decision(struct dsl_decisions *graph, uint32_t root, const struct 
     return true;
 }
 
-// The best form that may take the input's place. Returns: false where there is none.
-static bool find_better(const struct dsl_code *input, const struct brig_dsl_options *options, struct brig_dsl_arena *arena,
-                        struct dsl_code *ret_code)
+// Puts a form that is better in the place of `best`. Returns: whether there was one.
+static bool take_better(struct dsl_code *best, const struct brig_dsl_options *options, const struct dsl_code *input,
+                        uint32_t most_leaves, struct brig_dsl_arena *arena)
 {
     struct dsl_decisions *graph = DSL_ARENA_NEW(arena, struct dsl_decisions);
     if (graph == NULL || !dsl_decisions_init(graph, arena, 2 * input->count)) {
         return false;
     }
-    uint32_t raw = dsl_decompile(graph, input);
+    uint32_t raw = dsl_decompile(graph, input, most_leaves);
     if (raw == DSL_DECISION_NO) {
         return false;
     }
     uint32_t roots[] = {dsl_specialise(graph, raw), raw};
     for (size_t i = 0; i < sizeof roots / sizeof roots[0]; i++) {
-        if (roots[i] != DSL_DECISION_NO && dsl_emit_decision(graph, roots[i], options, ret_code) &&
-            is_better(input, ret_code, options)) {
+        struct dsl_code code;
+        if (roots[i] != DSL_DECISION_NO && dsl_emit_decision(graph, roots[i], options, &code) && is_better(best, &code, options)) {
+            *best = code;
             return true;
         }
     }
     return false;
+}
+
+static bool returns_a(const struct dsl_code *code)
+{
+    uint32_t at = 0;
+    while (at < code->count && code->insns[at].code != (BPF_RET | BPF_A)) {
+        at++;
+    }
+    return at < code->count;
+}
+
+// The best form that may take the input's place. Returns: false where there is none.
+static bool find_better(const struct dsl_code *input, const struct brig_dsl_options *options, struct brig_dsl_arena *arena,
+                        struct dsl_code *ret_code)
+{
+    *ret_code = *input;
+    bool is_found = take_better(ret_code, options, input, DSL_LEAVES_MANY, arena);
+    if (returns_a(input)) {
+        is_found |= take_better(ret_code, options, input, DSL_LEAVES_FEW, arena);
+    }
+    return is_found;
 }
 
 // --- entry ------------------------------------------------------------------------------------------------------------

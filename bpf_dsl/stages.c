@@ -11,10 +11,12 @@
 #include "bpf_dsl/terms.h"
 
 static const char *const kind_names[] = {
-    [BRIG_DSL_NODE_FALSE] = "false", [BRIG_DSL_NODE_TRUE] = "true",     [BRIG_DSL_NODE_TEST] = "test", [BRIG_DSL_NODE_NOT] = "not",
-    [BRIG_DSL_NODE_ALL] = "all",     [BRIG_DSL_NODE_ANY] = "any",       [BRIG_DSL_NODE_IF] = "if",     [BRIG_DSL_NODE_RET] = "ret",
-    [BRIG_DSL_NODE_RANGE] = "range", [BRIG_DSL_NODE_SWITCH] = "switch", [BRIG_DSL_NODE_LOAD] = "load", [BRIG_DSL_NODE_AND] = "and",
-    [BRIG_DSL_NODE_SUB] = "sub",     [BRIG_DSL_NODE_PICK] = "pick",     [BRIG_DSL_NODE_JEQ] = "jeq",   [BRIG_DSL_NODE_JGE] = "jge",
+    [BRIG_DSL_NODE_FALSE] = "false", [BRIG_DSL_NODE_TRUE] = "true",     [BRIG_DSL_NODE_TEST] = "test",
+    [BRIG_DSL_NODE_NOT] = "not",     [BRIG_DSL_NODE_ALL] = "all",       [BRIG_DSL_NODE_ANY] = "any",
+    [BRIG_DSL_NODE_IF] = "if",       [BRIG_DSL_NODE_RET] = "ret",       [BRIG_DSL_NODE_GIVE] = "give",
+    [BRIG_DSL_NODE_RANGE] = "range", [BRIG_DSL_NODE_SWITCH] = "switch", [BRIG_DSL_NODE_LOAD] = "load",
+    [BRIG_DSL_NODE_AND] = "and",     [BRIG_DSL_NODE_SUB] = "sub",       [BRIG_DSL_NODE_PICK] = "pick",
+    [BRIG_DSL_NODE_TURN] = "turn",   [BRIG_DSL_NODE_JEQ] = "jeq",       [BRIG_DSL_NODE_JGE] = "jge",
     [BRIG_DSL_NODE_JGT] = "jgt",     [BRIG_DSL_NODE_JSET] = "jset",
 };
 _Static_assert(sizeof kind_names / sizeof kind_names[0] == BRIG_DSL_NODE_KIND_COUNT, "every kind has a name");
@@ -131,6 +133,17 @@ static struct brig_dsl_node switch_node(const struct dsl_decision *decision, str
     return node;
 }
 
+static struct brig_dsl_node leaf_node(const struct dsl_decisions *graph, const struct dsl_decision *decision,
+                                      const char *const *terms)
+{
+    if (decision->kind != DSL_DECISION_GIVE) {
+        return (struct brig_dsl_node){.kind = BRIG_DSL_NODE_RET, .value = decision->mask};
+    }
+    bool is_word = dsl_decision_tail(graph, decision).count == 0;
+    uint32_t word = is_word ? decision->word : DSL_WORD_COUNT + DSL_TERMS_MAX + decision->mask;
+    return (struct brig_dsl_node){.kind = BRIG_DSL_NODE_GIVE, .word = word_of(word, terms)};
+}
+
 bool dsl_visit_decisions(const struct dsl_decisions *graph, uint32_t root, struct brig_dsl_arena *arena,
                          const struct brig_dsl_visitor *visitor)
 {
@@ -147,10 +160,12 @@ bool dsl_visit_decisions(const struct dsl_decisions *graph, uint32_t root, struc
         if (marks[id] == 0) {
             continue; // and there may be no room for its runs
         }
-        struct brig_dsl_node node = {.kind = BRIG_DSL_NODE_RET, .value = decision->mask};
+        struct brig_dsl_node node;
         if (decision->kind == DSL_DECISION_SWITCH) {
             node = switch_node(decision, runs);
             node.word = word_of(decision->word, terms);
+        } else {
+            node = leaf_node(graph, decision, terms);
         }
         node.id = id;
         visitor->visit(visitor->context, &node);
@@ -165,6 +180,8 @@ static enum brig_dsl_node_kind kind_of_step(enum dsl_step_kind kind)
     switch (kind) {
     case DSL_STEP_RET:
         return BRIG_DSL_NODE_RET;
+    case DSL_STEP_GIVE:
+        return BRIG_DSL_NODE_GIVE;
     case DSL_STEP_LOAD:
         return BRIG_DSL_NODE_LOAD;
     case DSL_STEP_AND:
@@ -173,6 +190,8 @@ static enum brig_dsl_node_kind kind_of_step(enum dsl_step_kind kind)
         return BRIG_DSL_NODE_SUB;
     case DSL_STEP_PICK:
         return BRIG_DSL_NODE_PICK;
+    case DSL_STEP_TURN:
+        return BRIG_DSL_NODE_TURN;
     case DSL_STEP_JEQ:
         return BRIG_DSL_NODE_JEQ;
     case DSL_STEP_JGE:
@@ -193,10 +212,14 @@ static bool visit_tree(const struct dsl_compilation *compilation, const struct b
     for (uint32_t id = tree->root + 1; marks != NULL && id-- > 0;) {
         const struct dsl_step *step = dsl_step_get(tree, id);
         const uint32_t parts[] = {step->yes, step->no};
+        const struct sock_filter turn = {.code = step->op, .k = step->k};
         struct brig_dsl_node node = {.id = id, .kind = kind_of_step((enum dsl_step_kind)step->kind), .value = step->k};
         if (node.kind != BRIG_DSL_NODE_RET) {
             node.word = word_of(step->word, terms);
             node.weight = step->weight;
+            node.turn = step->kind == DSL_STEP_TURN ? &turn : NULL;
+        }
+        if (!dsl_step_is_end(step)) {
             node.part_count = dsl_step_is_test(step) ? 2 : 1;
             node.parts = parts;
         }
@@ -253,7 +276,7 @@ static enum brig_code read_program(const struct brig_dsl_filter *filter, enum br
     if (graph == NULL || compilation->tree == NULL || !dsl_decisions_init(graph, arena, 2 * code.count)) {
         return brig_error_set(reterr, out_of_arena(arena));
     }
-    uint32_t root = dsl_decompile(graph, &code);
+    uint32_t root = dsl_decompile(graph, &code, DSL_LEAVES_FEW);
     uint32_t sorted = root == DSL_DECISION_NO ? root : dsl_specialise(graph, root);
     compilation->root = sorted == DSL_DECISION_NO ? root : sorted;
     compilation->is_plain = root == DSL_DECISION_NO;

@@ -23,12 +23,14 @@ enum brig_dsl_node_kind {
     BRIG_DSL_NODE_ANY,    // expr: any of the parts
     BRIG_DSL_NODE_IF,     // expr: parts[0] is the test, then parts[1], else parts[2]
     BRIG_DSL_NODE_RET,    // all stages: return `value`
+    BRIG_DSL_NODE_GIVE,   // raw programs' decisions: return `word`; their tree: return A
     BRIG_DSL_NODE_RANGE,  // ranges: runs[0] are numbers, its target is their expression
     BRIG_DSL_NODE_SWITCH, // decisions: by the run that (word & mask) is in; only runs that have such values
     BRIG_DSL_NODE_LOAD,   // tree: A = word, go to parts[0]
     BRIG_DSL_NODE_AND,    // tree: A &= value, go to parts[0]
     BRIG_DSL_NODE_SUB,    // tree: A -= value, go to parts[0]
     BRIG_DSL_NODE_PICK,   // tree: A = value >> A, go to parts[0]
+    BRIG_DSL_NODE_TURN,   // raw programs' tree: do `turn` to A, go to parts[0]
     BRIG_DSL_NODE_JEQ,    // tree: A == value, then parts[0], else parts[1]
     BRIG_DSL_NODE_JGE,
     BRIG_DSL_NODE_JGT,
@@ -36,8 +38,8 @@ enum brig_dsl_node_kind {
     BRIG_DSL_NODE_KIND_COUNT
 };
 
-// Returns: "false", "true", "test", "not", "all", "any", "if", "ret", "range", "switch", "load", "and", "jeq", "jge", "jgt",
-// "jset"; NULL outside the enumeration.
+// Returns: "false", "true", "test", "not", "all", "any", "if", "ret", "give", "range", "switch", "load", "and", "sub", "pick",
+// "turn", "jeq", "jge", "jgt", "jset"; NULL outside the enumeration.
 const char *brig_dsl_node_kind_name(enum brig_dsl_node_kind kind);
 
 // Where a value comes from.
@@ -47,7 +49,7 @@ enum brig_dsl_word_kind {
     BRIG_DSL_WORD_ARCH,
     BRIG_DSL_WORD_IP,
     BRIG_DSL_WORD_ARGUMENT,
-    BRIG_DSL_WORD_TERM, // what a foreign program computes of several words
+    BRIG_DSL_WORD_TERM, // what a foreign program computes
 };
 
 struct brig_dsl_word {
@@ -75,6 +77,7 @@ struct brig_dsl_node {
     const struct brig_dsl_node_run *runs;
     uint32_t part_count;
     const uint32_t *parts;
+    const struct sock_filter *turn; // TURN: an instruction on A
 };
 
 struct brig_dsl_visitor {

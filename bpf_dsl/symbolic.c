@@ -111,9 +111,10 @@ static uint32_t mask_with(struct dsl_symbols *symbols, uint32_t a, uint32_t k)
     case BPF_XOR:
         return with_constant(symbols, BPF_XOR, mask_with(symbols, inner->a, k), c & k);
     case BPF_LSH:
-        return with_constant(symbols, BPF_LSH, mask_with(symbols, inner->a, k >> c), c);
+        // Bits that the shift leaves empty need no mask.
+        return k >> c == ALL >> c ? a : with_constant(symbols, BPF_LSH, mask_with(symbols, inner->a, k >> c), c);
     case BPF_RSH:
-        return with_constant(symbols, BPF_RSH, mask_with(symbols, inner->a, k << c), c);
+        return k << c == ALL << c ? a : with_constant(symbols, BPF_RSH, mask_with(symbols, inner->a, k << c), c);
     default:
         return add_op(symbols, BPF_AND, a, dsl_symbol_constant(symbols, k));
     }
@@ -151,8 +152,7 @@ static uint32_t with_constant(struct dsl_symbols *symbols, uint16_t op, uint32_t
     }
 }
 
-// A divisor that is never 0: a division that stood behind a test may be asked for before it.
-static uint32_t not_zero(struct dsl_symbols *symbols, uint32_t b)
+uint32_t dsl_symbol_not_zero(struct dsl_symbols *symbols, uint32_t b)
 {
     uint32_t not_b = with_constant(symbols, BPF_XOR, b, ALL);
     uint32_t one_less = with_constant(symbols, BPF_ADD, b, ALL);
@@ -181,7 +181,7 @@ uint32_t dsl_symbol_op(struct dsl_symbols *symbols, uint16_t op, uint32_t a, uin
     if (a == b && (op == BPF_SUB || op == BPF_XOR)) {
         return 0;
     }
-    return add_op(symbols, op, a, op == BPF_DIV ? not_zero(symbols, b) : b);
+    return add_op(symbols, op, a, b);
 }
 
 uint32_t dsl_symbol_is_above(struct dsl_symbols *symbols, uint32_t a, uint32_t b)

@@ -43,6 +43,9 @@ uint32_t dsl_symbol_op(struct dsl_symbols *symbols, uint16_t op, uint32_t a, uin
 // What an operation on two numbers gives; 0 for a division by zero.
 uint32_t dsl_symbol_calculate(uint16_t op, uint32_t a, uint32_t b);
 
+// What divides as `b` does, but is never 0.
+uint32_t dsl_symbol_not_zero(struct dsl_symbols *symbols, uint32_t b);
+
 // A value that is not 0 exactly where a > b.
 uint32_t dsl_symbol_is_above(struct dsl_symbols *symbols, uint32_t a, uint32_t b);
 
@@ -69,6 +72,10 @@ struct dsl_question {
 // Returns: false when the arena is exhausted, or there are too many terms or spans.
 bool dsl_symbol_ask(struct dsl_symbols *symbols, struct dsl_decisions *graph, uint32_t id, struct dsl_span span,
                     struct dsl_question *ret_question);
+
+// Writes instructions that leave an expression in A, from nothing. `guards`: where they run, divisors may be 0. Returns: false when
+// they are too many, or the arena is exhausted.
+bool dsl_symbol_write(struct dsl_symbols *symbols, uint32_t id, bool guards, struct dsl_term *ret_term);
 
 // Values of an expression of one word, of which few bits matter.
 struct dsl_symbol_values {

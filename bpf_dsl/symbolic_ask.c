@@ -374,64 +374,14 @@ static bool try_values(struct asking *asking, uint32_t id, struct dsl_span span,
 
 // --- terms ------------------------------------------------------------------------------------------------------------
 
-struct writer {
-    const struct dsl_symbols *symbols;
-    struct sock_filter insns[4 * DSL_SYMBOL_SIZE];
-    uint32_t count;
-    bool failed;
-};
-
-static void write(struct writer *writer, uint16_t code, uint32_t k)
-{
-    if (writer->count == sizeof writer->insns / sizeof writer->insns[0]) {
-        writer->failed = true;
-        return;
-    }
-    writer->insns[writer->count++] = (struct sock_filter){.code = code, .k = k};
-}
-
-// Leaves the value in A. Cells from `cell` on are free.
-static void write_symbol(struct writer *writer, uint32_t id, uint32_t cell)
-{
-    const struct dsl_symbol *symbol = dsl_symbol_get(writer->symbols, id);
-    if (symbol->kind == DSL_SYMBOL_CONSTANT) {
-        write(writer, BPF_LD | BPF_IMM, symbol->k);
-        return;
-    }
-    if (symbol->kind == DSL_SYMBOL_WORD) {
-        write(writer, BPF_LD | BPF_W | BPF_ABS, 4u * symbol->word);
-        return;
-    }
-    const struct dsl_symbol *right = dsl_symbol_get(writer->symbols, symbol->b);
-    if (right->kind == DSL_SYMBOL_CONSTANT) {
-        write_symbol(writer, symbol->a, cell);
-        write(writer, (uint16_t)(BPF_ALU | symbol->k | BPF_K), right->k);
-        return;
-    }
-    writer->failed |= cell == BPF_MEMWORDS;
-    if (writer->failed) {
-        return;
-    }
-    write_symbol(writer, symbol->b, cell);
-    write(writer, BPF_ST, cell);
-    write_symbol(writer, symbol->a, cell + 1);
-    write(writer, BPF_LDX | BPF_MEM, cell);
-    write(writer, (uint16_t)(BPF_ALU | symbol->k | BPF_X), 0);
-}
-
 static bool as_term(struct asking *asking, struct dsl_decisions *graph, uint32_t id, struct dsl_span span,
                     struct dsl_question *ret_question)
 {
     uint32_t mask = bits_asked(asking->symbols, &id);
-    struct writer *writer = DSL_ARENA_NEW(asking->symbols->nodes.arena, struct writer);
-    if (writer == NULL) {
-        return false;
-    }
-    writer->symbols = asking->symbols;
-    writer->count = 0;
-    writer->failed = false;
-    write_symbol(writer, id, 0);
-    uint32_t term = writer->failed ? 0 : dsl_decision_term(graph, writer->insns, writer->count);
+    struct dsl_term written;
+    // A division that stood behind a test may be asked for before it.
+    bool is_written = dsl_symbol_write(asking->symbols, id, true, &written);
+    uint32_t term = is_written ? dsl_decision_term(graph, written.insns, written.count) : 0;
     asking->spans[0] = span;
     *ret_question = (struct dsl_question){(uint8_t)term, mask, asking->spans, 1};
     return term != 0;

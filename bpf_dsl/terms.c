@@ -1,10 +1,10 @@
 // terms: see terms.h.
 //
-// Takes: instructions as symbolic_ask.c writes them: what stands on the right is kept in a cell, then comes what stands on the left
-// and the operation; cells are nested, so read from the end each operation finds its two sides. Gives: the same with operators, a
-// pair of parentheses for each operation that is part of another. Guarantees: numbers are of 32 bits and wrap around; a number
-// beyond 2^31 that is added is shown as one that is taken away. Weakness: what the decompiler made of the program's own
-// instructions is shown, not they: a comparison of two words is the borrow of a subtraction.
+// Takes: instructions as symbolic_write.c writes them: what stands on the right is kept in X, or in a cell where the other side
+// needs X; then comes what stands on the left and the operation; cells are nested, so read from the end each operation finds its
+// two sides. Gives: the same with operators, a pair of parentheses for each operation that is part of another. Guarantees: numbers
+// are of 32 bits and wrap around; a number beyond 2^31 that is added is shown as one that is taken away. Weakness: what the
+// decompiler made of the program's own instructions is shown, not they: a comparison of two words is the borrow of a subtraction.
 #include "bpf_dsl/terms.h"
 
 struct writer {
@@ -33,13 +33,26 @@ static void put_with_constant(const struct brig_dsl_sink *sink, const struct soc
     }
 }
 
-// Where the side that was kept in `cell` ends. Returns: its last instruction's index plus one, 0 if there is none.
-static uint32_t find_kept(const struct writer *writer, uint32_t end, uint32_t cell)
+// Where the side that was kept ends, by `code` and in `cell` if that is a store. Returns: its last instruction's index plus one, 0
+// if there is none.
+static uint32_t find_kept(const struct writer *writer, uint32_t end, uint16_t code, uint32_t cell)
 {
-    while (end > 0 && (writer->insns[end - 1].code != BPF_ST || writer->insns[end - 1].k != cell)) {
+    while (end > 0 && (writer->insns[end - 1].code != code || writer->insns[end - 1].k != cell)) {
         end--;
     }
     return end == 0 ? 0 : end - 1;
+}
+
+static void put_value(const struct writer *writer, uint32_t end, bool is_part);
+
+static void put_by_x(const struct writer *writer, uint32_t end)
+{
+    const struct sock_filter *before = &writer->insns[end - 2];
+    const bool is_cell = before->code == (BPF_LDX | BPF_MEM); // ..., st M[k], ..., ldx M[k], op x; else ..., tax, ..., op x
+    uint32_t left = is_cell ? end - 2 : end - 1;
+    put_value(writer, left, true);
+    dsl_put(writer->sink, operator_of(BPF_OP(writer->insns[end - 1].code)));
+    put_value(writer, is_cell ? find_kept(writer, left, BPF_ST, before->k) : find_kept(writer, left, BPF_MISC | BPF_TAX, 0), true);
 }
 
 // Writes what the instructions before `end` leave in A.
@@ -54,8 +67,9 @@ static void put_value(const struct writer *writer, uint32_t end, bool is_part)
         writer->put_word(writer->sink, last->k / 4);
         return;
     }
-    if (last->code == (BPF_ALU | BPF_XOR | BPF_K) && last->k == UINT32_MAX) {
-        dsl_put(writer->sink, "~");
+    const bool is_not = last->code == (BPF_ALU | BPF_XOR | BPF_K) && last->k == UINT32_MAX;
+    if (is_not || last->code == (BPF_ALU | BPF_NEG)) {
+        dsl_put(writer->sink, is_not ? "~" : "-");
         put_value(writer, end - 1, true);
         return;
     }
@@ -63,10 +77,8 @@ static void put_value(const struct writer *writer, uint32_t end, bool is_part)
     if (BPF_SRC(last->code) == BPF_K) {
         put_value(writer, end - 1, true);
         put_with_constant(writer->sink, last);
-    } else { // ... st M[k], ..., ldx M[k], op x
-        put_value(writer, end - 2, true);
-        dsl_put(writer->sink, operator_of(BPF_OP(last->code)));
-        put_value(writer, find_kept(writer, end - 2, writer->insns[end - 2].k), true);
+    } else {
+        put_by_x(writer, end);
     }
     dsl_put(writer->sink, is_part ? ")" : "");
 }
@@ -96,19 +108,27 @@ static void count(void *context, const char *text, size_t text_bytes)
     *(size_t *)context += text_bytes;
 }
 
+static const char *describe(const struct dsl_term *term, struct brig_dsl_arena *arena)
+{
+    size_t bytes = 1;
+    const struct brig_dsl_sink counter = {.write = count, .context = &bytes};
+    dsl_put_term(&counter, term, put_word);
+    struct dsl_buffer buffer = {.text = DSL_ARENA_ARRAY(arena, char, bytes), .size_bytes = bytes};
+    if (buffer.text != NULL) {
+        const struct brig_dsl_sink sink = dsl_buffer_sink(&buffer);
+        dsl_put_term(&sink, term, put_word);
+    }
+    return buffer.text;
+}
+
 const char *const *dsl_terms_describe(const struct dsl_decisions *graph, struct brig_dsl_arena *arena)
 {
-    const char **texts = DSL_ARENA_ARRAY(arena, const char *, graph->term_count + 1);
+    const char **texts = DSL_ARENA_ARRAY(arena, const char *, DSL_TERMS_MAX + graph->given_count);
     for (uint32_t i = 0; i < graph->term_count && !arena->exhausted; i++) {
-        size_t bytes = 1;
-        const struct brig_dsl_sink counter = {.write = count, .context = &bytes};
-        dsl_put_term(&counter, &graph->terms[i], put_word);
-        struct dsl_buffer buffer = {.text = DSL_ARENA_ARRAY(arena, char, bytes), .size_bytes = bytes};
-        if (buffer.text != NULL) {
-            const struct brig_dsl_sink sink = dsl_buffer_sink(&buffer);
-            dsl_put_term(&sink, &graph->terms[i], put_word);
-            texts[i] = buffer.text;
-        }
+        texts[i] = describe(&graph->terms[i], arena);
+    }
+    for (uint32_t i = 0; i < graph->given_count && !arena->exhausted; i++) {
+        texts[DSL_TERMS_MAX + i] = describe(&graph->given[i], arena);
     }
     return arena->exhausted ? NULL : texts;
 }

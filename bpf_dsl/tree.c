@@ -32,7 +32,7 @@ static bool same_step(const void *node, const void *key)
 {
     const struct dsl_step *a = node;
     const struct dsl_step *b = key;
-    return a->kind == b->kind && a->word == b->word && a->k == b->k && a->yes == b->yes && a->no == b->no;
+    return a->kind == b->kind && a->word == b->word && a->k == b->k && a->op == b->op && a->yes == b->yes && a->no == b->no;
 }
 
 // Steps are not const as long as the tree is built: they gather weight.
@@ -60,10 +60,33 @@ static uint32_t step_of_search(void *context, const struct dsl_step *key)
     return dsl_step_is_test(key) && key->yes == key->no ? key->yes : step(context, key);
 }
 
-// The step to jump to for a child whose first step is `entry`, when A holds (word & mask): past a load of what is there already.
+// The step to jump to when A holds (term & mask): past all that computes it once more; `entry` where the steps do something else.
+static uint32_t enter_computed(const struct builder *builder, uint32_t entry, uint8_t word, uint32_t mask)
+{
+    const struct dsl_term *term = &builder->graph->terms[word - DSL_WORD_COUNT];
+    const struct dsl_step *at = dsl_step_get(builder->tree, entry);
+    uint32_t count = term->count + (mask != UINT32_MAX);
+    uint32_t done = term->insns[0].code == (BPF_LD | BPF_W | BPF_ABS) && term->insns[0].k == 4u * at->word;
+    for (; done > 0 && done < count; done++) {
+        const struct sock_filter and = {.code = BPF_ALU | BPF_AND | BPF_K, .k = mask};
+        const struct sock_filter *insn = done < term->count ? &term->insns[done] : &and;
+        at = dsl_step_get(builder->tree, at->yes);
+        uint16_t op = at->kind == DSL_STEP_AND ? and.code : at->kind == DSL_STEP_TURN ? at->op : 0;
+        if (op != insn->code || at->k != insn->k) {
+            return entry;
+        }
+    }
+    return done > 0 ? at->yes : entry;
+}
+
+// The step to jump to for a child whose first step is `entry`, when A holds (word & mask): past a load of what is there already,
+// and past the same mask.
 static uint32_t enter(const struct builder *builder, uint32_t entry, uint8_t word, uint32_t mask)
 {
     const struct dsl_step *load = dsl_step_get(builder->tree, entry);
+    if (load->kind == DSL_STEP_LOAD && load->word < DSL_WORD_COUNT && word >= DSL_WORD_COUNT && mask != 0) {
+        return enter_computed(builder, entry, word, mask);
+    }
     if (load->kind != DSL_STEP_LOAD || load->word != word) {
         return entry;
     }
@@ -72,6 +95,9 @@ static uint32_t enter(const struct builder *builder, uint32_t entry, uint8_t wor
     // A JSET may be followed by tests of the whole word, so it takes a masked A only where nothing was masked.
     if (next->kind != DSL_STEP_AND && mask != UINT32_MAX) {
         return entry;
+    }
+    if (next->kind == DSL_STEP_AND && needed == mask) {
+        return next->yes;
     }
     return (needed & ~mask) == 0 ? load->yes : entry;
 }
@@ -202,12 +228,36 @@ static uint32_t build_switch(struct builder *builder, uint32_t id)
     return step(builder, &key);
 }
 
+// Whoever comes with the word in A may leave out the load, as on the way to a switch.
+static uint32_t build_give(struct builder *builder, const struct dsl_decision *node)
+{
+    const struct dsl_term tail = dsl_decision_tail(builder->graph, node);
+    struct dsl_step key = {.kind = DSL_STEP_GIVE, .word = node->word};
+    for (uint32_t i = tail.count; i-- > 0;) {
+        const struct sock_filter *insn = &tail.insns[i];
+        bool is_mask = insn->code == (BPF_ALU | BPF_AND | BPF_K);
+        uint32_t next = step(builder, &key);
+        key = (struct dsl_step){.kind = is_mask ? DSL_STEP_AND : DSL_STEP_TURN,
+                                .word = node->word,
+                                .op = is_mask ? 0 : insn->code,
+                                .k = insn->k,
+                                .yes = next};
+    }
+    uint32_t next = step(builder, &key);
+    key = (struct dsl_step){.kind = DSL_STEP_LOAD, .word = node->word, .yes = next};
+    return step(builder, &key);
+}
+
 static void build_decision(struct builder *builder, uint32_t id)
 {
     const struct dsl_decision *node = dsl_decision_get(builder->graph, id);
-    // A leaf that is no RET would be a mistake of the lowering: it kills, which is what its mask says.
+    // A leaf that is neither would be a mistake of the lowering: it kills, which is what its mask says.
     const struct dsl_step leaf = {.kind = DSL_STEP_RET, .k = node->mask};
-    builder->entry_of[id] = node->kind == DSL_DECISION_SWITCH ? build_switch(builder, id) : step(builder, &leaf);
+    if (node->kind == DSL_DECISION_SWITCH) {
+        builder->entry_of[id] = build_switch(builder, id);
+    } else {
+        builder->entry_of[id] = node->kind == DSL_DECISION_GIVE ? build_give(builder, node) : step(builder, &leaf);
+    }
 }
 
 unsigned char *dsl_tree_mark(const struct dsl_tree *tree)
@@ -220,7 +270,7 @@ unsigned char *dsl_tree_mark(const struct dsl_tree *tree)
     marks[tree->root] = 1;
     for (uint32_t id = tree->root + 1; id-- > 0;) {
         const struct dsl_step *at = dsl_step_get(tree, id);
-        if (marks[id] && at->kind != DSL_STEP_RET) {
+        if (marks[id] && !dsl_step_is_end(at)) {
             marks[at->yes] = 1;
             marks[dsl_step_is_test(at) ? at->no : at->yes] = 1;
         }

@@ -9,9 +9,11 @@
 
 enum dsl_step_kind {
     DSL_STEP_RET,  // return k
+    DSL_STEP_GIVE, // return A
     DSL_STEP_LOAD, // A = word, go to yes
     DSL_STEP_AND,  // A &= k, go to yes
     DSL_STEP_SUB,  // A -= k, go to yes
+    DSL_STEP_TURN, // A = A op k, on the way to a GIVE; go to yes
     DSL_STEP_PICK, // A = k >> A, where A is at most 31: its lowest bit is bit A of k; go to yes
     DSL_STEP_JEQ,  // A == k ? yes : no
     DSL_STEP_JGE,
@@ -22,6 +24,7 @@ enum dsl_step_kind {
 struct dsl_step {
     uint8_t kind; // enum dsl_step_kind
     uint8_t word; // LOAD: what is loaded; others: what A was loaded from
+    uint16_t op;  // TURN: the instruction
     uint32_t k;
     uint32_t yes;
     uint32_t no;
@@ -49,6 +52,11 @@ unsigned char *dsl_tree_mark(const struct dsl_tree *tree);
 static inline bool dsl_step_is_test(const struct dsl_step *step)
 {
     return step->kind >= DSL_STEP_JEQ;
+}
+
+static inline bool dsl_step_is_end(const struct dsl_step *step)
+{
+    return step->kind <= DSL_STEP_GIVE;
 }
 
 static inline const struct dsl_step *dsl_step_get(const struct dsl_tree *tree, uint32_t id)

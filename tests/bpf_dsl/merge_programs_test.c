@@ -95,6 +95,60 @@ TEST(merge_programs, random_stacks_return_what_the_kernel_makes_of_them)
     CHECK_GT(checked, 60);
 }
 
+// Programs that return what they compute, the action included.
+TEST(merge_programs, computed_values)
+{
+    static const char *const texts[] = {
+        "ld args[0].lo\n and #0xffff\n or #0x50000\n ret a\n",                                  // an errno
+        "ld args[0].lo\n and #0xffff\n add #0x7ff00000\n ret a\n",                              // TRACE
+        "ld args[0].lo\n tax\n ld args[1].lo\n xor x\n and #0xffff\n or #0x7fff0000\n ret a\n", // ALLOW, with data
+        "ld args[1].lo\n ret a\n",
+        "ld args[1].lo\n lsh #16\n ret a\n",
+        "ld args[2].lo\n jeq #7, some\n ret ALLOW\nsome: ld args[1].lo\n tax\n ld args[0].lo\n add x\n ret a\n",
+        "ldx #0\n ld args[0].lo\n jeq #3, end\n tax\n ld #0x50000\n div x\nend: ret a\n",
+        "ld args[0].lo\n jeq #1, kill\n ret ALLOW\nkill: ret KILL_PROCESS\n",
+        "ld args[2].lo\n jgt #9, no\n ret TRACE(4)\nno: ret ERRNO(4)\n",
+    };
+    static struct sock_filter insns[COUNT_OF(texts)][LENGTH];
+    struct brig_dsl_filter all[COUNT_OF(texts)];
+    uint32_t merged_count = 0;
+    uint32_t checked = 0;
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        struct sock_filter room[BPF_MAXINSNS];
+        all[i].insns = insns[i];
+        REQUIRE(brig_dsl_assemble((struct brig_dsl_text){texts[i], strlen(texts[i])}, BRIG_DSL_X86_64, room, &all[i].insn_count,
+                                  NULL) == BRIG_OK);
+        memcpy(insns[i], room, all[i].insn_count * sizeof *room);
+    }
+    for (uint64_t seed = 1; seed <= 400; seed++) {
+        struct random random = random_of_seed(seed);
+        struct brig_dsl_filter filters[3];
+        struct brig_dsl_optimized merged = {.insns = NULL};
+        struct brig_error error = {.code = BRIG_OK};
+        size_t count = 2 + random_below(&random, 2);
+        for (size_t i = 0; i < count; i++) {
+            filters[i] = all[random_below(&random, COUNT_OF(texts))];
+        }
+        test_message("seed %llu", (unsigned long long)seed);
+        enum brig_code code = merge(filters, count, &merged, &error);
+        CHECK(code == BRIG_OK || code == BRIG_BAD_ARGUMENT);
+        for (int i = 0; code == BRIG_OK && i < CALLS; i++) {
+            const struct brig_dsl_filter *about = &filters[random_below(&random, (uint32_t)count)];
+            struct brig_dsl_data data = random_filter_call(&random, about->insns, (uint32_t)about->insn_count);
+            for (int j = 0; j < 3 && i % 2 == 0; j++) {
+                static const uint32_t values[] = {0, 1, 3, 7, 0x50001, 0x7ff00003, 0x7fff0000, 0x7fff0005, 0x80000000, 0x80000001};
+                data.args[j] = values[random_below(&random, COUNT_OF(values))];
+            }
+            CHECK_EQ(brig_dsl_interpret(merged.insns, merged.insn_count, &data, NULL).ret, run_stack(filters, count, &data));
+        }
+        merged_count += code == BRIG_OK;
+        checked += code == BRIG_OK && merged.is_checked;
+    }
+    test_message("%u merged, %u checked", merged_count, checked);
+    CHECK_GT(merged_count, 200);
+    CHECK_GT(checked, 140);
+}
+
 TEST(merge_programs, what_all_allow_stays_in_the_bitmap)
 {
     // Numbers 1 and 2, and 2 and 3, in the two ways in which programs are mostly written.
@@ -122,9 +176,10 @@ TEST(merge_programs, refusals)
 {
     static const struct sock_filter allow[] = {{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
     static const struct sock_filter computed[] = {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 16}, {BPF_RET | BPF_A, 0, 0, 0}};
+    static const struct sock_filter other[] = {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 24}, {BPF_RET | BPF_A, 0, 0, 0}};
     static const struct sock_filter bad[] = {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 0}};
     static struct brig_dsl_filter many[65];
-    const struct brig_dsl_filter with_computed[] = {{allow, 1}, {computed, 2}};
+    const struct brig_dsl_filter with_computed[] = {{computed, 2}, {allow, 1}, {other, 2}};
     const struct brig_dsl_filter with_bad[] = {{allow, 1}, {bad, 1}};
     const struct {
         const char *what;
@@ -135,7 +190,7 @@ TEST(merge_programs, refusals)
     } rows[] = {
         {"none", with_bad, 0, BRIG_BAD_ARGUMENT, 0},
         {"too many", many, COUNT_OF(many), BRIG_BAD_ARGUMENT, COUNT_OF(many)},
-        {"a computed value", with_computed, 2, BRIG_BAD_ARGUMENT, 1},
+        {"two computed actions", with_computed, 3, BRIG_BAD_ARGUMENT, 2},
         {"a program that the kernel would refuse", with_bad, 2, BRIG_BAD_PROGRAM, 0},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {

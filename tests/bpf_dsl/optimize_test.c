@@ -5,10 +5,12 @@
 #include <linux/seccomp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "bpf_dsl/check_programs.h"
 #include "bpf_dsl/measure.h"
 #include "bpf_dsl/program.h"
+#include "tests/bpf_dsl/kernel_fixture.h"
 #include "tests/bpf_dsl/random_filter.h"
 #include "tests/bpf_dsl/random_insns.h"
 #include "tests/shim/test.h"
@@ -71,6 +73,85 @@ TEST(optimize, filters_return_the_same)
     test_message("%u improved, %u checked", improved, checked);
     CHECK_GT(improved, 1000);
     CHECK_GT(checked, 800);
+}
+
+// Filters of which some leaves compute what they return: nearly all of them come out smaller, and are shown to be right.
+TEST(optimize, filters_that_compute_what_they_return)
+{
+    static struct sock_filter insns[BPF_MAXINSNS];
+    uint32_t improved = 0;
+    uint32_t checked = 0;
+    for (uint64_t seed = 1; seed <= 500; seed++) {
+        struct random random = random_of_seed(seed);
+        uint32_t count = random_filter(&random, insns, 16 + random_below(&random, 90));
+        random_return_computed(&random, insns, count);
+        test_message("seed %llu", (unsigned long long)seed);
+        REQUIRE(brig_dsl_validate(insns, count, NULL) == BRIG_OK);
+        struct brig_dsl_optimized optimized = optimize(insns, count);
+        REQUIRE(optimized.insns != NULL);
+        check_promises(insns, count, &optimized, &random);
+        improved += !optimized.is_input;
+        checked += optimized.is_checked;
+    }
+    test_message("%u improved, %u checked", improved, checked);
+    CHECK_GT(improved, 350);
+    CHECK_GT(checked, 300);
+}
+
+// What is computed in one way comes out computed in another one, and the check says that it is the same.
+TEST(optimize, expressions_return_the_same)
+{
+    static struct sock_filter insns[LENGTH];
+    uint32_t improved = 0;
+    for (uint64_t seed = 1; seed <= 3000; seed++) {
+        struct random random = random_of_seed(seed);
+        uint32_t count = 3 + random_below(&random, 30);
+        random_expression(&random, insns, count);
+        test_message("seed %llu", (unsigned long long)seed);
+        REQUIRE(brig_dsl_validate(insns, count, NULL) == BRIG_OK);
+        struct brig_dsl_optimized optimized = optimize(insns, count);
+        REQUIRE(optimized.insns != NULL);
+        check_promises(insns, count, &optimized, &random);
+        CHECK(optimized.is_checked);
+        improved += !optimized.is_input;
+    }
+    test_message("%u improved", improved);
+    CHECK_GT(improved, 2000);
+}
+
+// The kernel as a witness: what a program and its better form answer to real calls.
+TEST(optimize, the_kernel_gives_the_same_errnos)
+{
+    enum { PROGRAMS = 12, KERNEL_CALLS = 40 };
+    static struct sock_filter insns[LENGTH];
+    static struct kernel_call calls[2][KERNEL_CALLS];
+    for (uint64_t seed = 1; seed <= PROGRAMS; seed++) {
+        struct random random = random_of_seed(seed);
+        uint32_t count = 3 + random_below(&random, 30);
+        insns[0] = (struct sock_filter){BPF_LD | BPF_W | BPF_ABS, 0, 0, 0};
+        insns[1] = (struct sock_filter){BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_exit_group};
+        insns[2] = (struct sock_filter){BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW};
+        random_expression(&random, insns + 3, count);
+        insns[2 + count] = (struct sock_filter){BPF_ALU | BPF_AND | BPF_K, 0, 0, 0xff};
+        insns[3 + count] = (struct sock_filter){BPF_ALU | BPF_OR | BPF_K, 0, 0, SECCOMP_RET_ERRNO | 1};
+        insns[4 + count] = (struct sock_filter){BPF_RET | BPF_A, 0, 0, 0};
+        struct brig_dsl_optimized optimized = optimize(insns, count + 5);
+        REQUIRE(optimized.insns != NULL);
+        for (int i = 0; i < KERNEL_CALLS; i++) {
+            calls[0][i] = (struct kernel_call){.nr = SYS_getppid};
+            for (int at = 0; at < 6; at++) {
+                calls[0][i].args[at] = (unsigned long)random_next(&random) >> random_below(&random, 32);
+            }
+            calls[1][i] = calls[0][i];
+        }
+        const struct kernel_filter filters[] = {{insns, count + 5}, {optimized.insns, optimized.insn_count}};
+        test_message("seed %llu", (unsigned long long)seed);
+        REQUIRE(kernel_answers(&filters[0], 1, calls[0], KERNEL_CALLS) && kernel_answers(&filters[1], 1, calls[1], KERNEL_CALLS));
+        for (int i = 0; i < KERNEL_CALLS; i++) {
+            CHECK_EQ(calls[1][i].answer, calls[0][i].answer);
+            CHECK_GT(calls[0][i].answer, 0);
+        }
+    }
 }
 
 TEST(optimize, programs_of_every_opcode_return_the_same)
@@ -137,6 +218,20 @@ TEST(optimize, what_compilers_do)
         {"the length", 1, true, "ld len\n jeq #64, yes, no\nyes: ret ALLOW\nno: ret ERRNO(1)\n"},
         {"a computed action of few values", 12, true, "ld nr\n and #3\n or #0x50000\n ret a\n"},
         {"a computed action of many values", 2, true, "ld args[0].lo\n ret a\n"},
+        {"an errno out of an argument", 8, true,
+         "ld nr\n jeq #5, x\n ret ALLOW\nx: ld args[0].lo\n and #0xffff\n jeq #0, ok\n or #0x50000\n ret a\nok: ret ALLOW\n"},
+        {"an argument that is tested and returned", 5, true,
+         "ld args[0].lo\n jeq #1, no\n ld args[0].lo\n jeq #2, no\n ld args[0].lo\n ret a\nno: ret ALLOW\n"},
+        {"a leaf through cells and X", 4, true,
+         "ld args[0].lo\n st M[2]\n ldx M[2]\n txa\n and #0xff\n st M[1]\n ld #0x50000\n ldx M[1]\n or x\n ret a\n"},
+        {"a difference from a constant", 4, true, "ld args[1].hi\n tax\n ld #7\n st M[0]\n sub x\n ret a\n"},
+        {"a word that is returned with everything on the way to it asked twice", 7, true,
+         "ld nr\n jeq #1, a\n jeq #2, a\n jeq #3, a\n ret ALLOW\na: ld nr\n jeq #9, b\n ld args[0].lo\n or #0x50000\n ret "
+         "a\nb: ret KILL_PROCESS\n"},
+        {"two leaves that compute the same", 7, true,
+         "ld nr\n jeq #1, a\n ld args[0].lo\n add #3\n sub #1\n ret a\na: ld args[0].lo\n add #2\n ret a\n"},
+        {"a sum that is tested and returned", 7, false,
+         "ld args[0].lo\n tax\n ld args[1].lo\n add x\n tax\n txa\n jgt #9, no\n txa\n ret a\nno: ret ALLOW\n"},
         {"nothing reaches the end", 2, true,
          "ld nr\n ja end\n ret ALLOW\n ret KILL_PROCESS\nend: jeq #1, yes, yes\nyes: ret ERRNO(5)\n"},
         {"a shift by more than 31 counts modulo 32", 6, true,

@@ -86,6 +86,40 @@ void random_insns(struct random *random, struct sock_filter *insns, uint32_t cou
     insns[count - 1].code = random_below(random, 2) == 0 ? BPF_RET | BPF_K : BPF_RET | BPF_A;
 }
 
+void random_expression(struct random *random, struct sock_filter *insns, uint32_t count)
+{
+    static const uint16_t operators[] = {BPF_ADD, BPF_SUB, BPF_MUL, BPF_AND, BPF_OR, BPF_XOR, BPF_LSH, BPF_RSH};
+    static const uint16_t codes[] = {BPF_LD | BPF_W | BPF_ABS, BPF_LD | BPF_IMM,  BPF_LDX | BPF_MEM, BPF_ST,
+                                     BPF_MISC | BPF_TAX,       BPF_ALU | BPF_NEG, BPF_ALU | BPF_K,   BPF_ALU | BPF_X};
+    for (uint32_t at = 0; at + 1 < count; at++) {
+        // A word, which the cell has from the start.
+        uint16_t code = at == 0 ? BPF_LD | BPF_W | BPF_ABS : BPF_ST;
+        code = at < 2 ? code : codes[random_below(random, sizeof codes / sizeof codes[0])];
+        insns[at] = (struct sock_filter){.code = code};
+        if (code == (BPF_ALU | BPF_K) || code == (BPF_ALU | BPF_X)) {
+            insns[at].code = (uint16_t)(code | operators[random_below(random, sizeof operators / sizeof operators[0])]);
+            insns[at].k = BPF_SRC(code) == BPF_K ? random_below(random, 32) : 0;
+        } else if (code == (BPF_LD | BPF_W | BPF_ABS)) {
+            insns[at].k = 16 + 4 * random_below(random, 4);
+        } else if (code == (BPF_LD | BPF_IMM)) {
+            insns[at].k = (uint32_t)random_next(random);
+        }
+    }
+    insns[count - 1] = (struct sock_filter){.code = BPF_RET | BPF_A};
+}
+
+void random_return_computed(struct random *random, struct sock_filter *insns, uint32_t count)
+{
+    static const uint16_t operators[] = {BPF_ADD, BPF_AND, BPF_OR};
+    for (uint32_t at = 0; at + 1 < count; at++) {
+        bool are_two = insns[at].code == (BPF_RET | BPF_K) && insns[at + 1].code == (BPF_RET | BPF_K);
+        if (are_two && random_below(random, 2) == 0) {
+            insns[at].code = (uint16_t)(BPF_ALU | operators[random_below(random, 3)] | BPF_K);
+            insns[at + 1] = (struct sock_filter){.code = BPF_RET | BPF_A};
+        }
+    }
+}
+
 void random_mutate(struct random *random, struct sock_filter *insns, uint32_t count)
 {
     struct sock_filter *insn = &insns[random_below(random, count)];

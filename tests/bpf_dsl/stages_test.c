@@ -296,7 +296,7 @@ TEST(stages, what_a_program_computes_is_said)
         {"args[1].lo + (args[0].lo * 0x3)", "ld args[1].lo\ntax\nld args[0].lo\nmul #3\nadd x\n"},
         {"(nr ^ (args[2].lo - 0x3)) << 3", "ld nr\ntax\nld args[2].lo\nadd #-3\nxor x\nlsh #3\n"},
         {"nr - (arch >> 4)", "ld arch\nrsh #4\ntax\nld nr\nsub x\n"},
-        {"~(ip.lo | args[5].hi) & ip.hi", "ld ip.lo\ntax\nld args[5].hi\nor x\nxor #-1\ntax\nld ip.hi\nand x\n"},
+        {"ip.hi & ~(ip.lo | args[5].hi)", "ld ip.lo\ntax\nld args[5].hi\nor x\nxor #-1\ntax\nld ip.hi\nand x\n"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         char source[256];

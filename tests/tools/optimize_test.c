@@ -6,6 +6,7 @@
 
 #include "bpf_dsl/optimize.h"
 #include "tests/bpf_dsl/random_filter.h"
+#include "tests/bpf_dsl/random_insns.h"
 #include "tests/shim/test.h"
 #include "tests/tools/commands.h"
 #include "tests/tools/random_program.h"
@@ -102,6 +103,52 @@ static uint32_t run_stack(const struct prove_program *programs, size_t count, co
         }
     }
     return ret;
+}
+
+// Programs that return what they compute: what the library's check says of their better forms, Z3 says as well, and of a form with
+// one change what the interpreter says.
+TEST(optimize_verbs, computed_values_are_proven)
+{
+    static struct sock_filter insns[LENGTH * 2];
+    static struct sock_filter changed[BPF_MAXINSNS];
+    unsigned char *memory = malloc(BRIG_DSL_OPTIMIZE_ARENA_BYTES);
+    REQUIRE(memory != NULL);
+    uint32_t proven = 0;
+    uint32_t refuted = 0;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct random random = random_of_seed(seed);
+        struct brig_dsl_options options = BRIG_DSL_OPTIONS_DEFAULT;
+        struct brig_dsl_optimized optimized;
+        struct brig_dsl_arena arena;
+        uint32_t count = 3 + random_below(&random, 16);
+        random_expression(&random, insns, count);
+        if (seed % 2 == 0) {
+            count = random_filter(&random, insns, 16 + random_below(&random, 40));
+            random_return_computed(&random, insns, count);
+        }
+        test_message("seed %llu", (unsigned long long)seed);
+        brig_dsl_arena_init(&arena, memory, BRIG_DSL_OPTIMIZE_ARENA_BYTES);
+        CHECK_EQ(brig_dsl_optimize(&(struct brig_dsl_filter){insns, count}, &options, &arena, &optimized, NULL), BRIG_OK);
+        struct prove_question question = {.relation = PROVE_EQUAL, .timeout_ms = TIMEOUT_MS};
+        question.programs[0] = (struct prove_program){optimized.insns, optimized.insn_count};
+        question.programs[1] = (struct prove_program){insns, count};
+        struct prove_result result;
+        enum prove_answer answer = prove_run(&question, &result);
+        CHECK(answer == PROVE_HOLDS || answer == PROVE_UNDECIDED);
+        proven += answer == PROVE_HOLDS && !optimized.is_input;
+        for (uint32_t i = 0; i < optimized.insn_count; i++) {
+            changed[i] = optimized.insns[i];
+        }
+        random_mutation(&random, changed, optimized.insn_count);
+        question.programs[0].insns = changed;
+        answer = prove_run(&question, &result);
+        CHECK_NE(answer, PROVE_BROKEN);
+        refuted += answer == PROVE_FAILS;
+    }
+    free(memory);
+    test_message("%u proven, %u refuted", proven, refuted);
+    CHECK_GT(proven, 25);
+    CHECK_GT(refuted, 10);
 }
 
 // Merged programs are proven equal to their stack; with one change they are not, or the change does not matter.

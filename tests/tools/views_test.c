@@ -171,12 +171,22 @@ static const struct command rows[] = {
      {"for one call at most", "kept"}},
     {"brig graph --flow renderer read write", 2, {"for one call at most"}},
     {"echo 'ret ALLOW' | brig asm - | brig graph -", 0, {"every call<BR/>ALLOW>"}},
-    {"printf 'ld nr\\nadd #1\\nret a\\n' | brig asm - | brig graph -", 0, {"digraph {", "ret a"}}, // no decisions
     // What is computed is said, wherever it is named.
     {"printf 'ld args[1].lo\ntax\nld args[0].lo\nmul #3\nadd x\nand #0xff0\njeq #0x70, a, b\na: ret ALLOW\nb: ret LOG\n' | brig asm - | "
      "brig graph -",
      0,
      {"<B>(args[1].lo + (args[0].lo * 0x3)) &amp; (0xff0)</B>"}},
+    // What is computed and returned.
+    {"printf 'ld nr\\nadd #1\\nret a\\n' | brig asm - | brig graph -", 0, {"every call<BR/>return nr + 0x1>"}},
+    {"printf 'ld nr\\njeq #1, a\\nret ALLOW\\na: ld args[0].lo\\nor #0x50000\\nret a\\n' | brig asm -a x86_64 - | brig graph - -a x86_64",
+     0,
+     {"return args[0].lo | 0x50000</TD>"}},
+    {"printf 'ld args[0].lo\\nldx #0\\ntax\\nld args[1].lo\\nadd x\\nor #0x50000\\nret a\\n' | brig asm - | brig dump -",
+     0,
+     {"d2: return (a0.lo + a1.lo) | 0x50000\n", "term0 = a0.lo + a1.lo\n", "s0: return it\n", "s1: or #0x50000, s0"}},
+    {"printf 'ld args[0].lo\\nor #0x50000\\nret a\\n' | brig asm - | brig dump - --stage=tree --json",
+     0,
+     {"\"kind\": \"give\"", "\"kind\": \"turn\"", "\"turn\": \"or #0x50000\""}},
     {"brig graph renderer -o /no/such/file", 2, {"cannot write '/no/such/file'"}},
     {"brig graph renderer > /dev/full", 2, {"No space left on device"}},
     // Colours.

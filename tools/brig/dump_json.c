@@ -144,7 +144,11 @@ json_t *dump_node_json(const struct brig_dsl_node *node)
     if (node->kind == BRIG_DSL_NODE_TEST || node->kind == BRIG_DSL_NODE_SWITCH) {
         json_object_set_new(json, "mask", value_json(node->mask, node->word.bits));
     }
-    if (node->kind >= BRIG_DSL_NODE_AND) {
+    if (node->kind == BRIG_DSL_NODE_TURN) {
+        char text[64];
+        brig_dsl_disassemble(node->turn, text, sizeof text);
+        json_object_set_new(json, "turn", json_string(text));
+    } else if (node->kind >= BRIG_DSL_NODE_AND) {
         json_object_set_new(json, "value", json_integer(node->value));
     }
     if (node->kind >= BRIG_DSL_NODE_LOAD) {

@@ -11,7 +11,7 @@ enum { GRAPH_CALL_WORDS = (BRIG_SYS_COUNT + 63) / 64 };
 struct graph_node {
     bool is_there;
     bool is_drawn;
-    enum brig_dsl_node_kind kind; // SWITCH or RET
+    enum brig_dsl_node_kind kind; // SWITCH, RET or GIVE
     struct brig_dsl_word word;
     uint32_t mask;
     uint32_t value;
@@ -54,6 +54,9 @@ void graph_draw(FILE *out, struct graph *graph, const struct graph_start *starts
 const char *graph_fill(const struct tool_subject *subject, uint32_t ret);
 // Writes what a program does in the end: what stands in the policy if it is known, else the value returned.
 void graph_put_verdict(FILE *out, const struct tool_subject *subject, uint32_t ret);
+// Writes the same for a node, which may compute what it returns; and the fill colour of it.
+void graph_put_leaf(FILE *out, const struct tool_subject *subject, const struct graph_node *node);
+const char *graph_fill_leaf(const struct tool_subject *subject, const struct graph_node *node);
 // Returns: the argument that all calls which come to `node` have at its register, or NULL if they do not agree.
 const struct brig_dsl_argument *graph_find_argument(const struct graph_node *node);
 // Writes what `node` looks at; graph_put_title writes its mask too.

@@ -245,8 +245,8 @@ static void put_row(FILE *out, const struct graph *graph, const struct row *row)
         fprintf(out, "</TD><TD PORT=\"r%" PRIu32 "\" ALIGN=\"LEFT\">", row->target);
         graph_put_word(out, target);
     } else {
-        fprintf(out, "</TD><TD BGCOLOR=\"%s\" ALIGN=\"LEFT\">", graph_fill(graph->subject, target->value));
-        graph_put_verdict(out, graph->subject, target->value);
+        fprintf(out, "</TD><TD BGCOLOR=\"%s\" ALIGN=\"LEFT\">", graph_fill_leaf(graph->subject, target));
+        graph_put_leaf(out, graph->subject, target);
     }
     fputs("</TD></TR>\n", out);
 }
@@ -285,7 +285,7 @@ static void put_rows(FILE *out, const struct graph *graph, const struct graph_no
     for (int pass = 0; pass < 4; pass++) {
         for (uint32_t i = 0; i < node->run_count; i++) {
             struct row row = {.node = node, .first = i, .target = node->runs[i].target, .is_rest = node->runs[i].target == rest};
-            bool is_verdict = graph->nodes[row.target].kind == BRIG_DSL_NODE_RET;
+            bool is_verdict = graph->nodes[row.target].kind != BRIG_DSL_NODE_SWITCH;
             if (is_first_of_target(node, i) && pass == 2 * is_verdict + row.is_rest) {
                 put_row(out, graph, &row);
             }
@@ -315,15 +315,15 @@ static void draw_table(FILE *out, const struct graph *graph, uint32_t id)
 static void draw_start(FILE *out, const struct graph *graph, const struct graph_start *start)
 {
     const struct graph_node *node = &graph->nodes[start->node];
-    bool is_verdict = node->kind == BRIG_DSL_NODE_RET;
+    bool is_verdict = node->kind != BRIG_DSL_NODE_SWITCH;
     int nr = brig_dsl_call_nr(start->call, start->arch);
     fprintf(out, "  %s_%s [shape=box, style=\"rounded,filled\", fillcolor=\"%s\", label=<<B>%s</B>",
             brig_dsl_call_name(start->call), brig_dsl_arch_name(start->arch),
-            is_verdict ? graph_fill(graph->subject, node->value) : "#e4e7ec", brig_dsl_call_name(start->call));
+            is_verdict ? graph_fill_leaf(graph->subject, node) : "#e4e7ec", brig_dsl_call_name(start->call));
     fprintf(out, "<BR/>%s %d", brig_dsl_arch_name(start->arch), nr);
     if (is_verdict) {
         fputs("<BR/>", out);
-        graph_put_verdict(out, graph->subject, node->value);
+        graph_put_leaf(out, graph->subject, node);
         fputs(">];\n", out);
         return;
     }
@@ -346,11 +346,12 @@ static void narrow(struct graph *graph, const struct graph_start *starts, size_t
 }
 
 // A program that decides nothing is its verdict.
-static void draw_verdict(FILE *out, const struct graph *graph, uint32_t ret)
+static void draw_verdict(FILE *out, const struct graph *graph)
 {
+    const struct graph_node *node = &graph->nodes[graph->root];
     fprintf(out, "  d%" PRIu32 " [shape=box, style=\"rounded,filled\", fillcolor=\"%s\", label=<every call<BR/>", graph->root,
-            graph_fill(graph->subject, ret));
-    graph_put_verdict(out, graph->subject, ret);
+            graph_fill_leaf(graph->subject, node));
+    graph_put_leaf(out, graph->subject, node);
     fputs(">];\n", out);
 }
 
@@ -359,8 +360,8 @@ void graph_draw(FILE *out, struct graph *graph, const struct graph_start *starts
     graph_put_head(out, graph->subject);
     if (start_count > 0) {
         narrow(graph, starts, start_count);
-    } else if (graph->nodes[graph->root].kind == BRIG_DSL_NODE_RET) {
-        draw_verdict(out, graph, graph->nodes[graph->root].value);
+    } else if (graph->nodes[graph->root].kind != BRIG_DSL_NODE_SWITCH) {
+        draw_verdict(out, graph);
     }
     for (size_t i = 0; i < start_count; i++) {
         draw_start(out, graph, &starts[i]);

@@ -171,6 +171,21 @@ bool graph_is_inverted(const struct graph_node *node)
     return node->mask != UINT32_MAX && __builtin_popcount(node->mask) > 16;
 }
 
+const char *graph_fill_leaf(const struct tool_subject *subject, const struct graph_node *node)
+{
+    return node->kind == BRIG_DSL_NODE_GIVE ? "#f2f4f7" : graph_fill(subject, node->value);
+}
+
+void graph_put_leaf(FILE *out, const struct tool_subject *subject, const struct graph_node *node)
+{
+    if (node->kind != BRIG_DSL_NODE_GIVE) {
+        graph_put_verdict(out, subject, node->value);
+        return;
+    }
+    fputs("return ", out);
+    graph_put_word(out, node);
+}
+
 void graph_put_title(FILE *out, const struct graph_node *node)
 {
     const bool is_part = node->word.kind == BRIG_DSL_WORD_TERM && node->mask != UINT32_MAX;

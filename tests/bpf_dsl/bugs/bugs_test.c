@@ -15,6 +15,7 @@
 #include "tests/bpf_dsl/program_fixture.h"
 #include "tests/bpf_dsl/random_calls.h"
 #include "tests/bpf_dsl/random_filter.h"
+#include "tests/bpf_dsl/random_insns.h"
 #include "tests/bpf_dsl/random_policy.h"
 #include "tests/shim/test.h"
 
@@ -95,21 +96,40 @@ struct raw {
 
 static _Alignas(16) unsigned char raw_memory[RAW_BYTES];
 
-static void make_raw(struct raw *raw, struct random *random)
+static void make_forms(struct raw *raw)
 {
     struct brig_dsl_options options = BRIG_DSL_OPTIONS_DEFAULT;
     struct dsl_decisions graph;
-    raw->given = (struct dsl_code){raw->insns, random_filter(random, raw->insns, 16 + random_below(random, FILTER_INSNS))};
     if (!dsl_decisions_init(&graph, &raw->arena, 2 * raw->given.count)) {
         return;
     }
-    uint32_t own = dsl_decompile(&graph, &raw->given);
+    uint32_t own = dsl_decompile(&graph, &raw->given, DSL_LEAVES_FEW);
     uint32_t roots[] = {own == DSL_DECISION_NO ? own : dsl_specialise(&graph, own), own};
     for (int i = 0; i < 2; i++) {
         if (roots[i] == DSL_DECISION_NO || !dsl_emit_decision(&graph, roots[i], &options, &raw->made[i])) {
             raw->made[i].count = 0;
         }
     }
+}
+
+static void make_raw(struct raw *raw, struct random *random)
+{
+    raw->given = (struct dsl_code){raw->insns, random_filter(random, raw->insns, 16 + random_below(random, FILTER_INSNS))};
+    make_forms(raw);
+}
+
+static void make_given(struct raw *raw, struct random *random)
+{
+    raw->given = (struct dsl_code){raw->insns, random_filter(random, raw->insns, 16 + random_below(random, FILTER_INSNS))};
+    random_return_computed(random, raw->insns, raw->given.count);
+    make_forms(raw);
+}
+
+static void make_computed(struct raw *raw, struct random *random)
+{
+    raw->given = (struct dsl_code){raw->insns, 8 + random_below(random, FILTER_INSNS / 4)};
+    random_expression(random, raw->insns, raw->given.count);
+    make_forms(raw);
 }
 
 static bool raw_differs(const struct raw *raw, const struct dsl_code *made, struct random *random)
@@ -222,6 +242,16 @@ static bool is_caught_in_programs(int bug, void (*make)(struct raw *raw, struct 
 static bool is_caught_in_raw(int bug)
 {
     return is_caught_in_programs(bug, make_raw);
+}
+
+static bool is_caught_in_computed(int bug)
+{
+    return is_caught_in_programs(bug, make_computed);
+}
+
+static bool is_caught_in_given(int bug)
+{
+    return is_caught_in_programs(bug, make_given);
 }
 
 static bool is_caught_in_clean(int bug)
@@ -356,6 +386,9 @@ static bool is_caught_in_stacks(int bug)
         struct brig_dsl_arena arena;
         for (int i = 0; i < 2; i++) {
             filters[i] = (struct brig_dsl_filter){insns[i], random_filter(&random, insns[i], 16 + random_below(&random, 40))};
+            if (seed % 2 == 0) {
+                random_return_computed(&random, insns[i], (uint32_t)filters[i].insn_count);
+            }
         }
         brig_dsl_arena_init(&arena, memory, sizeof memory);
         dsl_deliberate_bug = bug;
@@ -381,6 +414,8 @@ static const struct {
     bool (*is_caught)(int bug);
 } places[] = {
     {"worse_", "optimize.c", is_caught_by_measure},
+    {"given_", "decisions.c", is_caught_in_given},
+    {"given_", "tree.c", is_caught_in_given},
     {"", "chains.c", is_caught_in_raw},
     {"", "decompile.c", is_caught_in_raw},
     {"", "optimize.c", is_caught_in_raw},
@@ -390,7 +425,9 @@ static const struct {
     {"", "specialise.c", is_caught_in_raw},
     {"", "symbolic.c", is_caught_in_raw},
     {"", "symbolic_ask.c", is_caught_in_raw},
+    {"", "symbolic_write.c", is_caught_in_computed},
     {"", "clean.c", is_caught_in_clean},
+    {"", "merge_leaves.c", is_caught_in_stacks},
     {"", "merge_programs.c", is_caught_in_stacks},
     {"", "actions.c", is_caught_by_authors},
     {"", "conditions.c", is_caught_by_authors},
