@@ -20,8 +20,6 @@
 // each test is laid out by itself; a far jump costs a ja at the first place from which it is needed.
 #include "bpf_dsl/codegen.h"
 
-#include <string.h>
-
 enum {
     LAYOUT_HOT = 8,   // a successor with so many times the weight of the other one stands behind their test, however big it is
     COPY_PART = 16,   // what more than one call in so many goes to is rather emitted twice than jumped to by a detour
@@ -35,6 +33,7 @@ struct spot {
     uint32_t size;    // instructions below, shared ones counted again (saturates)
     uint32_t load;    // LOAD step that falls into this one, + 1; 0: none
     bool is_used;     // something leads to it already
+    bool is_there;    // it need not be emitted: it was, or it is a return
     dsl_place latest; // where it was emitted last; label.nearby may be a mere jump to it
 };
 
@@ -61,19 +60,22 @@ static const struct dsl_step *step_of(const struct codegen *codegen, uint32_t id
 
 // --- sizes and reachability -------------------------------------------------------------------------------------------
 
+// Starts all spots: steps lead to those with smaller ids, which are known then.
 static void measure(struct codegen *codegen, const unsigned char *marks)
 {
     for (uint32_t id = 0; id <= codegen->tree->root; id++) {
         const struct dsl_step *step = step_of(codegen, id);
-        codegen->heaviest = marks[id] && step->weight > codegen->heaviest ? step->weight : codegen->heaviest;
+        bool is_end = dsl_step_is_end(step);
         uint64_t size = 1;
-        codegen->spots[id].label =
-            (struct dsl_label){.is_return = dsl_step_is_end(step), .is_of_a = step->kind == DSL_STEP_GIVE, .ret = step->k};
-        if (!dsl_step_is_end(step)) {
+        if (!is_end) {
             size += codegen->spots[step->yes].size;
             size += dsl_step_is_test(step) ? codegen->spots[step->no].size : 0;
         }
-        codegen->spots[id].size = (uint32_t)(size > UINT32_MAX ? UINT32_MAX : size);
+        codegen->spots[id] =
+            (struct spot){.label = {.is_return = is_end, .is_of_a = step->kind == DSL_STEP_GIVE, .ret = step->k},
+                          .size = (uint32_t)(size > UINT32_MAX ? UINT32_MAX : size),
+                          .is_there = is_end};
+        codegen->heaviest = marks[id] && step->weight > codegen->heaviest ? step->weight : codegen->heaviest;
         if (marks[id] && step->kind == DSL_STEP_LOAD) {
             codegen->spots[step->yes].load = id + 1;
         }
@@ -150,18 +152,14 @@ static void emit_step(struct codegen *codegen, uint32_t id)
     }
     emit_insns(codegen, step);
     spot->label = dsl_label_here(codegen->emitter);
+    spot->is_there = true;
     spot->latest = codegen->emitter->head;
-    if (spot->load != 0 && codegen->spots[spot->load - 1].label.origin == 0) {
+    if (spot->load != 0 && !codegen->spots[spot->load - 1].is_there) {
         emit_step(codegen, spot->load - 1); // once: nothing loads for a load
     }
 }
 
 // --- order ------------------------------------------------------------------------------------------------------------
-
-static bool is_there(const struct codegen *codegen, uint32_t id)
-{
-    return codegen->spots[id].label.origin != 0 || codegen->spots[id].label.is_return;
-}
 
 // Which of two successors is emitted first, and so stands further from their test: the one that far fewer calls come by; of two
 // alike the bigger one, so that the jump over the other one stays short.
@@ -178,8 +176,8 @@ static bool stands_further(const struct codegen *codegen, uint32_t yes, uint32_t
 // The successor to emit next, so that the one emitted last is the one to stand behind its test. Returns: false when all are there.
 static bool next_successor(const struct codegen *codegen, const struct dsl_step *step, uint32_t *ret_id)
 {
-    bool yes_there = is_there(codegen, step->yes);
-    bool no_there = !dsl_step_is_test(step) || is_there(codegen, step->no);
+    bool yes_there = codegen->spots[step->yes].is_there;
+    bool no_there = !dsl_step_is_test(step) || codegen->spots[step->no].is_there;
     if (yes_there && no_there) {
         return false;
     }
@@ -198,7 +196,6 @@ static bool start(struct codegen *codegen)
     if (marks == NULL || codegen->spots == NULL || codegen->stack == NULL) {
         return false;
     }
-    memset(codegen->spots, 0, count * sizeof *codegen->spots);
     measure(codegen, marks);
     return true;
 }
@@ -219,7 +216,7 @@ bool dsl_codegen(const struct dsl_tree *tree, struct dsl_emitter *emitter)
             continue;
         }
         codegen.depth--;
-        if (!is_there(&codegen, id)) {
+        if (!codegen.spots[id].is_there) {
             emit_step(&codegen, id);
         }
     }
