@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-// Most policies graft less often than the cache has slots when it has grown.
+// Many policies graft nothing, and most less often than the cache has slots when it has grown.
 enum { DSL_MEMO_FIRST_SLOTS = 64, DSL_MEMO_GROWTH = 4, DSL_MEMO_SLOTS = 1024 };
 
 struct dsl_graft {
@@ -49,12 +49,12 @@ static uint32_t intern(struct dsl_decisions *graph, const struct dsl_decision *k
         return id;
     }
     struct dsl_decision *node = DSL_ARENA_NEW(graph->nodes.arena, struct dsl_decision);
-    struct dsl_run *runs = DSL_ARENA_ARRAY(graph->nodes.arena, struct dsl_run, key->run_count);
-    if (node == NULL || runs == NULL) {
+    struct dsl_run *runs = key->run_count == 0 ? NULL : DSL_ARENA_ARRAY(graph->nodes.arena, struct dsl_run, key->run_count);
+    if (node == NULL || (runs == NULL && key->run_count != 0)) {
         return DSL_DECISION_NO;
     }
-    if (key->run_count != 0) {
-        memcpy(runs, key->runs, key->run_count * sizeof *runs);
+    for (uint32_t i = 0; i < key->run_count; i++) {
+        runs[i] = key->runs[i];
     }
     *node = *key;
     node->runs = runs;
@@ -83,15 +83,16 @@ static void keep_graft(struct dsl_decisions *graph, struct dsl_graft entry)
 {
     const struct dsl_graft_memo was = graph->memo;
     bool is_narrow = was.slot_count < DSL_MEMO_SLOTS && was.used == was.slot_count / 2;
-    if (is_narrow && start_memo(&graph->memo, DSL_MEMO_GROWTH * was.slot_count, graph->nodes.arena)) {
-        for (uint32_t i = 0; i < was.slot_count; i++) {
-            const struct dsl_graft *old = &was.slots[i];
-            if (old->leaf_and_stamp != 0) {
-                *find_graft(&graph->memo, old->base, old->graft, old->leaf_and_stamp) = *old;
-            }
-        }
-    } else if (is_narrow) {
+    uint32_t slot_count = was.slot_count == 0 ? DSL_MEMO_FIRST_SLOTS : DSL_MEMO_GROWTH * was.slot_count;
+    if (is_narrow && !start_memo(&graph->memo, slot_count, graph->nodes.arena)) {
         graph->memo = was; // out of arena, which ends the compile
+        return;
+    }
+    for (uint32_t i = 0; is_narrow && i < was.slot_count; i++) {
+        const struct dsl_graft *old = &was.slots[i];
+        if (old->leaf_and_stamp != 0) {
+            *find_graft(&graph->memo, old->base, old->graft, old->leaf_and_stamp) = *old;
+        }
     }
     graph->memo.used++;
     *find_graft(&graph->memo, entry.base, entry.graft, entry.leaf_and_stamp) = entry;
@@ -99,6 +100,8 @@ static void keep_graft(struct dsl_decisions *graph, struct dsl_graft entry)
 
 bool dsl_decisions_init(struct dsl_decisions *graph, struct brig_dsl_arena *arena, uint32_t expected)
 {
+    static const struct dsl_decision leaves[] = {{.kind = DSL_DECISION_NO, .open = DSL_OPEN_NO},
+                                                 {.kind = DSL_DECISION_YES, .open = DSL_OPEN_YES}};
     // Member by member: most of the graph's bytes are room for terms, of which there are none.
     graph->term_count = 0;
     graph->given = NULL;
@@ -112,12 +115,13 @@ bool dsl_decisions_init(struct dsl_decisions *graph, struct brig_dsl_arena *aren
     graph->step_limit = UINT32_MAX;
     graph->more_views = 0;
     graph->exploded = false;
+    graph->memo = (struct dsl_graft_memo){.slots = NULL};
     graph->scratch = DSL_ARENA_ARRAY(arena, struct dsl_run, DSL_SCRATCH_FIRST_RUNS);
-    if (!dsl_intern_init(&graph->nodes, arena, expected) || !start_memo(&graph->memo, DSL_MEMO_FIRST_SLOTS, arena)) {
+    if (!dsl_intern_init(&graph->nodes, arena, expected)) {
         return false;
     }
-    intern(graph, &(struct dsl_decision){.kind = DSL_DECISION_NO, .open = DSL_OPEN_NO});
-    intern(graph, &(struct dsl_decision){.kind = DSL_DECISION_YES, .open = DSL_OPEN_YES});
+    dsl_intern_add_known(&graph->nodes, &leaves[0]);
+    dsl_intern_add_known(&graph->nodes, &leaves[1]);
     return !arena->exhausted;
 }
 
@@ -354,8 +358,8 @@ uint32_t dsl_decision_graft(struct dsl_decisions *graph, uint32_t base, enum dsl
         return graft;
     }
     uint32_t key = graph->order_stamp << 1 | (leaf == DSL_DECISION_YES);
-    const struct dsl_graft *known = find_graft(&graph->memo, base, graft, key);
-    if (known->base == base && known->graft == graft && known->leaf_and_stamp == key) {
+    const struct dsl_graft *known = graph->memo.used == 0 ? NULL : find_graft(&graph->memo, base, graft, key);
+    if (known != NULL && known->base == base && known->graft == graft && known->leaf_and_stamp == key) {
         return known->result;
     }
     graph->exploded |= ++graph->steps > graph->step_limit;

@@ -62,7 +62,7 @@ struct dsl_order {
     uint8_t rank[DSL_WORD_COUNT + DSL_TERMS_MAX];
 };
 
-// A cache that forgets.
+// A cache that forgets. Without slots as long as nothing was kept.
 struct dsl_graft_memo {
     struct dsl_graft *slots;
     uint32_t slot_count;

@@ -192,13 +192,14 @@ static bool is_ours(struct brig_dsl_builder *builder, uint32_t node, bool is_ver
 
 bool dsl_builder_init(struct brig_dsl_builder *builder, struct brig_dsl_arena *arena)
 {
+    static const struct dsl_expr constants[] = {{.kind = DSL_EXPR_FALSE}, {.kind = DSL_EXPR_TRUE}};
     builder->bad_operand = false;
     memset(builder->recent_rets, 0, sizeof builder->recent_rets);
     if (!dsl_intern_init(&builder->nodes, arena, 0)) {
         return false;
     }
-    add_node(builder, &(struct dsl_expr){.kind = DSL_EXPR_FALSE});
-    add_node(builder, &(struct dsl_expr){.kind = DSL_EXPR_TRUE});
+    dsl_intern_add_known(&builder->nodes, &constants[0]);
+    dsl_intern_add_known(&builder->nodes, &constants[1]);
     builder->deny = add_node(builder, &(struct dsl_expr){.kind = DSL_EXPR_RET, .mask = SECCOMP_RET_KILL_PROCESS});
     return !arena->exhausted;
 }

@@ -68,6 +68,16 @@ static inline uint32_t dsl_intern_add(struct dsl_intern *intern, uint32_t hash, 
     return id;
 }
 
+// Adds a node that nobody will look for. Returns: its id; DSL_INTERN_NONE when the arena is exhausted or the table full.
+static inline uint32_t dsl_intern_add_known(struct dsl_intern *intern, const void *node)
+{
+    if (intern->count == intern->room && !dsl_intern_make_room(intern)) {
+        return DSL_INTERN_NONE;
+    }
+    intern->nodes[intern->count] = node;
+    return intern->count++;
+}
+
 // Mixes one word into a hash (FNV-1a by words, with the high bits brought down at the end by dsl_hash_end).
 static inline uint64_t dsl_hash(uint64_t hash, uint64_t word)
 {

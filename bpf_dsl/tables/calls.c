@@ -48,7 +48,7 @@ const char *brig_dsl_call_name(enum brig_dsl_call call)
 
 int32_t brig_dsl_call_nr(enum brig_dsl_call call, enum brig_dsl_arch arch)
 {
-    return has_call(call, arch) ? dsl_calls[call].nrs[arch] : -1;
+    return is_call(call) && (unsigned int)arch < BRIG_DSL_ARCH_COUNT ? dsl_calls[call].nrs[arch] : -1;
 }
 
 // Finds the call with the smallest number at or above `from` among those that are not in dsl_call_of_nr.
