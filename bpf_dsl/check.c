@@ -125,15 +125,17 @@ static void add_reserved(struct reader *reader)
 struct notable {
     bool is_all;
     uint32_t count; // of calls with rules, where not all are notable
+    uint32_t end;   // none of the rows' numbers is here or above
     uint64_t rows[BRIG_DSL_TRAP_NRS / 64];
 };
 
 static void note_call(const struct dsl_target *target, uint32_t call, struct notable *notable)
 {
-    int32_t nr = brig_dsl_call_nr((enum brig_dsl_call)call, target->arch);
+    uint32_t nr = (uint32_t)brig_dsl_call_nr((enum brig_dsl_call)call, target->arch); // or none, which is not below anything
     notable->count++;
-    if (nr >= 0 && nr < BRIG_DSL_TRAP_NRS) {
+    if (nr < BRIG_DSL_TRAP_NRS) {
         notable->rows[nr / 64] |= UINT64_C(1) << nr % 64;
+        notable->end = nr >= notable->end ? nr + 1 : notable->end;
     }
 }
 
@@ -149,17 +151,22 @@ static struct notable find_notable(const struct dsl_target *target)
     return notable;
 }
 
-// The next call from number `from` on; few are above BRIG_DSL_TRAP_NRS, and all those count as notable.
+// The next number from `from` on that may be notable; few calls are above BRIG_DSL_TRAP_NRS, and all those count.
+static uint32_t pass_silent(const struct notable *notable, uint32_t from)
+{
+    while (from < notable->end) {
+        uint64_t row = notable->rows[from / 64] >> from % 64;
+        if (row != 0) {
+            return from + (uint32_t)__builtin_ctzll(row);
+        }
+        from = (from / 64 + 1) * 64;
+    }
+    return from < BRIG_DSL_TRAP_NRS ? BRIG_DSL_TRAP_NRS : from;
+}
+
 static enum brig_dsl_call next_notable(const struct notable *notable, enum brig_dsl_arch arch, uint32_t from, uint32_t *ret_nr)
 {
-    while (!notable->is_all && from < BRIG_DSL_TRAP_NRS) {
-        uint64_t row = notable->rows[from / 64] & UINT64_MAX << from % 64;
-        from = row != 0 ? from / 64 * 64 + (uint32_t)__builtin_ctzll(row) : (from / 64 + 1) * 64;
-        if (row != 0) {
-            break;
-        }
-    }
-    return brig_dsl_next_call(arch, from, ret_nr);
+    return brig_dsl_next_call(arch, notable->is_all ? from : pass_silent(notable, from), ret_nr);
 }
 
 static void read_numbers(struct reader *reader, const struct notable *notable)

@@ -71,10 +71,9 @@ static void measure(struct codegen *codegen, const unsigned char *marks)
             size += codegen->spots[step->yes].size;
             size += dsl_step_is_test(step) ? codegen->spots[step->no].size : 0;
         }
-        codegen->spots[id] =
-            (struct spot){.label = {.is_return = is_end, .is_of_a = step->kind == DSL_STEP_GIVE, .ret = step->k},
-                          .size = (uint32_t)(size > UINT32_MAX ? UINT32_MAX : size),
-                          .is_there = is_end};
+        codegen->spots[id] = (struct spot){.label = {.is_return = is_end, .is_of_a = step->kind == DSL_STEP_GIVE, .ret = step->k},
+                                           .size = (uint32_t)(size > UINT32_MAX ? UINT32_MAX : size),
+                                           .is_there = is_end};
         codegen->heaviest = marks[id] && step->weight > codegen->heaviest ? step->weight : codegen->heaviest;
         if (marks[id] && step->kind == DSL_STEP_LOAD) {
             codegen->spots[step->yes].load = id + 1;

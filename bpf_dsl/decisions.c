@@ -83,12 +83,12 @@ static void keep_graft(struct dsl_decisions *graph, struct dsl_graft entry)
 {
     const struct dsl_graft_memo was = graph->memo;
     bool is_narrow = was.slot_count < DSL_MEMO_SLOTS && was.used == was.slot_count / 2;
-    uint32_t slot_count = was.slot_count == 0 ? DSL_MEMO_FIRST_SLOTS : DSL_MEMO_GROWTH * was.slot_count;
+    uint32_t slot_count = was.slots == NULL ? DSL_MEMO_FIRST_SLOTS : DSL_MEMO_GROWTH * was.slot_count;
     if (is_narrow && !start_memo(&graph->memo, slot_count, graph->nodes.arena)) {
         graph->memo = was; // out of arena, which ends the compile
         return;
     }
-    for (uint32_t i = 0; is_narrow && i < was.slot_count; i++) {
+    for (uint32_t i = 0; is_narrow && was.slots != NULL && i < was.slot_count; i++) {
         const struct dsl_graft *old = &was.slots[i];
         if (old->leaf_and_stamp != 0) {
             *find_graft(&graph->memo, old->base, old->graft, old->leaf_and_stamp) = *old;

@@ -17,6 +17,7 @@ struct dsl_asked_calls {
     enum brig_dsl_arch arch;
     uint32_t from;
     uint32_t most;                           // calls that may be asked about
+    uint32_t end;                            // none of the numbers from here on is in the set
     uint64_t nr_set[BRIG_DSL_TRAP_NRS / 64]; // numbers to ask about; those above are looked at one by one
 };
 struct dsl_asked_calls dsl_asked_calls(const struct brig_dsl_evaluator *evaluator, enum brig_dsl_arch arch);

@@ -218,6 +218,7 @@ static void ask_about(struct dsl_asked_calls *asked, uint32_t call)
     asked->most++;
     if (asked->rules->calls[call].rule_count != 0 && nr < BRIG_DSL_TRAP_NRS) {
         asked->nr_set[nr / 64] |= UINT64_C(1) << nr % 64;
+        asked->end = nr >= asked->end ? nr + 1 : asked->end;
     }
 }
 
@@ -240,7 +241,7 @@ struct dsl_asked_calls dsl_asked_calls(const struct brig_dsl_evaluator *evaluato
 // Moves to the next number that is in the set, or behind it.
 static void skip_silent(struct dsl_asked_calls *asked)
 {
-    while (asked->from < BRIG_DSL_TRAP_NRS) {
+    while (asked->from < asked->end) {
         uint64_t rest = asked->nr_set[asked->from / 64] >> asked->from % 64;
         if (rest != 0) {
             asked->from += (uint32_t)__builtin_ctzll(rest);
@@ -248,6 +249,7 @@ static void skip_silent(struct dsl_asked_calls *asked)
         }
         asked->from = (asked->from | 63) + 1;
     }
+    asked->from = asked->from < BRIG_DSL_TRAP_NRS ? BRIG_DSL_TRAP_NRS : asked->from;
 }
 
 enum brig_dsl_call dsl_asked_next(struct dsl_asked_calls *asked, uint32_t *ret_nr)
