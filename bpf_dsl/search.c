@@ -20,7 +20,9 @@
 //     a cut, and the rent is all that counts.
 //   - Values from 2^31 on lose their high bit once (AND), where otherwise several tests would pay for it.
 //
-// Weaknesses: which values are taken out of a list is decided one by one, not together.
+// Weaknesses: which values are taken out of a list is decided one by one, not together. That a processor guesses tests wrong is
+// weighed for windows only: a wrong guess takes as long as some fifty instructions, so that numbers which are refused in an order
+// without any rule may take up to 3 % longer than by a chain of more tests; in the orders that were recorded, they do not.
 #include "bpf_dsl/cuts.h"
 
 #include <string.h>
