@@ -19,13 +19,17 @@ struct mistake {
 
 static const struct mistake mistakes[] = {
     // No JSON.
-    {"", "p.json:1: not JSON: '[' or '{' expected near end of file"},
+    {"", "p.json:1: not JSON: unexpected token near end of file"},
+    {"5", "p.json: not a profile: it is a number, not an object"},
+    {"{\"a\": \"\\u0000\"}", "p.json:1:14: a string with \\u0000 in it"},
     {"[]", "p.json: not a profile: it is an array, not an object"},
     {"{\"defaultAction\": }", "p.json:1:19: not JSON: unexpected token near '}'"},
     {"{\n\"a\": 1e999}", "p.json:2:10: not JSON: real number overflow near '1e999'"},
     {"{}\n}", "p.json:2:1: not JSON: end of file expected near '}'"},
-    {"{\"syscalls\": [], \"syscalls\": []}", "p.json:1:27: not JSON: duplicate object key near '\"syscalls\"'"},
-    {SYSCALLS(READ ",\n \"action\": \"\"}"), "p.json:4:9: not JSON: duplicate object key near '\"action\"'"},
+    {"{\"syscalls\": [], \"syscalls\": []}",
+     "p.json:1:27: duplicate object key near '\"syscalls\"': which one counts, readers of JSON do not agree on"},
+    {SYSCALLS(READ ",\n \"action\": \"\"}"),
+     "p.json:4:9: duplicate object key near '\"action\"': which one counts, readers of JSON do not agree on"},
     {"{\"defaultAction\": \"\xff\"}", "p.json:1:19: not JSON: unable to decode byte 0xff near '\"'"},
     // The profile.
     {"{}", "p.json:1:1: a profile without 'defaultAction'"},

@@ -69,8 +69,7 @@ static int dump_stage(const struct dump *dump, enum brig_dsl_stage stage, FILE *
                                                : brig_dsl_dump(dump->target->policy, dump->options, stage, &arena, &sink, &error);
     int status = code == BRIG_OK ? -1 : tool_fail("dump", &error);
     if (code == BRIG_OK && written.bytes == 0 && dump->target == NULL) {
-        tool_complain("dump", "note: '%s' has no %s: it computes too much, or is too big so", dump->name,
-                      brig_dsl_stage_name(stage));
+        tool_complain("dump", "note: '%s' has no %s: it computes more than they can say", dump->name, brig_dsl_stage_name(stage));
     }
     free(memory);
     return status;

@@ -79,7 +79,7 @@ static bool read_call(const char *text, enum brig_dsl_arch arch, enum brig_dsl_c
         return true;
     }
     const bool is_number = read_number(text, &number);
-    const bool is_digits = text[strspn(text, "0123456789")] == '\0';
+    const bool is_digits = *text != '\0' && text[strspn(text, "0123456789")] == '\0';
     if (!is_number && !is_digits) {
         tool_complain_about_call("emu", text + strspn(text, " "));
         return false;

@@ -88,6 +88,18 @@ static double elapsed_us(struct timespec from, struct timespec to)
     return (double)(to.tv_sec - from.tv_sec) * 1e6 + (double)(to.tv_nsec - from.tv_nsec) / 1e3;
 }
 
+// The library names the program at fault by its place among those that it was given.
+static int complain(const struct improvement *improvement, const struct brig_error *error)
+{
+    const bool is_about_one = error->code == BRIG_BAD_ARGUMENT && error->subject != NULL && error->detail >= 0 &&
+                              (size_t)error->detail < improvement->count;
+    if (!is_about_one) {
+        return tool_fail(improvement->kind->verb, error);
+    }
+    return tool_complain(improvement->kind->verb, "'%s' is %s: it cannot become one with another",
+                         improvement->subjects[error->detail].name, error->subject);
+}
+
 static int improve(struct improvement *improvement, improve_function *function)
 {
     struct brig_dsl_filter filters[IMPROVE_MOST_PROGRAMS];
@@ -109,7 +121,7 @@ static int improve(struct improvement *improvement, improve_function *function)
         function(filters, improvement->count, &improvement->request.options, &arena, &improvement->optimized, &error);
     clock_gettime(CLOCK_MONOTONIC, &end);
     improvement->improve_us = elapsed_us(start, end);
-    return code == BRIG_OK ? -1 : tool_fail(improvement->kind->verb, &error);
+    return code == BRIG_OK ? -1 : complain(improvement, &error);
 }
 
 // --- the proof --------------------------------------------------------------------------------------------------------

@@ -60,8 +60,8 @@ static int load_raw(const char *verb, const struct import_source *source, const 
                              BPF_MAXINSNS);
     }
     if (count == 0 || source->text_bytes % sizeof(struct sock_filter) != 0) {
-        return tool_complain(verb, "'%s' is not an array of 8-byte instructions: it has %zu bytes%s", subject->name,
-                             source->text_bytes,
+        return tool_complain(verb, "'%s' is not an array of 8-byte instructions: it has %zu byte%s%s", subject->name,
+                             source->text_bytes, source->text_bytes == 1 ? "" : "s",
                              strcmp(subject->name, "-") == 0 ? "; if it is something else, say so with --from" : "");
     }
     struct sock_filter *insns = malloc(source->text_bytes);
@@ -285,6 +285,18 @@ static const char *refusal(const struct tool_request *request)
                                     : NULL;
 }
 
+// Says whether --cap, if it was given, can mean this policy, or another one.
+static bool check_capabilities(const char *verb, const struct subject_format *format, const struct tool_request *request,
+                               const struct tool_subject *subject)
+{
+    const bool is_free = request->arguments->capability_count == 0 || request->is_beside_others || request->is_of_any_arch;
+    if (!is_free && (format == NULL || format->import != import_oci)) {
+        tool_complain(verb, "--cap is for OCI profiles, and '%s' is none", subject->name);
+        return false;
+    }
+    return true;
+}
+
 static int load_text(const char *verb, const struct import_source *source, const struct subject_format *format,
                      const struct tool_request *request, struct tool_subject *subject)
 {
@@ -298,6 +310,9 @@ static int load_text(const char *verb, const struct import_source *source, const
     if (format == NULL) {
         return tool_complain(verb, "cannot tell what '%s' is; name it %s, or say which with --from", subject->name,
                              subject_list_formats(true).text);
+    }
+    if (!check_capabilities(verb, format, request, subject)) {
+        return TOOL_USAGE;
     }
     if (format->import != NULL) {
         return load_import(verb, source, format, request, subject);
@@ -372,11 +387,14 @@ static int load(const char *verb, const struct tool_request *request, struct too
     if (strcmp(name, "-") == 0) {
         return load_file(verb, said == NULL ? subject_raw_format : said, request, subject);
     }
+    const struct subject_format *format = is_promises(name) ? NULL : subject_format_of_name(name);
+    const struct brig_dsl_policy *policy = format == NULL ? subject_find_built_in(name) : NULL;
+    if ((is_promises(name) || policy != NULL) && !check_capabilities(verb, NULL, request, subject)) {
+        return TOOL_USAGE;
+    }
     if (is_promises(name)) {
         return load_promises(verb, name + strlen("pledge:"), NULL, request, subject);
     }
-    const struct subject_format *format = subject_format_of_name(name);
-    const struct brig_dsl_policy *policy = format == NULL ? subject_find_built_in(name) : NULL;
     if (policy != NULL) {
         return load_built_in(verb, policy, request, subject);
     }

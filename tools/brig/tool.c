@@ -173,7 +173,7 @@ enum brig_dsl_call tool_find_call(const char *verb, const char *name, enum brig_
 
 const char *tool_closest(const char *name, const char *const *candidates, size_t candidate_count)
 {
-    return import_closest(name, candidates, candidate_count);
+    return *name == '\0' ? NULL : import_closest(name, candidates, candidate_count);
 }
 
 // --- options ----------------------------------------------------------------------------------------------------------

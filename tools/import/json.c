@@ -141,6 +141,25 @@ static struct import_json *scan_value(struct scan *scan)
     return value;
 }
 
+// What jansson refuses of JSON is said in other words than its own, which are for who calls it.
+static void fail_json(struct import_error *reterr, struct import_place place, const json_error_t *error)
+{
+    switch (json_error_code(error)) {
+    case json_error_duplicate_key:
+        import_fail(reterr, place, "%s: which one counts, readers of JSON do not agree on", error->text);
+        break;
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        import_fail(reterr, place, "a string with \\u0000 in it");
+        break;
+    case json_error_stack_overflow:
+        import_fail(reterr, place, "nested deeper than any profile: %s", error->text);
+        break;
+    default:
+        import_fail(reterr, place, "not JSON: %s", error->text);
+    }
+}
+
 struct import_json *import_json_read(const struct import_json_reader *reader)
 {
     json_error_t error;
@@ -151,23 +170,24 @@ struct import_json *import_json_read(const struct import_json_reader *reader)
         import_fail(reader->reterr, import_place_at(source, (size_t)(zero - source->text)), "not JSON: a byte that is 0");
         return NULL;
     }
-    json_t *json = json_loadb(source->text, source->text_bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &error);
+    json_t *json =
+        json_loadb(source->text, source->text_bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL | JSON_DECODE_ANY, &error);
     if (json == NULL) {
         place.line = error.line > 0 ? error.line : 0;
         place.column = error.column > 0 ? error.column : 0;
-        import_fail(reader->reterr, place, "not JSON: %s", error.text);
+        fail_json(reader->reterr, place, &error);
         return NULL;
     }
-    bool is_object = json_is_object(json);
     json_decref(json);
-    if (!is_object) {
-        import_fail(reader->reterr, place, "not a profile: it is an array, not an object");
-        return NULL;
-    }
     struct scan scan = {.reader = reader, .text = import_copy(reader->memory, source->text, source->text_bytes), .line = 1};
     struct import_json *root = scan.text[0] == '\0' ? NULL : scan_value(&scan);
     if (root == NULL) {
         import_fail(reader->reterr, place, "out of memory");
+        return NULL;
+    }
+    if (root->kind != IMPORT_JSON_OBJECT) {
+        import_fail(reader->reterr, place, "not a profile: it is %s, not an object", kind_names[root->kind]);
+        return NULL;
     }
     return root;
 }
