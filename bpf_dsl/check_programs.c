@@ -3,17 +3,17 @@
 // Takes: programs. Gives: equal, different, or undecided. How: all paths of the new program; where one returns, the old ones are
 // run from their start under the facts of that path, which split it further where they tell apart what the new one did not; at the
 // end the values are compared. Facts are those of check_facts.c; what registers hold is a constant, or one word under a mask with a
-// few operations by constants on top (check_values.c), so bitmaps and biased tests are followed exactly; or anything else, as long
-// as it is only returned (check_terms.c). Guarantees: exact; tests of anything else make it undecided, never equal. Shares nothing
-// with the passes that make programs. Weaknesses: paths that meet are walked once for each way; steps are counted,
-// CHECK_PROGRAMS_STEPS of them.
+// few operations by constants on top (check_values.c), so bitmaps and biased tests are followed exactly; or a term (check_terms.c),
+// of which only what it was asked for itself is known (check_asked.c). Guarantees: equal is exact; different is as well, since with
+// answers about terms it is undecided. Shares nothing with the passes that make programs. Weaknesses: paths that meet are walked
+// once for each way; steps are counted, CHECK_PROGRAMS_STEPS of them.
 #include "bpf_dsl/check_programs.h"
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <string.h>
 
-#include "bpf_dsl/check_values.h"
+#include "bpf_dsl/check_asked.h"
 
 enum {
     CHECK_PROGRAMS_STEPS = 16000000,
@@ -35,6 +35,8 @@ struct place {
 struct fork {
     struct place place;
     struct dsl_check_mark mark;
+    struct dsl_check_mark asked_mark;
+    bool is_asked; // the piece is one of a term
     uint32_t word;
     uint32_t mask;
     struct check_range range;
@@ -45,6 +47,7 @@ struct comparison {
     uint32_t program_count;
     struct check_facts facts;
     struct check_values values;
+    struct check_asked asked;
     struct fork *forks;
     uint32_t fork_count;
     uint32_t fork_limit;
@@ -53,13 +56,21 @@ struct comparison {
 
 // --- what several programs return together ----------------------------------------------------------------------------
 
+static bool has_overflowed(const struct comparison *comparison)
+{
+    return comparison->facts.overflowed || comparison->asked.facts.overflowed;
+}
+
 static enum dsl_checked compare(struct comparison *comparison, const struct place *place)
 {
-    if (place->ret == place->combined || !dsl_check_is_possible(&comparison->facts)) {
+    if (place->ret == place->combined || !dsl_check_is_possible(&comparison->facts) ||
+        !dsl_check_is_possible(&comparison->asked.facts)) {
         return DSL_CHECKED_EQUAL;
     }
     enum dsl_checked checked = dsl_check_values_compare(&comparison->values, &comparison->facts, place->ret, place->combined);
-    return comparison->facts.overflowed ? DSL_CHECKED_UNDECIDED : checked;
+    // What terms were found to be may be what no call has.
+    bool is_sure = checked == DSL_CHECKED_EQUAL || comparison->asked.facts.undo_count == 0;
+    return is_sure && !has_overflowed(comparison) ? checked : DSL_CHECKED_UNDECIDED;
 }
 
 // --- tests ------------------------------------------------------------------------------------------------------------
@@ -70,7 +81,7 @@ static const struct sock_filter *insn_at(const struct comparison *comparison, co
 }
 
 // Keeps a piece for later.
-static void push(struct comparison *comparison, const struct place *place, const struct check_piece *piece)
+static void push(struct comparison *comparison, const struct place *place, const struct check_piece *piece, bool is_asked)
 {
     if (comparison->fork_count == comparison->fork_limit) {
         comparison->is_lost = true;
@@ -79,33 +90,64 @@ static void push(struct comparison *comparison, const struct place *place, const
     struct fork *fork = &comparison->forks[comparison->fork_count++];
     *fork = (struct fork){.place = *place,
                           .mark = dsl_check_mark(&comparison->facts),
+                          .asked_mark = dsl_check_mark(&comparison->asked.facts),
+                          .is_asked = is_asked,
                           .word = piece->word,
                           .mask = piece->mask,
                           .range = piece->range};
 }
 
-// Tests A and X of `registers`, and goes on with one piece at the place that its answer leads to; the others are kept. `ways`:
-// where the test does not hold, and where it does. Returns: false where there is no piece: no call comes here.
-static bool part(struct comparison *comparison, const uint32_t *registers, const struct sock_filter *test, const struct place *ways,
-                 struct place *ret_place)
+// What a test is asked of.
+struct part {
+    struct check_facts *facts;
+    const uint32_t *registers;
+    const struct sock_filter *test;
+    const struct place *ways; // where the test does not hold, and where it does
+    bool is_asked;            // of a term
+    bool is_turned;           // the other way round
+};
+
+enum parted { PART_NONE, PART_TAKEN, PART_TOO_MANY };
+
+// Goes on with one piece of a test at the place that its answer leads to; the others are kept. Returns: NONE where there is no
+// piece: no call comes here.
+static enum parted take_part(struct comparison *comparison, const struct part *part, struct place *ret_place)
 {
     struct check_piece pieces[CHECK_PIECES];
     bool known;
-    if (dsl_check_value_known(&comparison->values, &comparison->facts, registers, test, &known)) {
-        *ret_place = ways[known];
-        return true;
+    if (dsl_check_value_known(&comparison->values, part->facts, part->registers, part->test, &known)) {
+        *ret_place = part->ways[known != part->is_turned];
+        return PART_TAKEN;
     }
-    uint32_t count = dsl_check_value_split(&comparison->values, &comparison->facts, registers, test, pieces);
-    comparison->is_lost |= count == CHECK_TOO_MANY;
-    if (count == 0 || comparison->is_lost) {
-        return false;
+    uint32_t count = dsl_check_value_split(&comparison->values, part->facts, part->registers, part->test, pieces);
+    if (count == 0 || count == CHECK_TOO_MANY) {
+        return count == 0 ? PART_NONE : PART_TOO_MANY;
     }
     for (uint32_t i = 1; i < count; i++) {
-        push(comparison, &ways[pieces[i].holds], &pieces[i]);
+        push(comparison, &part->ways[pieces[i].holds != part->is_turned], &pieces[i], part->is_asked);
     }
-    dsl_check_learn(&comparison->facts, pieces[0].word, pieces[0].mask, pieces[0].range);
-    *ret_place = ways[pieces[0].holds];
-    return true;
+    dsl_check_learn(part->facts, pieces[0].word, pieces[0].mask, pieces[0].range);
+    *ret_place = part->ways[pieces[0].holds != part->is_turned];
+    return PART_TAKEN;
+}
+
+// Tests A and X of `registers`, as what they are or as a term. Returns: whether some call comes so far.
+static bool part(struct comparison *comparison, const uint32_t *registers, const struct sock_filter *test, const struct place *ways,
+                 struct place *ret_place)
+{
+    struct check_question question;
+    struct part part = {.facts = &comparison->facts, .registers = registers, .test = test, .ways = ways};
+    enum parted parted = take_part(comparison, &part, ret_place);
+    if (parted == PART_TOO_MANY && dsl_check_ask(&comparison->values, &comparison->asked, registers, test, &question)) {
+        part.facts = question.is_word ? &comparison->facts : &comparison->asked.facts;
+        part.registers = question.registers;
+        part.test = &question.test;
+        part.is_asked = !question.is_word;
+        part.is_turned = question.is_turned;
+        parted = take_part(comparison, &part, ret_place);
+    }
+    comparison->is_lost |= parted == PART_TOO_MANY;
+    return parted == PART_TAKEN;
 }
 
 static bool take_test(struct comparison *comparison, struct place *place)
@@ -165,7 +207,8 @@ static bool combine(struct comparison *comparison, struct place *place, uint32_t
 static bool take_return(struct comparison *comparison, struct place *place, uint32_t value)
 {
     uint32_t k;
-    bool is_known = dsl_check_value_is(&comparison->values, &comparison->facts, value, &k);
+    bool is_known = dsl_check_value_is(&comparison->values, &comparison->facts, value, &k) ||
+                    dsl_check_asked_is(&comparison->values, &comparison->asked, value, &k);
     uint32_t ret = is_known ? dsl_check_value_constant(&comparison->values, k) : value;
     bool is_stack = comparison->program_count > 2;
     if (place->program == 0) {
@@ -230,7 +273,8 @@ static bool take_fork(struct comparison *comparison, struct place *place)
     }
     const struct fork *fork = &comparison->forks[--comparison->fork_count];
     dsl_check_rewind(&comparison->facts, fork->mark);
-    dsl_check_learn(&comparison->facts, fork->word, fork->mask, fork->range);
+    dsl_check_rewind(&comparison->asked.facts, fork->asked_mark);
+    dsl_check_learn(fork->is_asked ? &comparison->asked.facts : &comparison->facts, fork->word, fork->mask, fork->range);
     *place = fork->place;
     return true;
 }
@@ -243,7 +287,8 @@ static enum dsl_checked walk(struct comparison *comparison, uint32_t *ret_nr)
         while (place.program < comparison->program_count && take_insn(comparison, &place)) {
             comparison->facts.steps++;
         }
-        if (comparison->is_lost || comparison->facts.overflowed || comparison->facts.steps > CHECK_PROGRAMS_STEPS) {
+        uint32_t steps = comparison->facts.steps + comparison->asked.facts.steps;
+        if (comparison->is_lost || has_overflowed(comparison) || steps > CHECK_PROGRAMS_STEPS) {
             return DSL_CHECKED_UNDECIDED;
         }
         enum dsl_checked checked = place.program == comparison->program_count ? compare(comparison, &place) : DSL_CHECKED_EQUAL;
@@ -323,6 +368,7 @@ enum dsl_checked dsl_check_programs(const struct dsl_code *stack, uint32_t stack
     comparison.fork_limit = depth;
     comparison.forks = DSL_ARENA_ARRAY(arena, struct fork, depth);
     if (comparison.forks == NULL || !dsl_check_facts_init(&comparison.facts, arena, 2 * depth, CHECK_PROGRAMS_STEPS) ||
+        !dsl_check_asked_init(&comparison.asked, arena, 2 * depth, CHECK_PROGRAMS_STEPS) ||
         !dsl_check_values_init(&comparison.values, arena)) {
         return DSL_CHECKED_UNDECIDED;
     }

@@ -319,10 +319,15 @@ static int answer(const struct test *test, struct check_range span)
     return result == ANSWER_OPEN || !test->is_turned ? result : result == ANSWER_YES ? ANSWER_NO : ANSWER_YES;
 }
 
+uint32_t dsl_check_value_term(struct check_values *values, uint32_t id)
+{
+    return term_of(values, value_of(values, id));
+}
+
 enum dsl_checked dsl_check_values_compare(struct check_values *values, struct check_facts *facts, uint32_t a, uint32_t b)
 {
-    uint32_t of_a = term_of(values, value_of(values, a));
-    uint32_t of_b = term_of(values, value_of(values, b));
+    uint32_t of_a = dsl_check_value_term(values, a);
+    uint32_t of_b = dsl_check_value_term(values, b);
     return dsl_check_terms_compare(&values->terms, facts, of_a, of_b);
 }
 

@@ -32,6 +32,9 @@ enum check_taken dsl_check_value_take(struct check_values *values, uint32_t *reg
 // The value of a constant.
 uint32_t dsl_check_value_constant(struct check_values *values, uint32_t k);
 
+// What a value is as a term; DSL_INTERN_NONE where there was no room.
+uint32_t dsl_check_value_term(struct check_values *values, uint32_t id);
+
 // Compares two values for all calls that have the facts. Returns: as dsl_check_terms_compare.
 enum dsl_checked dsl_check_values_compare(struct check_values *values, struct check_facts *facts, uint32_t a, uint32_t b);
 
