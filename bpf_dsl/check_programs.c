@@ -178,11 +178,10 @@ static struct place start_next(const struct place *place, uint32_t combined)
     return next;
 }
 
-// An action, such that lower actions are lower numbers.
+// An action as a number of 16 bits, such that the lower one counts.
 static uint32_t action_of(struct comparison *comparison, uint32_t value)
 {
-    static const struct sock_filter insns[] = {{BPF_ALU | BPF_AND | BPF_K, 0, 0, SECCOMP_RET_ACTION_FULL},
-                                               {BPF_ALU | BPF_XOR | BPF_K, 0, 0, 0x80000000u}};
+    static const struct sock_filter insns[] = {{BPF_ALU | BPF_RSH | BPF_K, 0, 0, 16}, {BPF_ALU | BPF_XOR | BPF_K, 0, 0, 0x8000}};
     uint32_t registers[CHECK_REGISTERS] = {[CHECK_A] = value};
     for (size_t i = 0; i < sizeof insns / sizeof insns[0]; i++) {
         dsl_check_value_take(&comparison->values, registers, &insns[i]);
@@ -196,11 +195,13 @@ static uint32_t action_of(struct comparison *comparison, uint32_t value)
 // seccomp.c:seccomp_run_filters. Returns: whether some call comes so far.
 static bool combine(struct comparison *comparison, struct place *place, uint32_t ret)
 {
-    static const struct sock_filter is_above = {BPF_JMP | BPF_JGT | BPF_X, 0, 0, 0};
+    static const struct sock_filter minus = {BPF_ALU | BPF_SUB | BPF_X, 0, 0, 0};
+    static const struct sock_filter is_negative = {BPF_JMP | BPF_JSET | BPF_K, 0, 0, 0x80000000u};
     const struct place ways[] = {start_next(place, place->combined), start_next(place, ret)};
-    const uint32_t registers[CHECK_REGISTERS] = {
-        [CHECK_A] = action_of(comparison, place->combined), [CHECK_X] = action_of(comparison, ret)};
-    return part(comparison, registers, &is_above, ways, place);
+    uint32_t registers[CHECK_REGISTERS] = {
+        [CHECK_A] = action_of(comparison, ret), [CHECK_X] = action_of(comparison, place->combined)};
+    dsl_check_value_take(&comparison->values, registers, &minus);
+    return part(comparison, registers, &is_negative, ways, place);
 }
 
 // A program returns. Returns: whether there is another one, and some call comes to it.

@@ -3,16 +3,19 @@
 // Takes: two leaves. Gives: the one whose action comes first in the kernel's order, of equal ones that of the program that runs
 // first. How: actions are numbers between the least and the most that their known bits leave; mostly these tell which is lower,
 // since programs compute the data of an action and seldom the action. Where they do not, the action of the one that is computed is
-// asked for. Guarantees: exact. Source: kernel/seccomp.c:seccomp_run_filters. Weaknesses: two actions that are both computed are
-// not compared, nor one whose computing divides by a word: asked earlier than it was computed, it could end the program.
+// asked for, or where both are, their difference. Guarantees: exact. Source: kernel/seccomp.c:seccomp_run_filters. Weaknesses: what
+// divides by a word is not asked for: asked earlier than it was computed, it could end the program.
 #include "bpf_dsl/merge_leaves.h"
 
 #include <linux/seccomp.h>
+#include <string.h>
 
 // Signed numbers in order as unsigned ones.
 #define SIGN 0x80000000u
 
-enum { MERGE_BORDERS = 3, ACTION_STEP = SECCOMP_RET_DATA + 1 };
+enum { MERGE_BORDERS = 3, ACTION_STEP = SECCOMP_RET_DATA + 1, ACTION_SHIFT = 16 };
+// The cell in which an action waits for the other one, and what there is beside the two.
+enum { MERGE_CELL = BPF_MEMWORDS - 1, MERGE_MORE_INSNS = 7 };
 
 // --- what is known of a leaf ------------------------------------------------------------------------------------------
 
@@ -77,16 +80,28 @@ static struct action action_of(const struct dsl_decisions *graph, const struct d
 
 // --- asking for an action ---------------------------------------------------------------------------------------------
 
+static bool has_insn(const struct dsl_term *term, uint16_t code, uint32_t k)
+{
+    uint32_t at = 0;
+    while (at < term->count && (term->insns[at].code != code || term->insns[at].k != k)) {
+        at++;
+    }
+    return at < term->count;
+}
+
+static bool divides(const struct dsl_term *term)
+{
+    return has_insn(term, BPF_ALU | BPF_DIV | BPF_X, 0);
+}
+
 // The word that a leaf returns. Returns: false where it cannot be asked for.
 static bool word_of(struct dsl_decisions *graph, const struct dsl_decision *leaf, uint32_t *ret_word)
 {
     const struct dsl_term *given = &graph->given[leaf->mask];
-    for (uint32_t i = 0; i < given->count; i++) {
-        if (given->insns[i].code == (BPF_ALU | BPF_DIV | BPF_X)) {
-            return false;
-        }
-    }
     bool is_word = dsl_decision_tail(graph, leaf).count == 0;
+    if (divides(given)) {
+        return false;
+    }
     *ret_word = is_word ? leaf->word : dsl_decision_term(graph, given->insns, given->count);
     return is_word || *ret_word != 0;
 }
@@ -113,6 +128,38 @@ static uint32_t ask(struct dsl_decisions *graph, uint32_t upper, uint32_t lower,
     return dsl_decision_switch(graph, (enum dsl_word)word, SECCOMP_RET_ACTION_FULL, runs, count);
 }
 
+// Writes what a leaf's action is as a number, such that the lower one counts. Returns: how many instructions.
+static uint32_t write_action(const struct dsl_term *given, struct sock_filter *ret_insns)
+{
+    // Both with BPF_K, which is 0 as well.
+    const struct sock_filter shift = {.code = BPF_ALU | BPF_RSH, .k = ACTION_SHIFT};
+    const struct sock_filter turn = {.code = BPF_ALU | BPF_XOR, .k = SIGN >> ACTION_SHIFT};
+    memcpy(ret_insns, given->insns, given->count * sizeof *ret_insns);
+    ret_insns[given->count] = shift;
+    ret_insns[given->count + 1] = turn;
+    return given->count + 2;
+}
+
+// A switch that leads to `lower` where its action minus the upper one's is below zero. Both compute their actions.
+static uint32_t ask_both(struct dsl_decisions *graph, uint32_t upper, uint32_t lower)
+{
+    const struct dsl_term *of_upper = &graph->given[dsl_decision_get(graph, upper)->mask];
+    const struct dsl_term *of_lower = &graph->given[dsl_decision_get(graph, lower)->mask];
+    uint32_t most = of_upper->count + of_lower->count + MERGE_MORE_INSNS;
+    struct sock_filter *insns = DSL_ARENA_ARRAY(graph->nodes.arena, struct sock_filter, most);
+    if (insns == NULL || divides(of_upper) || divides(of_lower) || has_insn(of_lower, BPF_ST, MERGE_CELL)) {
+        return DSL_DECISION_NO;
+    }
+    uint32_t count = write_action(of_upper, insns);
+    insns[count++] = (struct sock_filter){.code = BPF_ST, .k = MERGE_CELL};
+    count += write_action(of_lower, insns + count);
+    insns[count++] = (struct sock_filter){.code = BPF_LDX | BPF_MEM, .k = MERGE_CELL};
+    insns[count++] = (struct sock_filter){.code = BPF_ALU | BPF_SUB | BPF_X};
+    uint32_t word = dsl_decision_term(graph, insns, count);
+    const struct dsl_run runs[] = {{0, upper}, {SIGN, lower}};
+    return word == 0 ? DSL_DECISION_NO : dsl_decision_switch(graph, (enum dsl_word)word, SIGN, runs, 2);
+}
+
 uint32_t dsl_merge_leaves(struct dsl_decisions *graph, uint32_t upper, uint32_t lower)
 {
     struct action of_upper = action_of(graph, dsl_decision_get(graph, upper));
@@ -122,7 +169,7 @@ uint32_t dsl_merge_leaves(struct dsl_decisions *graph, uint32_t upper, uint32_t 
     }
     bool is_lower_known = of_lower.least == of_lower.most;
     if (!is_lower_known && of_upper.least != of_upper.most) {
-        return DSL_DECISION_NO;
+        return ask_both(graph, upper, lower);
     }
     return ask(graph, upper, lower, is_lower_known ? of_lower.least : of_upper.least, is_lower_known);
 }

@@ -4,8 +4,8 @@
 // return. How: all are decompiled into one graph; what an upper program returns decides which copy of the lower ones' graph stands
 // in its place, one in which their returns are what comes out of both. Where an upper program kills, nothing of the lower ones is
 // left, so most copies are a leaf. What comes out is specialised after each program, so that it does not grow with the stack.
-// Guarantees: the check compares the bytes with the stack. Weaknesses: programs two of which compute the action itself cannot be
-// merged; a stack that needs more than 4096 instructions even so is refused.
+// Guarantees: the check compares the bytes with the stack. Weaknesses: programs that compute the action itself by dividing cannot
+// be merged; a stack that needs more than 4096 instructions even so is refused.
 #include <linux/seccomp.h>
 #include <string.h>
 

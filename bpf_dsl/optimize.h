@@ -56,8 +56,8 @@ BRIG_MUST_CHECK enum brig_code brig_dsl_optimize(const struct brig_dsl_filter *f
 // What the new program returns is what the kernel makes of what they return: the action that comes first in the kernel's order
 // (KILL_PROCESS, KILL_THREAD, TRAP, ERRNO, USER_NOTIF, TRACE, LOG, ALLOW; as signed numbers the lowest), of equal actions the data
 // of the program that was installed last; ALLOW without data. One filter is as brig_dsl_optimize. Returns: OK, with is_input false
-// for more than one filter; BAD_PROGRAM; BAD_ARGUMENT (no filters, more than 64, or one that computes too much, or its action where
-// another one does so as well: then its index is the detail); PROGRAM_TOO_BIG; OUT_OF_ARENA; BUG_CHECK_FAILED. Owns: ret_optimized
+// for more than one filter; BAD_PROGRAM; BAD_ARGUMENT (no filters, more than 64, or one that computes too much, or its action by
+// dividing: then its index is the detail); PROGRAM_TOO_BIG; OUT_OF_ARENA; BUG_CHECK_FAILED. Owns: ret_optimized
 // points into `arena`. Context: as brig_dsl_optimize. Source: kernel/seccomp.c:seccomp_run_filters. Flags of an installation (LOG,
 // a listener of its own) are not part of a program.
 BRIG_MUST_CHECK enum brig_code brig_dsl_merge(const struct brig_dsl_filter *filters, size_t filter_count,
