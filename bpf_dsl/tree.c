@@ -79,15 +79,14 @@ static uint32_t enter_computed(const struct builder *builder, uint32_t entry, ui
     return done > 0 ? at->yes : entry;
 }
 
-// The step to jump to for a child whose first step is `entry`, when A holds (word & mask): past a load of what is there already,
-// and past the same mask.
-static uint32_t enter(const struct builder *builder, uint32_t entry, uint8_t word, uint32_t mask)
+// The same for an entry that is `load`: past it where it loads what is there already, and past the same mask.
+static uint32_t enter_load(const struct builder *builder, uint32_t entry, uint8_t word, uint32_t mask)
 {
     const struct dsl_step *load = dsl_step_get(builder->tree, entry);
-    if (load->kind == DSL_STEP_LOAD && load->word < DSL_WORD_COUNT && word >= DSL_WORD_COUNT && mask != 0) {
+    if (load->word < DSL_WORD_COUNT && word >= DSL_WORD_COUNT && mask != 0) {
         return enter_computed(builder, entry, word, mask);
     }
-    if (load->kind != DSL_STEP_LOAD || load->word != word) {
+    if (load->word != word) {
         return entry;
     }
     const struct dsl_step *next = dsl_step_get(builder->tree, load->yes);
@@ -100,6 +99,13 @@ static uint32_t enter(const struct builder *builder, uint32_t entry, uint8_t wor
         return next->yes;
     }
     return (needed & ~mask) == 0 ? load->yes : entry;
+}
+
+// The step to jump to for a child whose first step is `entry`, when A holds (word & mask). Most children load nothing.
+static uint32_t enter(const struct builder *builder, uint32_t entry, uint8_t word, uint32_t mask)
+{
+    bool is_load = dsl_step_get(builder->tree, entry)->kind == DSL_STEP_LOAD;
+    return is_load ? enter_load(builder, entry, word, mask) : entry;
 }
 
 // --- switches ---------------------------------------------------------------------------------------------------------
