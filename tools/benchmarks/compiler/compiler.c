@@ -43,7 +43,7 @@ static int print_usage(FILE *out, int status)
         "  --programs DIR  write every program as DIR/NAME.COMPILER.bpf\n\n"
         "Nanoseconds are of nine installations of each program, side by side on one processor, in processes of their own. A policy's\n"
         "calls are said to be slower, beyond noise, where they took longer in all nine, and in the middle one by more than Brig's\n"
-        "program, installed twice, differs from itself, and by 1 %.\n\n"
+        "program, installed twice, differs from itself, and by 2 %.\n\n"
         "Exit status: 0, also where aims are missed; 1: something was left out, or could not be done; 2: wrong arguments.\n",
         out);
     return status;

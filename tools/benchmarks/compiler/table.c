@@ -22,7 +22,7 @@ void bench_print_legend(FILE *out)
         "  compile        from rows to a checked program, for libseccomp from seccomp_init to the exported one\n"
         "  by args, denied, ns   harmless calls really made under the program, the kernel's own work included; of several\n"
         "                 installations. Slower beyond noise: longer in every block of installations side by side, and in the middle one\n"
-        "                 by more than Brig's program differs by there from itself, and by 1 %\n"
+        "                 by more than Brig's program differs by there from itself, and by 2 %\n"
         "  ratio to best  Brig's figure over the best other one, column by column; of ns, the middle one of the blocks\n",
         out);
 }
