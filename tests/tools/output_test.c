@@ -11,14 +11,17 @@ static const struct command rows[] = {
     {IN_DIRECTORY(
          "{ echo '{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": ['; seq -s , -f '{\"names\": [\"ioctl\"], \"action\": "
          "\"SCMP_ACT_ERRNO\", \"args\": [{\"index\": 1, \"value\": %.0f7, \"op\": \"SCMP_CMP_EQ\"}]}' 5000; echo ']}'; } > big.json; "
-         "brig dump big.json | head -n 1; brig dump big.json -o old; brig dump big.json --json -o old; cat old"),
+         "brig dump big.json | head -n 1; brig compile big.json --plain; brig dump big.json -o old; brig dump big.json --json -o old; cat old"),
      0,
-     {"# rules\n", "more than the 4096 instructions", "kept\n"}},
+     {"# rules\n", "the plain program of 'big.json' would", "its program would have more than the 4096 instructions", "kept\n"}},
     {IN_DIRECTORY(
          "brig compile rendrer -o old; brig asm s -o old; brig graph renderer reed -o old; brig disasm no.bpf -o old; cat old"),
      0,
      {"no policy 'rendrer'", "cannot read 's'", "no system call", "cannot read 'no.bpf'", "kept\n"}},
     {IN_DIRECTORY("brig run -o old --broker-ro /no/such/directory -- cat x; cat old"), 0, {"/no/such/directory", "kept\n"}},
+    {IN_DIRECTORY("echo 'read: 1' > \"$(printf 'a\\n{0}, b').policy\"; brig compile a*.policy --format=c | head -n 2"),
+     0,
+     {"// policy a?{0}, b.policy for ", "\n// code, jt"}},
     // A disk that is full, or a limit that is reached, too.
     {IN_DIRECTORY("trap '' XFSZ; ulimit -f 8; brig dump renderer -o old; brig dump renderer -o new; cat old; ls"),
      0,

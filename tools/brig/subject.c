@@ -128,7 +128,11 @@ static int make_rules(const char *verb, const struct tool_request *request, stru
     options.profile = options.profile == NULL ? subject->imported.profile : options.profile;
     brig_dsl_arena_init(&arena, subject->memory, TOOL_ARENA_BYTES);
     if (!request->rows_only && compile(subject, &options, &arena, &error) != BRIG_OK) {
-        return tool_fail(verb, &error);
+        const bool is_about_plain = request->options.plain && error.code == BRIG_PROGRAM_TOO_BIG;
+        return !is_about_plain
+                   ? tool_fail(verb, &error)
+                   : tool_complain(verb, "the plain program of '%s' would have more than the %d instructions that the kernel takes",
+                                   subject->name, BPF_MAXINSNS);
     }
     for (size_t i = 0; i < subject->target_count && !request->program_only; i++) {
         options.arch = subject->targets[i].arch;
