@@ -157,18 +157,22 @@ struct brig_dsl_stats brig_dsl_measure(const struct sock_filter *insns, size_t i
     return stats;
 }
 
-// One byte after the other, each waiting for the one before; but many are 0, and several of those are one product.
+// One byte after the other, each waiting for the one before; but many are 0, and a byte with those behind it is one product.
 static uint64_t hash_insn(uint64_t hash, const struct sock_filter *insn)
 {
     const uint64_t prime = 0x100000001b3u;
     const uint64_t square = prime * prime;
-    hash = (hash ^ (insn->code & 0xff)) * prime;
-    hash = (hash ^ insn->code >> 8) * prime;
-    hash = insn->jt + insn->jf == 0 ? hash * square : (((hash ^ insn->jt) * prime) ^ insn->jf) * prime;
-    hash = (hash ^ (insn->k & 0xff)) * prime;
-    if (insn->k <= 0xff) {
-        return hash * (square * prime);
+    if (insn->code <= 0xff && insn->jt + insn->jf == 0) {
+        hash = (hash ^ insn->code) * (square * square);
+    } else {
+        hash =
+            insn->code <= 0xff ? (hash ^ insn->code) * square : (((hash ^ (insn->code & 0xff)) * prime) ^ insn->code >> 8) * prime;
+        hash = (((hash ^ insn->jt) * prime) ^ insn->jf) * prime;
     }
+    if (insn->k <= 0xff) {
+        return (hash ^ insn->k) * (square * square);
+    }
+    hash = (hash ^ (insn->k & 0xff)) * prime;
     hash = (hash ^ (insn->k >> 8 & 0xff)) * prime;
     hash = (hash ^ (insn->k >> 16 & 0xff)) * prime;
     return (hash ^ insn->k >> 24) * prime;
