@@ -26,8 +26,8 @@ static const struct command rows[] = {
      0,
      {"brig merge: note: ", "\"proof\": \"equal by the library's"}},
     {INSTEAD
-     "printf 'ld [16]\\n tax\\n ld [24]\\n mul x\\n jeq 1, a\\n ret ALLOW\\na: ret KILL_PROCESS\\n' | brig asm - > product.bpf && "
-     "{ brig merge product.bpf product.bpf -o merged.bpf; status=$?; rm product.bpf; ! test -e merged.bpf && exit $status; }",
+     "printf 'ld [16]\\n tax\\n ld [24]\\n div x\\n jeq 1, a\\n ret ALLOW\\na: ret KILL_PROCESS\\n' | brig asm - > quotient.bpf && "
+     "{ brig merge quotient.bpf quotient.bpf -o merged.bpf; status=$?; rm quotient.bpf; ! test -e merged.bpf && exit $status; }",
      4,
      {"brig merge: the merged program could not be proven equal: Z3 cannot be loaded: "}},
     // Who does not ask does not notice.
