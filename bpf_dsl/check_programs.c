@@ -17,7 +17,7 @@
 
 enum {
     CHECK_PROGRAMS_STEPS = 16000000,
-    CHECK_MORE_FORKS = 1024, // beyond one per instruction of a path
+    CHECK_MORE_FORKS = 1024, // beyond one per instruction of a path; and what may be known of terms
     CHECK_MOST_PROGRAMS = 64,
 };
 
@@ -305,46 +305,60 @@ static enum dsl_checked walk(struct comparison *comparison, uint32_t *ret_nr)
 
 enum { NOWHERE = 0xffff };
 
-// Says that instruction `to` of the subject stands for instruction `at`. Returns: false if another one does.
-static bool stands_for(uint16_t *places, uint32_t at, uint32_t to)
+// Where one comes from each instruction of a program without doing anything: jumps, and tests whose sides lead to one place.
+static void follow(const struct dsl_code *code, uint16_t *ret_leads)
 {
-    bool is_new = places[at] == NOWHERE;
-    places[at] = is_new ? (uint16_t)to : places[at];
-    return places[at] == to;
+    for (uint32_t at = code->count; at-- > 0;) {
+        const struct sock_filter *insn = &code->insns[at];
+        ret_leads[at] = (uint16_t)at;
+        if (insn->code == (BPF_JMP | BPF_JA)) {
+            ret_leads[at] = ret_leads[at + 1 + insn->k];
+        } else if (BPF_CLASS(insn->code) == BPF_JMP && ret_leads[at + 1 + insn->jt] == ret_leads[at + 1 + insn->jf]) {
+            ret_leads[at] = ret_leads[at + 1 + insn->jt];
+        }
+    }
+}
+
+// Two programs, and where the instructions of one are in the other.
+struct alike {
+    uint16_t program_leads[BPF_MAXINSNS];
+    uint16_t subject_leads[BPF_MAXINSNS];
+    uint16_t places[BPF_MAXINSNS];
+};
+
+// Says that the subject goes on at `to` where the program goes on at `at`. Returns: false if it does so elsewhere already.
+static bool stands_for(struct alike *alike, uint32_t at, uint32_t to)
+{
+    uint16_t *place = &alike->places[alike->program_leads[at]];
+    uint16_t found = alike->subject_leads[to];
+    *place = *place == NOWHERE ? found : *place;
+    return *place == found;
 }
 
 // Whether the subject does the same, instruction by instruction, as far as the program can come.
 static bool is_same_code(const struct dsl_code *program, const struct dsl_code *subject)
 {
-    uint16_t places[BPF_MAXINSNS];
-    memset(places, 0xff, sizeof places);
-    places[0] = 0;
-    for (uint32_t at = 0; at < program->count; at++) {
+    struct alike alike = {.places = {0}};
+    memset(alike.places, 0xff, sizeof alike.places);
+    follow(program, alike.program_leads);
+    follow(subject, alike.subject_leads);
+    bool is_alike = stands_for(&alike, 0, 0);
+    for (uint32_t at = 0; at < program->count && is_alike; at++) {
         const struct sock_filter *insn = &program->insns[at];
-        uint32_t to = places[at];
+        uint32_t to = alike.places[at];
         if (to == NOWHERE) {
             continue;
         }
         const struct sock_filter *other = &subject->insns[to];
-        bool is_jump = BPF_CLASS(insn->code) == BPF_JMP;
-        bool is_always = is_jump && BPF_OP(insn->code) == BPF_JA;
-        if (insn->code != other->code || (insn->k != other->k && !is_always)) {
-            return false;
-        }
-        bool is_alike = true;
-        if (is_always) {
-            is_alike = stands_for(places, at + 1 + insn->k, to + 1 + other->k);
-        } else if (is_jump) {
-            is_alike = stands_for(places, at + 1 + insn->jt, to + 1 + other->jt) &&
-                       stands_for(places, at + 1 + insn->jf, to + 1 + other->jf);
+        is_alike = insn->code == other->code && insn->k == other->k;
+        if (BPF_CLASS(insn->code) == BPF_JMP) {
+            is_alike = is_alike && stands_for(&alike, at + 1 + insn->jt, to + 1 + other->jt) &&
+                       stands_for(&alike, at + 1 + insn->jf, to + 1 + other->jf);
         } else if (BPF_CLASS(insn->code) != BPF_RET) {
-            is_alike = stands_for(places, at + 1, to + 1);
-        }
-        if (!is_alike) {
-            return false;
+            is_alike = is_alike && stands_for(&alike, at + 1, to + 1);
         }
     }
-    return true;
+    return is_alike;
 }
 
 enum dsl_checked dsl_check_programs(const struct dsl_code *stack, uint32_t stack_count, const struct dsl_code *subject,
@@ -369,7 +383,7 @@ enum dsl_checked dsl_check_programs(const struct dsl_code *stack, uint32_t stack
     comparison.fork_limit = depth;
     comparison.forks = DSL_ARENA_ARRAY(arena, struct fork, depth);
     if (comparison.forks == NULL || !dsl_check_facts_init(&comparison.facts, arena, 2 * depth, CHECK_PROGRAMS_STEPS) ||
-        !dsl_check_asked_init(&comparison.asked, arena, 2 * depth, CHECK_PROGRAMS_STEPS) ||
+        !dsl_check_asked_init(&comparison.asked, arena, CHECK_MORE_FORKS, CHECK_PROGRAMS_STEPS) ||
         !dsl_check_values_init(&comparison.values, arena)) {
         return DSL_CHECKED_UNDECIDED;
     }

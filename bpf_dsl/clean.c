@@ -1,8 +1,9 @@
 // clean: leaves out instructions that are never run.
 //
 // Takes: a valid program, and where it is known which sides of its tests calls take. Gives: the program without what nothing jumps
-// to, without tests that always go one way, and without jumps to what stands behind them. Requires: nothing. Guarantees: jumps only
-// become shorter, so the result is valid. Weaknesses: a test that always goes one way leaves a jump behind where that way is far.
+// to, without tests that always go one way or lead to one place, and without jumps to what stands behind them. Requires: nothing.
+// Guarantees: jumps only become shorter, so the result is valid. Weaknesses: a test that always goes one way leaves a jump behind
+// where that way is far.
 #include "bpf_dsl/clean.h"
 
 #include <string.h>
@@ -33,6 +34,20 @@ static void reach(const struct dsl_code *code, unsigned char *reached)
     }
 }
 
+// Makes jumps of tests whose sides lead to one place without doing anything.
+static void make_jumps(const struct dsl_code *code, struct sock_filter *ret_insns)
+{
+    uint16_t leads[BPF_MAXINSNS]; // where one comes from each instruction so
+    for (uint32_t at = code->count; at-- > 0;) {
+        struct sock_filter *insn = &ret_insns[at];
+        *insn = code->insns[at];
+        if (is_test(insn) && leads[at + 1 + insn->jt] == leads[at + 1 + insn->jf]) {
+            *insn = (struct sock_filter){.code = BPF_JMP | BPF_JA, .k = insn->jt < insn->jf ? insn->jt : insn->jf};
+        }
+        leads[at] = insn->code == (BPF_JMP | BPF_JA) ? leads[at + 1 + insn->k] : (uint16_t)at;
+    }
+}
+
 // A jump over nothing that stays is left out; who jumps to it comes to what stands behind it.
 static void drop_jumps(const struct dsl_code *code, unsigned char *kept)
 {
@@ -52,14 +67,19 @@ struct dsl_code dsl_clean(const struct dsl_code *code, struct brig_dsl_arena *ar
     uint32_t place[BPF_MAXINSNS];
     uint32_t count = 0;
     struct sock_filter *insns = DSL_ARENA_ARRAY(arena, struct sock_filter, code->count);
-    reach(code, kept);
-    drop_jumps(code, kept);
+    if (insns == NULL) {
+        return (struct dsl_code){.insns = NULL};
+    }
+    make_jumps(code, insns);
+    const struct dsl_code jumping = {insns, code->count};
+    reach(&jumping, kept);
+    drop_jumps(&jumping, kept);
     for (uint32_t at = 0; at < code->count; at++) {
         place[at] = count;
         count += kept[at];
     }
-    for (uint32_t at = 0; at < code->count && insns != NULL; at++) {
-        struct sock_filter insn = code->insns[at];
+    for (uint32_t at = 0; at < code->count; at++) { // to places that have been read
+        struct sock_filter insn = insns[at];
         if (!kept[at]) {
             continue;
         }

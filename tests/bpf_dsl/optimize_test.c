@@ -42,6 +42,7 @@ static void check_promises(const struct sock_filter *insns, uint32_t count, cons
 {
     CHECK_EQ(brig_dsl_validate(optimized->insns, optimized->insn_count, NULL), BRIG_OK);
     CHECK_LE(optimized->insn_count, count);
+    CHECK(optimized->is_checked || !optimized->is_input); // what was only cleaned needs no proof by others
     CHECK_LE(dsl_ebpf_size(optimized->insns, optimized->insn_count), dsl_ebpf_size(insns, count));
     for (uint32_t nr = 0; nr < 80; nr++) {
         CHECK(!brig_dsl_is_cached_allow(insns, count, AUDIT_ARCH_X86_64, nr) ||
