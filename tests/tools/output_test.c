@@ -30,6 +30,9 @@ static const struct command rows[] = {
     {IN_DIRECTORY("brig compile renderer -o no/such/x"), 2, {"cannot write 'no/such/x': No such file or directory"}},
     {IN_DIRECTORY("brig compile renderer -o ."), 2, {"cannot write '.': Is a directory"}},
     {IN_DIRECTORY("brig compile renderer -o old/x"), 2, {"cannot write 'old/x': Not a directory"}},
+    {"brig optimize no.bpf -o /no/such/x; brig merge no.bpf no.bpf -o /no/such/x",
+     2,
+     {"brig optimize: cannot write '/no/such/x'", "brig merge: cannot write '/no/such/x'"}},
     {"brig compile renderer -o ''", 2, {"cannot write '': No such file or directory"}},
     // What works takes its place, and keeps what is not its content: mode, links, descriptors.
     {IN_DIRECTORY("brig compile renderer -o old && stat -c '%a' old && brig prove renderer ./old --from=bpf && ls"),

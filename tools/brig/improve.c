@@ -339,7 +339,8 @@ static int run(struct improvement *improvement, improve_function *function)
                                                 .wants_stats = arguments->values[STATS] != NULL};
     int format = write_program_find_format(verb, &asked);
     long timeout_seconds = format < 0 ? -1 : pair_read_timeout(verb, arguments->values[TIMEOUT]);
-    if (timeout_seconds < 0 || !tool_make_request(verb, arguments, &improvement->request)) {
+    if (timeout_seconds < 0 || !tool_make_request(verb, arguments, &improvement->request) ||
+        !tool_check_output(verb, asked.output)) {
         return TOOL_USAGE;
     }
     int status = tool_read_profiles(verb, arguments, PROFILE, &improvement->profile);

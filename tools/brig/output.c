@@ -15,6 +15,11 @@
 
 // --- files ------------------------------------------------------------------------------------------------------------
 
+static bool is_standard_output(const char *path)
+{
+    return path == NULL || strcmp(path, "-") == 0;
+}
+
 static int complain_about_file(const char *verb, const char *path, int code)
 {
     return tool_complain(verb, "cannot write '%s': %s", path, strerror(code));
@@ -91,11 +96,13 @@ static int check_directory(const char *path)
     return *path == '\0' ? ENOENT : code;
 }
 
-// Says early what would fail late.
-static bool check_file(const char *verb, const char *path)
+bool tool_check_output(const char *verb, const char *path)
 {
     struct stat old;
     int code = 0;
+    if (is_standard_output(path)) {
+        return true;
+    }
     if (stat(path, &old) == 0) {
         code = S_ISDIR(old.st_mode) ? EISDIR : access(path, W_OK) != 0 ? errno : 0;
     } else {
@@ -112,11 +119,11 @@ static bool check_file(const char *verb, const char *path)
 bool tool_open_output(const char *verb, const char *path, struct tool_output *ret_output)
 {
     *ret_output = (struct tool_output){.file = stdout, .path = path, .fd = -1};
-    if (path == NULL || strcmp(path, "-") == 0) {
+    if (is_standard_output(path)) {
         ret_output->path = NULL;
         return true;
     }
-    if (!check_file(verb, path)) {
+    if (!tool_check_output(verb, path)) {
         return false;
     }
     ret_output->file = open_memstream(&ret_output->text, &ret_output->text_bytes);
@@ -197,7 +204,7 @@ int tool_flush(const char *verb)
 
 bool tool_is_terminal(const char *path)
 {
-    return (path == NULL || strcmp(path, "-") == 0) && isatty(STDOUT_FILENO) != 0;
+    return is_standard_output(path) && isatty(STDOUT_FILENO) != 0;
 }
 
 bool tool_check_color(const char *verb, const char *when)

@@ -150,6 +150,8 @@ struct tool_output {
     int fd; // of tool_hold_output
 };
 
+// Says before long work whether what is opened behind it can be. Returns: false after having complained.
+bool tool_check_output(const char *verb, const char *path);
 // Begins an output to `path`, or to standard output for NULL and "-". Returns: false after having complained: `path` cannot be
 // written. It is ended by tool_close_output or tool_drop_output, and stays where it is until then.
 bool tool_open_output(const char *verb, const char *path, struct tool_output *ret_output);
