@@ -165,6 +165,7 @@ static const struct command rows[] = {
      {"futex when op in {FUTEX_WAIT}", "write when fd in {NOTIFY_FD}"}},
     {"brig explain renderer sendto --target=notified", 0, {"CRASH  sendto otherwise"}},
     {"brig explain renderer --json -a x86_64 -a arm | python3 -c 'import json, sys; print(len(json.load(sys.stdin)))'", 0, {"2\n"}},
+    {"echo 'read: 1' | brig explain --from=minijail -", 0, {"\n  ALLOW         read  <stdin>:1\n  KILL_PROCESS  <fallback>\n"}},
     // Sixty thousand rows are no reason to wait.
     {"{ echo 'read: 1'; for call in ioctl fcntl prctl write; do echo $call: $(seq -f 'arg1 == %.0f ||' 2 3 45000) arg0 == 7; done; } | "
      "timeout 20 brig explain --from=minijail - | tail -n 8",

@@ -151,9 +151,15 @@ static void print_wrapped(const struct columns *columns, const char *what, const
     }
 }
 
-static struct columns measure_columns(const struct listing *listing)
+static struct columns measure_columns(const struct listing *listing, bool whole_policy)
 {
     struct columns columns = {.action = (int)strlen("CRASH")};
+    if (whole_policy) { // what print_rest has there
+        const int unknown = listing->policy->import == NULL ? (int)strlen("DENY(ENOSYS)") : 0;
+        const int fallback = (int)describe_fallback(listing->policy).used;
+        columns.action = unknown > columns.action ? unknown : columns.action;
+        columns.action = fallback > columns.action ? fallback : columns.action;
+    }
     for (size_t i = 0; i < listing->lines.count; i++) {
         struct fixed action = describe_action(&listing->lines.of[i].rule->action);
         char *what = describe_line(&listing->lines.of[i], listing->rules);
@@ -199,7 +205,7 @@ static void print_rest(const struct listing *listing, int action_columns)
 static void print_text(const struct listing *listing, bool whole_policy)
 {
     const struct brig_dsl_rules *rules = listing->rules;
-    struct columns columns = measure_columns(listing);
+    struct columns columns = measure_columns(listing, whole_policy);
     const char *said = NULL; // a reason that holds for several rows is said once
     print_title(listing);
     for (size_t i = 0; i < listing->lines.count; i++) {
