@@ -35,6 +35,8 @@ struct dsl_target {
 // seconds, where the alternative is no program.
 #define DSL_CHECK_STEPS 3000000u
 #define DSL_CHECK_MOST_STEPS 100000000u
+// For each instruction, before the walk of a call's rules begins to forget facts (check_joins.c): enough for most. Tests have none.
+#define DSL_CHECK_PATIENCE 40u
 
 struct dsl_check_input {
     const struct dsl_target *targets; // the first one says what other arches get; all of a kind
@@ -43,7 +45,8 @@ struct dsl_check_input {
     const struct sock_filter *insns;  // valid
     uint32_t insn_count;
     uint32_t steps;       // DSL_CHECK_STEPS, or more
-    unsigned char *taken; // by instruction: which sides of a test calls take (clean.h), exact where the answer is equal; or NULL
+    uint32_t patience;    // DSL_CHECK_PATIENCE
+    unsigned char *taken; // by instruction: which sides of a test calls take, and maybe more (clean.h), where it is equal; or NULL
 };
 
 // Compares a program with the rules for all numbers, arches and arguments. *ret_nr is a number that is decided differently.

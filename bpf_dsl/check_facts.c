@@ -63,6 +63,16 @@ void dsl_check_learn(struct check_facts *facts, uint32_t word, uint32_t mask, st
     }
 }
 
+void dsl_check_unlearn(struct check_facts *facts, uint32_t word)
+{
+    if (facts->undo_count == facts->undo_limit) {
+        facts->overflowed = true;
+        return;
+    }
+    facts->undo[facts->undo_count++] = (struct check_undo){word, facts->words[word]};
+    facts->words[word] = (struct check_word){.whole = {.hi = ALL}};
+}
+
 struct check_range dsl_check_without(struct check_facts *facts, struct check_range range, uint32_t value)
 {
     if (value < range.lo || value > range.hi) {

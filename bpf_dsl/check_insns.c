@@ -1,7 +1,7 @@
 // check_insns: what can be said about a program as text, before any path is walked.
 //
 // Takes: a valid program. Gives: for each instruction what may be loaded from there on, how long the way to a return is, and
-// whether ways meet there that X does not tell apart below. Requires: nothing. Guarantees: linear; jumps go forward, so one look
+// whether ways met there, or since the last load, that X does not tell apart below. Requires: nothing. Guarantees: linear; jumps go forward, so one look
 // from the end to the start knows everything below. Weaknesses: says what may happen, for ways that no call takes as well.
 #include "bpf_dsl/check_parts.h"
 
@@ -17,6 +17,19 @@ static void follow(struct check_insn *about, uint32_t from, uint32_t to, uint8_t
     uint16_t depth = (uint16_t)(about[to].depth + 1);
     about[from].depth = depth > about[from].depth ? depth : about[from].depth;
     ways[to] = ways[to] < 2 ? (uint8_t)(ways[to] + 1) : 2;
+}
+
+// Ways that meet behind a load meet at the next one: nothing is asked in between but what they asked already.
+static void pass_on(const struct sock_filter *insn, uint32_t pc, uint8_t *ways)
+{
+    if (insn->code == (BPF_JMP | BPF_JA)) {
+        ways[pc + 1 + insn->k] = 2;
+    } else if (BPF_CLASS(insn->code) == BPF_JMP) {
+        ways[pc + 1 + insn->jt] = 2;
+        ways[pc + 1 + insn->jf] = 2;
+    } else if (BPF_CLASS(insn->code) != BPF_RET && insn->code != (BPF_LD | BPF_W | BPF_ABS)) {
+        ways[pc + 1] = 2;
+    }
 }
 
 const struct check_insn *dsl_check_read_insns(const struct dsl_check_walk *walk, struct brig_dsl_arena *arena)
@@ -49,6 +62,9 @@ const struct check_insn *dsl_check_read_insns(const struct dsl_check_walk *walk,
     }
     for (uint32_t pc = 0; pc < walk->insn_count; pc++) {
         about[pc].is_join = ways[pc] > 1 && !about[pc].reads_x;
+        if (ways[pc] > 1) {
+            pass_on(&walk->insns[pc], pc, ways);
+        }
     }
     return about;
 }

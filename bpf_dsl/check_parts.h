@@ -158,6 +158,8 @@ static inline bool dsl_check_is_gapless(const struct check_set *set)
 
 // Replaces the range of (word & mask).
 void dsl_check_learn(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range range);
+// Forgets everything about a word.
+void dsl_check_unlearn(struct check_facts *facts, uint32_t word);
 // Adds a hole to a range: at an end by moving the end.
 struct check_range dsl_check_without(struct check_facts *facts, struct check_range range, uint32_t value);
 // What the condition is for the values of a set, put below `base`: the high half where the condition is wide, else 0.
@@ -234,6 +236,7 @@ bool dsl_check_is_bit_number(const struct check_shifted *shifted);
 struct check_rule {
     struct check_condition *conditions;
     uint32_t count;
+    uint32_t number; // of its first condition among all conditions of the subject
     uint32_t ret;
 };
 
@@ -257,21 +260,33 @@ bool dsl_check_read_rules(const struct brig_dsl_call_rules *source, struct brig_
                           struct check_subject *ret_subject);
 bool dsl_check_read_verdict(struct check_subjects *subjects, struct brig_dsl_verdict verdict, struct brig_dsl_arena *arena,
                             struct check_subject *ret_subject);
-enum { CHECK_MEMO_CONDITIONS = 128 };
-
-// Conditions known at a join: two bits each.
-struct check_known {
-    uint64_t bits[CHECK_MEMO_CONDITIONS / 32];
+// What is left of a subject's rules on a path.
+struct check_rest {
+    uint32_t first_rule;   // all rules before it do not match
+    const uint64_t *given; // what conditions are supposed to be, by their number: two bits each, 0 for nothing; NULL: nothing at all
 };
 
-// Sorts a subject's conditions into known ones and untouched ones. Returns: false where one is neither, or there are too many.
-bool dsl_check_read_known(struct check_facts *facts, const struct check_subject *subject, struct check_known *ret_known);
-// Passes over rules that no call with these facts matches, from rule `first` on; facts only grow along a path, so it stays so.
+static inline unsigned dsl_check_given(const uint64_t *given, uint32_t number)
+{
+    return given == NULL ? 0 : given[number / 32] >> number % 32 * 2 & 3;
+}
+
+// Passes over rules that no call with these facts matches; facts only grow along a path, so it stays so.
 // Returns: the first one that is left.
-uint32_t dsl_check_skip_rules(const struct check_subject *subject, uint32_t first, struct check_facts *facts);
-// Compares `ret` with what the subject says under the facts, from rule `first` on; cuts the facts further where that is undecided.
-enum dsl_checked dsl_check_subject_says(const struct check_subjects *subjects, const struct check_subject *subject, uint32_t first,
-                                        uint32_t ret, struct check_facts *facts);
+uint32_t dsl_check_skip_rules(const struct check_subject *subject, struct check_rest rest, struct check_facts *facts);
+// Whether no call with these facts matches a rule.
+bool dsl_check_is_out(const struct check_rule *rule, const uint64_t *given, struct check_facts *facts);
+// What a program returns for the calls of one path.
+struct check_answer {
+    const struct check_subject *subject;
+    struct check_rest rest;
+    uint32_t ret;
+    const struct check_rule *contrary; // where it is wrong: the rule that is in the way; NULL: none is
+};
+// Compares an answer with what the subject says under the facts, of the rest of its rules; cuts the facts further where that is
+// undecided.
+enum dsl_checked dsl_check_subject_says(const struct check_subjects *subjects, struct check_answer *answer,
+                                        struct check_facts *facts);
 
 // --- the walk ---------------------------------------------------------------------------------------------------------
 
@@ -294,7 +309,7 @@ struct check_insn {
     uint16_t words; // bit per word that may be loaded from here on
     uint16_t depth; // most instructions to a return
     bool reads_x;   // X may be looked at before it is set again
-    bool is_join;   // more than one way leads here, and X is not looked at
+    bool is_join;   // more than one way leads here, or to what lies between the last load and this, and X is not looked at
 };
 
 struct dsl_check_walk {
@@ -306,13 +321,14 @@ struct dsl_check_walk {
     const struct check_subject *foreign; // all other arches
     struct check_facts facts;
     uint32_t steps; // budget
+    uint32_t patience;
     uint32_t nr;    // where the program differs
 
     const struct check_insn *about; // by instruction
     struct check_fork *forks;       // the other sides of tests, still to be walked
     uint32_t fork_limit;
     struct brig_dsl_arena *arena;
-    struct check_memo *memo; // NULL: not needed so far
+    struct check_joins *joins; // of the walk of one subject; NULL: not needed so far
     unsigned char *taken;    // as in struct dsl_check_input
 };
 
@@ -320,6 +336,54 @@ struct dsl_check_walk {
 const struct check_insn *dsl_check_read_insns(const struct dsl_check_walk *walk, struct brig_dsl_arena *arena);
 // Returns: how many shifts by X are expected on one path; more make the walk undecided.
 uint32_t dsl_check_count_picks(const struct dsl_check_walk *walk);
+
+// --- tests ------------------------------------------------------------------------------------------------------------
+
+// Words of a row of bits: two for each condition, of which the first is for its low half.
+static inline uint32_t dsl_check_row_words(const struct check_subject *subject)
+{
+    return subject->condition_count / 32 + 1;
+}
+
+// Which conditions are looked at from each instruction on. Returns: a row for each, and one more of what there is to look at; NULL
+// when that is too much, or the arena is exhausted.
+const uint64_t *dsl_check_read_tests(const struct dsl_check_walk *walk, const struct check_subject *subject);
+
+// --- joins ------------------------------------------------------------------------------------------------------------
+
+// Where a path is.
+struct check_place {
+    const struct check_subject *subject;
+    uint32_t pc;
+    struct check_rest rest;
+    bool may_forget;
+    struct dsl_check_mark mark;
+};
+
+// What is supposed of the rest of a program, whatever the words are that are loaded there. It holds, does not, or is being looked at.
+struct check_claim;
+
+enum dsl_check_join {
+    CHECK_JOIN_NEW,    // to be walked with all facts
+    CHECK_JOIN_WALKED, // the rest says what it must
+    CHECK_JOIN_CLAIM,  // to be walked with the facts that are left, for the claim; `mark` is where they were all there
+};
+
+// A path comes to a load. Its rest may become less. Returns: what to do; CHECK_JOIN_NEW as well when the arena is
+// exhausted.
+enum dsl_check_join dsl_check_meet(struct dsl_check_walk *walk, struct check_place *place, struct check_claim **ret_claim);
+// Every way from there was walked.
+void dsl_check_note_held(struct check_claim *claim);
+void dsl_check_note_failed(struct dsl_check_walk *walk, struct check_claim *claim);
+// It does not hold since it forgot that a rule is out, which is not looked at from `pc` on although its borders are.
+void dsl_check_note_gone(struct dsl_check_walk *walk, struct check_claim *claim, const struct check_rule *rule, uint32_t pc);
+// Returns: false where too many have failed.
+bool dsl_check_may_claim(const struct dsl_check_walk *walk);
+// It was not walked to its end.
+void dsl_check_note_dropped(struct check_claim *claim);
+
+// --- entry ------------------------------------------------------------------------------------------------------------
+
 // Prepares and walks. Returns: as dsl_check.
 enum dsl_checked dsl_check_walk(struct dsl_check_walk *walk, struct brig_dsl_arena *arena);
 

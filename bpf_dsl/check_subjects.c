@@ -143,7 +143,7 @@ static bool read_rule(const struct brig_dsl_rule *source, struct brig_dsl_arena 
 }
 
 // Lists all conditions of a subject's rules.
-static bool list_conditions(struct check_subject *subject, struct brig_dsl_arena *arena)
+static bool list_conditions(struct check_subject *subject, struct check_rule *rules, struct brig_dsl_arena *arena)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < subject->rule_count; i++) {
@@ -156,8 +156,9 @@ static bool list_conditions(struct check_subject *subject, struct brig_dsl_arena
     subject->condition_count = 0;
     subject->conditions = list;
     for (uint32_t i = 0; i < subject->rule_count; i++) {
-        for (uint32_t k = 0; k < subject->rules[i].count; k++) {
-            struct check_condition *condition = &subject->rules[i].conditions[k];
+        rules[i].number = subject->condition_count;
+        for (uint32_t k = 0; k < rules[i].count; k++) {
+            struct check_condition *condition = &rules[i].conditions[k];
             if (!dsl_check_sort_lows(condition, arena)) {
                 return false;
             }
@@ -187,7 +188,7 @@ bool dsl_check_read_rules(const struct brig_dsl_call_rules *source, struct brig_
     finish_joining(&joining);
     ret_subject->rules = rules;
     ret_subject->rule_count = count;
-    return rules != NULL && list_conditions(ret_subject, arena);
+    return rules != NULL && list_conditions(ret_subject, rules, arena);
 }
 
 // --- reading expressions ----------------------------------------------------------------------------------------------
@@ -258,9 +259,9 @@ struct open {
 
 struct asking {
     const struct check_subjects *subjects;
-    const struct check_subject *subject;
-    uint32_t first; // rule that may be the first to match
-    uint32_t ret;
+    struct check_answer *answer;
+    uint32_t first;        // rule that may be the first to match
+    const uint64_t *given; // as in struct check_rest
     struct check_facts *facts;
     struct open open;   // of a rule, or of an expression's chain
     uint32_t open_rule; // rules before it do not match
@@ -300,7 +301,8 @@ static unsigned rule_can(struct asking *asking, const struct check_rule *rule)
         return CHECK_CAN_FAIL;
     }
     for (uint32_t i = 0; i < rule->count && (can & CHECK_CAN_HOLD) != 0; i++) {
-        unsigned one = can_of(asking, &rule->conditions[i]);
+        unsigned one = dsl_check_given(asking->given, rule->number + i);
+        one = one != 0 ? one : can_of(asking, &rule->conditions[i]);
         can = (can | (one & CHECK_CAN_FAIL)) & (one | CHECK_CAN_FAIL);
     }
     return can;
@@ -374,11 +376,11 @@ static struct outlook look(struct asking *asking)
 {
     struct outlook outlook = {.fewest = ARGUMENTS + 1};
     asking->open_rule = UINT32_MAX;
-    for (uint32_t i = asking->first; i < asking->subject->rule_count; i++) {
-        const struct check_rule *rule = &asking->subject->rules[i];
+    for (uint32_t i = asking->first; i < asking->answer->subject->rule_count; i++) {
+        const struct check_rule *rule = &asking->answer->subject->rules[i];
         forget_open(asking);
         unsigned can = rule_can(asking, rule);
-        if ((can & CHECK_CAN_HOLD) != 0 && rule->ret != asking->ret) {
+        if ((can & CHECK_CAN_HOLD) != 0 && rule->ret != asking->answer->ret) {
             asking->open_rule = i < asking->open_rule ? i : asking->open_rule;
             outlook.contrary = rule;
             return outlook;
@@ -410,13 +412,14 @@ static enum link ask_rules(struct asking *asking)
     if (outlook.contrary == NULL) {
         return LINK_EQUAL;
     }
+    asking->answer->contrary = outlook.contrary;
     asking->open.first = choose(&asking->open, &outlook.before);
     return asking->open.first != NULL ? LINK_OPEN : LINK_DIFFERENT;
 }
 
 static enum link ask_expression(struct asking *asking)
 {
-    const struct dsl_expr *node = asking->subject->verdict;
+    const struct dsl_expr *node = asking->answer->subject->verdict;
     while (node->kind == DSL_EXPR_IF) {
         const struct dsl_expr *then = dsl_expr_get(asking->subjects->builder, node->parts[1]);
         unsigned can = test_can(asking, node->parts[0]);
@@ -424,12 +427,12 @@ static enum link ask_expression(struct asking *asking)
             node = then;
             continue;
         }
-        if (can != CHECK_CAN_FAIL && (then->kind != DSL_EXPR_RET || (uint32_t)then->mask != asking->ret)) {
+        if (can != CHECK_CAN_FAIL && (then->kind != DSL_EXPR_RET || (uint32_t)then->mask != asking->answer->ret)) {
             return LINK_OPEN;
         }
         node = dsl_expr_get(asking->subjects->builder, node->parts[2]);
     }
-    return (uint32_t)node->mask == asking->ret ? LINK_EQUAL : LINK_DIFFERENT;
+    return (uint32_t)node->mask == asking->answer->ret ? LINK_EQUAL : LINK_DIFFERENT;
 }
 
 static enum dsl_checked ask(struct asking *asking, uint32_t cuts);
@@ -444,7 +447,7 @@ static enum dsl_checked ask_half(struct asking *asking, const struct check_cut *
         return DSL_CHECKED_EQUAL; // no call
     }
     const struct asking was = *asking;
-    asking->first = asking->subject->verdict == NULL ? asking->open_rule : 0;
+    asking->first = asking->answer->subject->verdict == NULL ? asking->open_rule : 0;
     dsl_check_learn(facts, cut->word, cut->mask, range);
     enum dsl_checked checked = ask(asking, cuts + 1);
     dsl_check_rewind(facts, mark);
@@ -471,7 +474,7 @@ static enum dsl_checked ask_halves(struct asking *asking, uint32_t cuts)
 static enum dsl_checked ask(struct asking *asking, uint32_t cuts)
 {
     forget_open(asking);
-    enum link link = asking->subject->verdict != NULL ? ask_expression(asking) : ask_rules(asking);
+    enum link link = asking->answer->subject->verdict != NULL ? ask_expression(asking) : ask_rules(asking);
     if (asking->is_empty) {
         asking->is_empty = false;
         return DSL_CHECKED_EQUAL;
@@ -490,41 +493,32 @@ static enum dsl_checked ask(struct asking *asking, uint32_t cuts)
     return ask_halves(asking, cuts);
 }
 
-bool dsl_check_read_known(struct check_facts *facts, const struct check_subject *subject, struct check_known *ret_known)
+uint32_t dsl_check_skip_rules(const struct check_subject *subject, struct check_rest rest, struct check_facts *facts)
 {
-    if (subject->condition_count > CHECK_MEMO_CONDITIONS) {
-        return false;
-    }
-    memset(ret_known, 0, sizeof *ret_known);
-    for (uint32_t i = 0; i < subject->condition_count; i++) {
-        const struct check_condition *condition = subject->conditions[i];
-        uint32_t word = CHECK_ARGUMENTS + 2u * condition->argument;
-        unsigned can = dsl_check_condition_can(facts, condition);
-        bool is_open = can == (CHECK_CAN_HOLD | CHECK_CAN_FAIL);
-        if (is_open && (!dsl_check_is_untouched(facts, word) || (condition->is_wide && !dsl_check_is_untouched(facts, word + 1)))) {
-            return false;
-        }
-        ret_known->bits[i / 32] |= (uint64_t)can << i % 32 * 2;
-    }
-    return true;
-}
-
-uint32_t dsl_check_skip_rules(const struct check_subject *subject, uint32_t first, struct check_facts *facts)
-{
-    struct asking asking = {.facts = facts};
+    struct asking asking = {.facts = facts, .given = rest.given};
+    uint32_t first = rest.first_rule;
     while (first + 1 < subject->rule_count && rule_can(&asking, &subject->rules[first]) == CHECK_CAN_FAIL) {
         first++;
     }
     return first;
 }
 
-enum dsl_checked dsl_check_subject_says(const struct check_subjects *subjects, const struct check_subject *subject, uint32_t first,
-                                        uint32_t ret, struct check_facts *facts)
+bool dsl_check_is_out(const struct check_rule *rule, const uint64_t *given, struct check_facts *facts)
 {
+    struct asking asking = {.facts = facts, .given = given};
+    return (rule_can(&asking, rule) & CHECK_CAN_HOLD) == 0;
+}
+
+enum dsl_checked dsl_check_subject_says(const struct check_subjects *subjects, struct check_answer *answer,
+                                        struct check_facts *facts)
+{
+    const struct check_subject *subject = answer->subject;
+    answer->contrary = NULL;
     if (subject->rule_count == 0 && subject->verdict == NULL) {
-        bool differs = subject->ret != ret && dsl_check_is_possible(facts);
+        bool differs = subject->ret != answer->ret && dsl_check_is_possible(facts);
         return differs ? DSL_CHECKED_DIFFERENT : DSL_CHECKED_EQUAL;
     }
-    struct asking asking = {.subjects = subjects, .subject = subject, .first = first, .ret = ret, .facts = facts};
+    struct asking asking = {
+        .subjects = subjects, .answer = answer, .first = answer->rest.first_rule, .given = answer->rest.given, .facts = facts};
     return ask(&asking, 0);
 }

@@ -15,19 +15,22 @@
 #include <string.h>
 
 enum {
-    CHECK_MEMO_AFTER = 400, // steps on one subject before joins are remembered: most need fewer
-    CHECK_MEMO_SLOTS = 512,
-    CHECK_LONG_LIST = 12,   // rules from which on it pays to pass over those that are out
-    CHECK_MORE_FACTS = 256, // beyond one per instruction of a path: cuts, and numbers picked out
-    CHECK_SIDES = 36,       // most sides of one of them, with the test of its distance
+    CHECK_JOINS_AFTER = 400, // steps on one subject before joins are remembered: most need fewer
+    CHECK_MORE_PATIENCE = 25, // as if there were that many instructions more
+    CHECK_MANY_MASKS = 12,   // facts about one word from which on they are forgotten rather than asked again and again
+    CHECK_LONG_LIST = 12,    // rules from which on it pays to pass over those that are out
+    CHECK_MORE_FACTS = 256,  // beyond one per instruction of a path: cuts, and numbers picked out
+    CHECK_SIDES = 36,        // most sides of one of them, with the test of its distance
 };
 
 #define ALL UINT32_MAX
 
-// The other side of a test.
+// The other side of a test; or a claim, all ways of which lie above it.
 struct check_fork {
     uint32_t pc;
+    struct check_rest rest;
     uint32_t first_rule;
+    struct check_claim *claim; // NULL: a side
     struct check_register a;
     struct check_register x;
     struct dsl_check_mark mark;
@@ -36,27 +39,25 @@ struct check_fork {
     struct check_range range;
 };
 
-struct check_memo {
-    uint32_t generation; // one per walk of a subject
-    uint32_t used;
-    struct {
-        uint32_t generation;
-        uint32_t pc;
-        struct check_known known;
-    } slots[CHECK_MEMO_SLOTS];
-};
-
 // One walk: of a subject, or (NULL) of what comes before it is known which.
 struct path {
     const struct check_subject *subject;
     uint32_t pc;
-    uint32_t first_rule; // all rules before it are known not to match
+    struct check_rest rest; // where the facts begin
+    uint32_t first_rule;    // of it: all rules before it are known not to match
+    const struct check_rule *contrary; // to the latest return
     struct check_register a;
     struct check_register x;
     uint32_t fork_count; // forks used by the walks around this one, and by this one
     uint32_t fork_base;
     uint32_t step_base;
+    bool may_forget; // facts, for claims
 };
+
+static struct check_rest rest_of(const struct path *path)
+{
+    return (struct check_rest){path->first_rule, path->rest.given};
+}
 
 // --- tests ------------------------------------------------------------------------------------------------------------
 
@@ -88,6 +89,7 @@ static bool keep_side(struct dsl_check_walk *walk, struct path *path, uint32_t p
     }
     note_taken(walk, path, pc);
     walk->forks[path->fork_count++] = (struct check_fork){.pc = pc,
+                                                          .rest = path->rest,
                                                           .first_rule = path->first_rule,
                                                           .a = path->a,
                                                           .x = path->x,
@@ -118,20 +120,90 @@ static bool take_test(struct dsl_check_walk *walk, struct path *path)
     return true;
 }
 
-// Goes back to the latest fork. Returns: false when there is none left.
+// Goes back to the latest side that is left; claims above it were found to hold. Returns: false when there is none left.
 static bool take_fork(struct dsl_check_walk *walk, struct path *path)
 {
-    if (path->fork_count == path->fork_base) {
+    while (path->fork_count > path->fork_base) {
+        const struct check_fork *fork = &walk->forks[--path->fork_count];
+        dsl_check_rewind(&walk->facts, fork->mark);
+        if (fork->claim != NULL) {
+            dsl_check_note_held(fork->claim);
+            continue;
+        }
+        learn(&walk->facts, fork->word, fork->mask, fork->range);
+        path->pc = fork->pc;
+        path->rest = fork->rest;
+        path->first_rule = fork->first_rule;
+        path->a = fork->a;
+        path->x = fork->x;
+        return true;
+    }
+    return false;
+}
+
+// --- claims -----------------------------------------------------------------------------------------------------------
+
+// Notes that what is walked next is for a claim. Returns: false when there is no room.
+static bool take_claim(struct dsl_check_walk *walk, struct path *path, const struct check_place *place, struct check_claim *claim)
+{
+    if (path->fork_count == walk->fork_limit) {
         return false;
     }
-    const struct check_fork *fork = &walk->forks[--path->fork_count];
-    dsl_check_rewind(&walk->facts, fork->mark);
-    learn(&walk->facts, fork->word, fork->mask, fork->range);
-    path->pc = fork->pc;
-    path->first_rule = fork->first_rule;
-    path->a = fork->a;
-    path->x = fork->x;
+    walk->forks[path->fork_count++] = (struct check_fork){.pc = path->pc,
+                                                          .rest = path->rest,
+                                                          .first_rule = path->first_rule,
+                                                          .claim = claim,
+                                                          .mark = place->mark};
+    path->rest = place->rest;
+    path->first_rule = place->rest.first_rule;
     return true;
+}
+
+// Finds the latest claim that was made where a rule was out, and did not say so. Returns: its number among the forks, + 1; else 0.
+static uint32_t find_culprit(struct dsl_check_walk *walk, const struct path *path)
+{
+    struct check_facts *facts = &walk->facts;
+    struct check_word words[CHECK_WORDS]; // as they were at each claim
+    uint32_t undone = facts->undo_count;
+    uint32_t culprit = 0;
+    memcpy(words, facts->words, sizeof words);
+    for (uint32_t at = path->fork_count; at > path->fork_base && culprit == 0 && path->contrary != NULL; at--) {
+        const struct check_fork *fork = &walk->forks[at - 1];
+        for (; undone > fork->mark.undo; undone--) {
+            facts->words[facts->undo[undone - 1].word] = facts->undo[undone - 1].was;
+        }
+        culprit = fork->claim != NULL && dsl_check_is_out(path->contrary, fork->rest.given, facts) ? at : 0;
+    }
+    memcpy(facts->words, words, sizeof words);
+    return culprit;
+}
+
+// A claim does not hold: the one that forgot that a rule is out, which is made again without that rule; or the latest, which is
+// walked with all facts. Returns: false where there is none.
+static bool drop_claim(struct dsl_check_walk *walk, struct path *path)
+{
+    uint32_t culprit = find_culprit(walk, path);
+    while (path->fork_count > path->fork_base) {
+        const struct check_fork *fork = &walk->forks[--path->fork_count];
+        dsl_check_rewind(&walk->facts, fork->mark);
+        if (fork->claim == NULL) {
+            continue;
+        }
+        if (culprit != 0 && path->fork_count + 1 != culprit) {
+            dsl_check_note_dropped(fork->claim);
+            continue;
+        }
+        path->pc = fork->pc;
+        path->rest = fork->rest;
+        path->first_rule = fork->first_rule;
+        if (culprit != 0) {
+            dsl_check_note_gone(walk, fork->claim, path->contrary, path->pc);
+        } else {
+            dsl_check_note_failed(walk, fork->claim);
+        }
+        return true;
+    }
+    return false;
 }
 
 // --- shifted words ----------------------------------------------------------------------------------------------------
@@ -182,63 +254,60 @@ static bool take_pick(struct dsl_check_walk *walk, struct path *path, const stru
     return true;
 }
 
-// --- joins ------------------------------------------------------------------------------------------------------------
-
-// Returns: the memo, which most programs do without; NULL when the arena is exhausted.
-static struct check_memo *memo_of(struct dsl_check_walk *walk)
-{
-    if (walk->memo == NULL) {
-        walk->memo = DSL_ARENA_NEW(walk->arena, struct check_memo);
-        if (walk->memo == NULL) {
-            return NULL;
-        }
-        memset(walk->memo, 0, sizeof *walk->memo);
-        walk->memo->generation = 1;
-    }
-    return walk->memo;
-}
-
-// Whether the rest of the program from here has been walked, or is being walked, for the same known conditions, or no call comes
-// here. A walk that fails ends everything, so what was begun counts as done.
-static bool is_walked(struct dsl_check_walk *walk, const struct path *path)
-{
-    struct check_facts *facts = &walk->facts;
-    struct check_memo *memo = memo_of(walk);
-    struct check_known known;
-    for (uint32_t word = 0; word < CHECK_WORDS; word++) {
-        if ((walk->about[path->pc].words & 1u << word) != 0 && !dsl_check_is_untouched(facts, word)) {
-            return false;
-        }
-    }
-    if (memo == NULL || !dsl_check_read_known(facts, path->subject, &known)) {
-        return false;
-    }
-    uint64_t hash = path->pc;
-    for (uint32_t i = 0; i < CHECK_MEMO_CONDITIONS / 32; i++) {
-        hash = (hash ^ known.bits[i]) * 0x9e3779b97f4a7c15u;
-    }
-    uint32_t at = (uint32_t)(hash >> 40) % CHECK_MEMO_SLOTS;
-    for (; memo->slots[at].generation == memo->generation; at = (at + 1) % CHECK_MEMO_SLOTS) {
-        if (memo->slots[at].pc == path->pc && memcmp(&memo->slots[at].known, &known, sizeof known) == 0) {
-            return true;
-        }
-    }
-    // A way that no call takes may go anywhere without being wrong, so it must not count for the ways of calls.
-    if (!dsl_check_is_possible(facts)) {
-        return true;
-    }
-    if (memo->used < CHECK_MEMO_SLOTS / 2) {
-        memo->used++;
-        memo->slots[at].generation = memo->generation;
-        memo->slots[at].pc = path->pc;
-        memo->slots[at].known = known;
-    }
-    return false;
-}
-
 // --- paths ------------------------------------------------------------------------------------------------------------
 
 static enum dsl_checked walk_paths(struct dsl_check_walk *walk, struct path *path);
+
+static enum dsl_checked walk_again(struct dsl_check_walk *walk, const struct path *start, bool may_forget)
+{
+    struct path path = *start;
+    const struct dsl_check_mark mark = dsl_check_mark(&walk->facts);
+    const size_t used_bytes = walk->arena->used_bytes;
+    path.may_forget = may_forget;
+    walk->facts.overflowed = false;
+    walk->joins = NULL;
+    enum dsl_checked checked = walk_paths(walk, &path);
+    dsl_check_rewind(&walk->facts, mark);
+    if (!walk->arena->exhausted) {
+        dsl_arena_rewind(walk->arena, used_bytes);
+    }
+    return checked;
+}
+
+// Walks with claims. Sides that calls take only if the facts are forgotten do not count where that proves nothing.
+static enum dsl_checked walk_with_claims(struct dsl_check_walk *walk, const struct path *start)
+{
+    unsigned char taken[BPF_MAXINSNS];
+    if (walk->taken != NULL) {
+        memcpy(taken, walk->taken, walk->insn_count);
+    }
+    enum dsl_checked checked = walk_again(walk, start, true);
+    if (walk->taken != NULL && checked != DSL_CHECKED_EQUAL) {
+        memcpy(walk->taken, taken, walk->insn_count);
+    }
+    return checked;
+}
+
+// Walks with all facts for a while, which is enough for most rules and finds all sides that no call takes; else with claims; and
+// where those do not hold, with all facts again.
+static enum dsl_checked walk_rules(struct dsl_check_walk *walk, const struct path *start)
+{
+    struct check_facts *facts = &walk->facts;
+    const uint32_t step_limit = facts->step_limit;
+    const uint32_t patience = walk->patience * (walk->insn_count + CHECK_MORE_PATIENCE);
+    if (facts->steps + patience < step_limit) {
+        facts->step_limit = facts->steps + patience;
+    }
+    enum dsl_checked checked = walk_again(walk, start, false);
+    facts->step_limit = step_limit;
+    if (checked == DSL_CHECKED_UNDECIDED && facts->steps < step_limit) {
+        checked = walk_with_claims(walk, start);
+    }
+    if (checked == DSL_CHECKED_UNDECIDED && facts->steps < step_limit) {
+        checked = walk_again(walk, start, false);
+    }
+    return checked;
+}
 
 // What to do with each subject that the facts about arch and number leave: compare what is returned, or go on.
 static enum dsl_checked go_on(struct dsl_check_walk *walk, const struct path *path, const struct check_subject *subject)
@@ -246,20 +315,17 @@ static enum dsl_checked go_on(struct dsl_check_walk *walk, const struct path *pa
     const struct sock_filter *insn = &walk->insns[path->pc];
     walk->nr = walk->facts.words[CHECK_NR].whole.lo;
     if (insn->code == (BPF_RET | BPF_K)) {
-        return dsl_check_subject_says(walk->subjects, subject, 0, insn->k, &walk->facts);
+        struct check_answer answer = {.subject = subject, .ret = insn->k};
+        return dsl_check_subject_says(walk->subjects, &answer, &walk->facts);
     }
-    struct path below = {.subject = subject,
-                         .pc = path->pc,
-                         .a = path->a,
-                         .x = path->x,
-                         .fork_count = path->fork_count,
-                         .fork_base = path->fork_count,
-                         .step_base = walk->facts.steps};
-    if (walk->memo != NULL) {
-        walk->memo->generation++;
-        walk->memo->used = 0;
-    }
-    return walk_paths(walk, &below);
+    const struct path start = {.subject = subject,
+                               .pc = path->pc,
+                               .a = path->a,
+                               .x = path->x,
+                               .fork_count = path->fork_count,
+                               .fork_base = path->fork_count,
+                               .step_base = walk->facts.steps};
+    return subject->rule_count > 0 ? walk_rules(walk, &start) : walk_again(walk, &start, false);
 }
 
 static enum dsl_checked go_on_with_numbers(struct dsl_check_walk *walk, const struct path *path, struct check_numbers numbers)
@@ -357,18 +423,53 @@ static enum dsl_checked go_on_with_all(struct dsl_check_walk *walk, const struct
 // What one instruction does to a path.
 enum outcome { OUTCOME_ON, OUTCOME_END, OUTCOME_STOP };
 
+// Whether much is known of a word, which makes each question about it dear.
+static bool has_many_masks(const struct check_facts *facts, uint32_t word)
+{
+    uint32_t masks = 0;
+    for (uint32_t at = facts->words[word].masked; at != 0 && masks <= CHECK_MANY_MASKS; at = facts->nodes[at - 1].next) {
+        masks++;
+    }
+    return masks > CHECK_MANY_MASKS;
+}
+
+// Whether to look for what was walked already. Most programs are walked before it pays to.
+static bool is_worth_it(const struct dsl_check_walk *walk, const struct path *path, uint32_t word)
+{
+    bool is_long = walk->facts.steps - path->step_base > CHECK_JOINS_AFTER;
+    return (walk->about[path->pc].is_join && (is_long || path->may_forget)) ||
+           (path->may_forget && has_many_masks(&walk->facts, word));
+}
+
+static enum outcome take_join(struct dsl_check_walk *walk, struct path *path)
+{
+    struct check_place place = {.subject = path->subject, .pc = path->pc, .rest = path->rest, .may_forget = path->may_forget};
+    struct check_claim *claim = NULL;
+    switch (dsl_check_meet(walk, &place, &claim)) {
+    case CHECK_JOIN_WALKED:
+        return OUTCOME_END;
+    case CHECK_JOIN_CLAIM:
+        return take_claim(walk, path, &place, claim) ? OUTCOME_ON : OUTCOME_STOP;
+    case CHECK_JOIN_NEW:
+        break;
+    }
+    return OUTCOME_ON;
+}
+
 static enum outcome take_load(struct dsl_check_walk *walk, struct path *path, uint32_t word, enum dsl_checked *ret_checked)
 {
     if (path->subject == NULL && word != CHECK_NR && word != CHECK_ARCH) {
         *ret_checked = go_on_with_all(walk, path);
         return OUTCOME_END;
     }
-    bool is_long = walk->facts.steps - path->step_base > CHECK_MEMO_AFTER;
-    if (path->subject != NULL && is_long && walk->about[path->pc].is_join && is_walked(walk, path)) {
-        return OUTCOME_END;
+    if (path->subject != NULL && is_worth_it(walk, path, word)) {
+        enum outcome outcome = take_join(walk, path);
+        if (outcome != OUTCOME_ON) {
+            return outcome;
+        }
     }
     if (path->subject != NULL && path->subject->rule_count > CHECK_LONG_LIST) {
-        path->first_rule = dsl_check_skip_rules(path->subject, path->first_rule, &walk->facts);
+        path->first_rule = dsl_check_skip_rules(path->subject, rest_of(path), &walk->facts);
     }
     path->a = (struct check_register){.word = word, .mask = ALL};
     path->pc++;
@@ -423,6 +524,15 @@ static bool compute(struct dsl_check_walk *walk, struct path *path)
     }
 }
 
+// A mistake is one of the claim above it, if there is one.
+static enum dsl_checked take_return(struct dsl_check_walk *walk, struct path *path, uint32_t ret)
+{
+    struct check_answer answer = {.subject = path->subject, .rest = rest_of(path), .ret = ret};
+    enum dsl_checked checked = dsl_check_subject_says(walk->subjects, &answer, &walk->facts);
+    path->contrary = answer.contrary;
+    return checked;
+}
+
 static enum outcome take_insn(struct dsl_check_walk *walk, struct path *path, enum dsl_checked *ret_checked)
 {
     const struct sock_filter *insn = &walk->insns[path->pc];
@@ -438,9 +548,7 @@ static enum outcome take_insn(struct dsl_check_walk *walk, struct path *path, en
     case BPF_JMP | BPF_JSET | BPF_K:
         return take_jump(walk, path);
     case BPF_RET | BPF_K:
-        *ret_checked = path->subject == NULL
-                           ? go_on_with_all(walk, path)
-                           : dsl_check_subject_says(walk->subjects, path->subject, path->first_rule, insn->k, &walk->facts);
+        *ret_checked = path->subject == NULL ? go_on_with_all(walk, path) : take_return(walk, path, insn->k);
         return OUTCOME_END;
     default:
         if (!compute(walk, path)) {
@@ -461,13 +569,16 @@ static enum dsl_checked walk_paths(struct dsl_check_walk *walk, struct path *pat
         if (outcome == OUTCOME_STOP || facts->overflowed || ++facts->steps > facts->step_limit) {
             return DSL_CHECKED_UNDECIDED;
         }
-        if (outcome == OUTCOME_END) {
-            if (checked != DSL_CHECKED_EQUAL) {
+        if (outcome == OUTCOME_END && checked != DSL_CHECKED_EQUAL) {
+            if (!drop_claim(walk, path)) {
                 return checked;
             }
-            if (!take_fork(walk, path)) {
-                return DSL_CHECKED_EQUAL;
+            if (!dsl_check_may_claim(walk)) {
+                return DSL_CHECKED_UNDECIDED;
             }
+        }
+        if (outcome == OUTCOME_END && checked == DSL_CHECKED_EQUAL && !take_fork(walk, path)) {
+            return DSL_CHECKED_EQUAL;
         }
     }
 }
@@ -479,7 +590,7 @@ enum dsl_checked dsl_check_walk(struct dsl_check_walk *walk, struct brig_dsl_are
         return DSL_CHECKED_UNDECIDED;
     }
     uint32_t depth = walk->about[0].depth + 1u;
-    walk->fork_limit = depth + CHECK_SIDES * dsl_check_count_picks(walk);
+    walk->fork_limit = 2 * depth + CHECK_SIDES * dsl_check_count_picks(walk);
     walk->forks = DSL_ARENA_ARRAY(arena, struct check_fork, walk->fork_limit);
     walk->arena = arena;
     if (walk->forks == NULL || !dsl_check_facts_init(&walk->facts, arena, 2 * depth + CHECK_MORE_FACTS, walk->steps)) {

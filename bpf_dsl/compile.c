@@ -165,6 +165,7 @@ static enum dsl_checked check(struct dsl_compilation *compilation, uint32_t step
                                           .insns = dsl_emitted(&compilation->emitter),
                                           .insn_count = compilation->emitter.head,
                                           .steps = steps,
+                                          .patience = DSL_CHECK_PATIENCE,
                                           .taken = taken};
     return dsl_check(&input, compilation->arena, ret_nr);
 }

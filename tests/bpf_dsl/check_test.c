@@ -14,15 +14,28 @@
 
 static _Alignas(16) unsigned char memory[4 << 20];
 
-static enum dsl_checked check(const struct compiled *compiled, const struct sock_filter *insns, uint32_t count)
+static enum dsl_checked check_with(const struct compiled *compiled, const struct sock_filter *insns, uint32_t count,
+                                   uint32_t patience)
 {
     struct brig_dsl_arena arena;
     brig_dsl_arena_init(&arena, memory, sizeof memory);
     const struct dsl_target target = {.arch = compiled->rules.arch, .rules = &compiled->rules};
-    const struct dsl_check_input input = {
-        .targets = &target, .target_count = 1, .insns = insns, .insn_count = count, .steps = DSL_CHECK_STEPS};
+    const struct dsl_check_input input = {.targets = &target,
+                                          .target_count = 1,
+                                          .insns = insns,
+                                          .insn_count = count,
+                                          .steps = DSL_CHECK_STEPS,
+                                          .patience = patience};
     uint32_t nr;
     return dsl_check(&input, &arena, &nr);
+}
+
+// Checks as compiling does, and with claims from the start: both must come to the same.
+static enum dsl_checked check(const struct compiled *compiled, const struct sock_filter *insns, uint32_t count)
+{
+    enum dsl_checked checked = check_with(compiled, insns, count, DSL_CHECK_PATIENCE);
+    CHECK_EQ(check_with(compiled, insns, count, 0), checked);
+    return checked;
 }
 
 // --- mutants ----------------------------------------------------------------------------------------------------------
@@ -166,6 +179,7 @@ static enum dsl_checked check_call(const struct brig_dsl_call_rules *rules, cons
                                   .target_count = 1,
                                   .foreign = &subject,
                                   .steps = DSL_CHECK_STEPS,
+                                  .patience = DSL_CHECK_PATIENCE,
                                   .taken = taken};
     brig_dsl_arena_init(&arena, memory, sizeof memory);
     return dsl_check_read_rules(rules, &arena, &subject) ? dsl_check_walk(&walk, &arena) : DSL_CHECKED_UNDECIDED;
@@ -303,7 +317,8 @@ TEST(check, a_full_arena_is_undecided)
                                           .target_count = 1,
                                           .insns = compiled->insns[0],
                                           .insn_count = compiled->count[0],
-                                          .steps = DSL_CHECK_STEPS};
+                                          .steps = DSL_CHECK_STEPS,
+                                          .patience = DSL_CHECK_PATIENCE};
     bool was_equal = false;
     for (size_t bytes = 0; bytes < 300000; bytes += 997) {
         struct brig_dsl_arena arena;

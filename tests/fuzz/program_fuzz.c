@@ -55,13 +55,17 @@ static void check_runs(const struct sock_filter *insns, size_t count)
     }
 }
 
-static void check_check(const struct sock_filter *insns, size_t count)
+static void check_check(const struct sock_filter *insns, size_t count, uint32_t patience)
 {
     static _Alignas(16) unsigned char memory[1 << 21];
     struct brig_dsl_arena arena;
     const struct dsl_target target = {.arch = BRIG_DSL_X86_64, .rules = sample_rules()};
-    const struct dsl_check_input input = {
-        .targets = &target, .target_count = 1, .insns = insns, .insn_count = (uint32_t)count, .steps = DSL_CHECK_STEPS};
+    const struct dsl_check_input input = {.targets = &target,
+                                          .target_count = 1,
+                                          .insns = insns,
+                                          .insn_count = (uint32_t)count,
+                                          .steps = DSL_CHECK_STEPS,
+                                          .patience = patience};
     uint32_t nr;
     brig_dsl_arena_init(&arena, memory, sizeof memory);
     if (dsl_check(&input, &arena, &nr) != DSL_CHECKED_EQUAL) {
@@ -90,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     brig_dsl_list(insns, count, BRIG_DSL_X86_64, &(struct brig_dsl_sink){count_bytes, &written});
     must(written >= 8 * count, "a listing without lines");
     check_runs(insns, count);
-    check_check(insns, count);
+    check_check(insns, count, DSL_CHECK_PATIENCE);
+    check_check(insns, count, 0);
     return 0;
 }
