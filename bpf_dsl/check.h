@@ -8,6 +8,8 @@
 //   check_subjects.c     what the rules say about a number, compared with one return value
 //   check_insns.c        the program as text
 //   check_walk.c         all paths of the program
+//   check_joins.c        what of it was walked already
+//   check_tests.c        which conditions it looks at below an instruction
 //   check.c              the whole
 //
 // Nothing here is shared with expressions' lowering, decisions, tree or codegen: the operators are read from the rules once more,
@@ -35,7 +37,8 @@ struct dsl_target {
 // seconds, where the alternative is no program.
 #define DSL_CHECK_STEPS 3000000u
 #define DSL_CHECK_MOST_STEPS 100000000u
-// For each instruction, before the walk of a call's rules begins to forget facts (check_joins.c): enough for most. Tests have none.
+// For each instruction, before the walk of a call's rules begins to forget facts (check_joins.c): enough for most. Without any, all
+// that can be forgotten is.
 #define DSL_CHECK_PATIENCE 40u
 
 struct dsl_check_input {

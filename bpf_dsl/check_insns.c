@@ -1,8 +1,9 @@
 // check_insns: what can be said about a program as text, before any path is walked.
 //
 // Takes: a valid program. Gives: for each instruction what may be loaded from there on, how long the way to a return is, and
-// whether ways met there, or since the last load, that X does not tell apart below. Requires: nothing. Guarantees: linear; jumps go forward, so one look
-// from the end to the start knows everything below. Weaknesses: says what may happen, for ways that no call takes as well.
+// whether ways met there, or since the last load, that X does not tell apart below. Requires: nothing. Guarantees: linear; jumps go
+// forward, so one look from the end to the start knows everything below. Weaknesses: says what may happen, for ways that no call
+// takes as well.
 #include "bpf_dsl/check_parts.h"
 
 #include <linux/filter.h>

@@ -262,8 +262,9 @@ bool dsl_check_read_verdict(struct check_subjects *subjects, struct brig_dsl_ver
                             struct check_subject *ret_subject);
 // What is left of a subject's rules on a path.
 struct check_rest {
-    uint32_t first_rule;   // all rules before it do not match
-    const uint64_t *given; // what conditions are supposed to be, by their number: two bits each, 0 for nothing; NULL: nothing at all
+    uint32_t first_rule; // all rules before it do not match
+    const uint64_t
+        *given; // what conditions are supposed to be, by their number: two bits each, 0 for nothing; NULL: nothing at all
 };
 
 static inline unsigned dsl_check_given(const uint64_t *given, uint32_t number)
@@ -312,6 +313,38 @@ struct check_insn {
     bool is_join;   // more than one way leads here, or to what lies between the last load and this, and X is not looked at
 };
 
+// What is supposed of the rest of a program. It holds, does not, or is being looked at.
+struct check_claim;
+
+// The other side of a test; or a claim, all ways of which lie above it.
+struct check_fork {
+    uint32_t pc;
+    struct check_rest rest;
+    uint32_t first_rule;
+    struct check_claim *claim; // NULL: a side
+    struct check_register a;
+    struct check_register x;
+    struct dsl_check_mark mark;
+    uint32_t word; // what was learned on it
+    uint32_t mask;
+    struct check_range range;
+};
+
+// One walk: of a subject, or (NULL) of what comes before it is known which.
+struct check_path {
+    const struct check_subject *subject;
+    uint32_t pc;
+    struct check_rest rest;            // where the facts begin
+    uint32_t first_rule;               // of it: all rules before it are known not to match
+    const struct check_rule *contrary; // to the latest return
+    struct check_register a;
+    struct check_register x;
+    uint32_t fork_count; // forks used by the walks around this one, and by this one
+    uint32_t fork_base;
+    uint32_t step_base;
+    bool may_forget; // facts, for claims
+};
+
 struct dsl_check_walk {
     const struct sock_filter *insns;
     uint32_t insn_count;
@@ -322,14 +355,14 @@ struct dsl_check_walk {
     struct check_facts facts;
     uint32_t steps; // budget
     uint32_t patience;
-    uint32_t nr;    // where the program differs
+    uint32_t nr; // where the program differs
 
     const struct check_insn *about; // by instruction
     struct check_fork *forks;       // the other sides of tests, still to be walked
     uint32_t fork_limit;
     struct brig_dsl_arena *arena;
     struct check_joins *joins; // of the walk of one subject; NULL: not needed so far
-    unsigned char *taken;    // as in struct dsl_check_input
+    unsigned char *taken;      // as in struct dsl_check_input
 };
 
 // Reads the program as text. Returns: one for each instruction; NULL when the arena is exhausted.
@@ -351,36 +384,14 @@ const uint64_t *dsl_check_read_tests(const struct dsl_check_walk *walk, const st
 
 // --- joins ------------------------------------------------------------------------------------------------------------
 
-// Where a path is.
-struct check_place {
-    const struct check_subject *subject;
-    uint32_t pc;
-    struct check_rest rest;
-    bool may_forget;
-    struct dsl_check_mark mark;
-};
-
-// What is supposed of the rest of a program, whatever the words are that are loaded there. It holds, does not, or is being looked at.
-struct check_claim;
-
-enum dsl_check_join {
-    CHECK_JOIN_NEW,    // to be walked with all facts
-    CHECK_JOIN_WALKED, // the rest says what it must
-    CHECK_JOIN_CLAIM,  // to be walked with the facts that are left, for the claim; `mark` is where they were all there
-};
-
-// A path comes to a load. Its rest may become less. Returns: what to do; CHECK_JOIN_NEW as well when the arena is
-// exhausted.
-enum dsl_check_join dsl_check_meet(struct dsl_check_walk *walk, struct check_place *place, struct check_claim **ret_claim);
+// Whether the rest of the program says what it must for all calls that come to the load at hand. Where that is not known, the path
+// may go on for a claim, with fewer facts.
+bool dsl_check_is_walked(struct dsl_check_walk *walk, struct check_path *path);
 // Every way from there was walked.
 void dsl_check_note_held(struct check_claim *claim);
-void dsl_check_note_failed(struct dsl_check_walk *walk, struct check_claim *claim);
-// It does not hold since it forgot that a rule is out, which is not looked at from `pc` on although its borders are.
-void dsl_check_note_gone(struct dsl_check_walk *walk, struct check_claim *claim, const struct check_rule *rule, uint32_t pc);
-// Returns: false where too many have failed.
-bool dsl_check_may_claim(const struct dsl_check_walk *walk);
-// It was not walked to its end.
-void dsl_check_note_dropped(struct check_claim *claim);
+// Something that was returned is not what it must be, or this is undecided: then some claim does not hold, and the path goes back
+// to before it. Returns: false where no claim is left to blame, or so many have failed that it is undecided.
+bool dsl_check_drop_claim(struct dsl_check_walk *walk, struct check_path *path, enum dsl_checked *checked);
 
 // --- entry ------------------------------------------------------------------------------------------------------------
 

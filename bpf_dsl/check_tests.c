@@ -1,24 +1,32 @@
 // check_tests: which conditions of a subject the rest of a program looks at.
 //
-// Takes: a program, and the conditions of rules. Gives: for each instruction the halves of conditions that are tested there or on some
-// way from there. How: a condition is known by its borders; what A holds at each jump is read from the text, and a jump tests the conditions
-// that have its border; what is tested below is gathered from the end to the start. Requires: nothing. Guarantees: nothing that a
-// proof hangs on: it says which claims are worth trying (check_joins.c). Weaknesses: a condition that the program tests in another
-// way, as a part of other masks or bit by bit, is taken for one that is not tested.
+// Takes: a program, and the conditions of rules. Gives: for each instruction the halves of conditions that are tested there or on
+// some way from there. How: a condition is known by its borders; what A holds at each jump is read from the text, and a jump tests
+// the conditions that have its border; what is tested below is gathered from the end to the start. Requires: nothing. Guarantees:
+// nothing that a proof hangs on: it says which claims are worth trying (check_joins.c). Weaknesses: a condition that the program
+// tests in another way, as a part of other masks or bit by bit, is taken for one that is not tested.
 #include "bpf_dsl/check_parts.h"
 #include "bpf_dsl/intern.h"
 
 #include <linux/filter.h>
 #include <string.h>
 
-enum { MOST_BYTES = 512 * 1024 }; // of what is given
+enum {
+    MOST_BYTES = 512 * 1024, // of what is given
+    BORDERS = 6,             // most of one span
+};
 
-// "(word & mask) is below `border`" is a part of a condition.
+// "(word & mask) is below `border`" is a part of halves of conditions.
 struct border {
     uint32_t mask;
     uint32_t border;
     uint32_t word_plus_one; // 0: free
-    uint32_t half;          // 2 * number of the condition, + 1 for the high half
+    uint32_t first;         // of a list of halves, + 1
+};
+
+struct half {
+    uint32_t number; // 2 * that of the condition, + 1 for the high half
+    uint32_t next;   // + 1; 0: none
 };
 
 struct reading {
@@ -26,6 +34,8 @@ struct reading {
     const struct check_subject *subject;
     struct border *borders;
     uint32_t slots; // a power of two
+    struct half *halves;
+    uint32_t half_count;
     uint64_t *below;
     uint32_t row_words;
 };
@@ -43,10 +53,16 @@ static uint64_t *row_of(const struct reading *reading, uint32_t pc)
     return reading->below + (size_t)pc * reading->row_words;
 }
 
-// Slots of one border lie one behind the other, those of others between them.
-static uint32_t first_slot(const struct reading *reading, uint32_t word, uint32_t mask, uint32_t border)
+static struct border *find_border(const struct reading *reading, uint32_t word, uint32_t mask, uint32_t border)
 {
-    return dsl_hash_end(dsl_hash(dsl_hash(word, mask), border)) & (reading->slots - 1);
+    uint32_t at = dsl_hash_end(dsl_hash(dsl_hash(word, mask), border)) & (reading->slots - 1);
+    for (;; at = (at + 1) & (reading->slots - 1)) {
+        struct border *slot = &reading->borders[at];
+        bool is_it = slot->word_plus_one == word + 1 && slot->mask == mask && slot->border == border;
+        if (is_it || slot->word_plus_one == 0) {
+            return slot;
+        }
+    }
 }
 
 static void set_bit(uint64_t *row, uint32_t bit)
@@ -59,51 +75,49 @@ static void add_border(struct reading *reading, uint32_t word, uint32_t mask, ui
     if (border == 0 || mask == 0) {
         return; // nothing is below it
     }
-    uint32_t at = first_slot(reading, word, mask, border);
-    while (reading->borders[at].word_plus_one != 0) {
-        at = (at + 1) & (reading->slots - 1);
+    struct border *slot = find_border(reading, word, mask, border);
+    if (slot->first != 0 && reading->halves[slot->first - 1].number == half) {
+        return;
     }
-    reading->borders[at] = (struct border){mask, border, word + 1, half};
+    reading->halves[reading->half_count++] = (struct half){half, slot->first};
+    *slot = (struct border){mask, border, word + 1, reading->half_count};
     set_bit(row_of(reading, reading->walk->insn_count), half);
 }
 
-static void note_border(struct reading *reading, const struct held *held, uint32_t border, uint64_t *row)
+// Returns: whether it is a border of any condition.
+static bool note_border(const struct reading *reading, const struct held *held, uint32_t border, uint64_t *row)
 {
-    border += held->minus;
-    uint32_t at = first_slot(reading, held->word, held->mask, border);
-    for (; reading->borders[at].word_plus_one != 0; at = (at + 1) & (reading->slots - 1)) {
-        const struct border *slot = &reading->borders[at];
-        if (slot->word_plus_one == held->word + 1u && slot->mask == held->mask && slot->border == border) {
-            set_bit(row, slot->half);
-        }
+    uint32_t first = find_border(reading, held->word, held->mask, border + held->minus)->first;
+    for (uint32_t at = first; at != 0; at = reading->halves[at - 1].next) {
+        set_bit(row, reading->halves[at - 1].number);
     }
+    return first != 0;
 }
 
-// Something is tested that is not followed: it may be any condition about the word.
-static void note_word(struct reading *reading, uint32_t word, uint64_t *row)
+// Something is tested that is no condition's border: it may be a part of all that look at no other bits.
+static void note_others(struct reading *reading, uint32_t word, uint32_t mask, uint64_t *row)
 {
+    uint32_t half = word & 1u;
     for (uint32_t i = 0; i < reading->subject->condition_count; i++) {
-        if (CHECK_ARGUMENTS + 2u * reading->subject->conditions[i]->argument == (word & ~1u)) {
-            set_bit(row, 2 * i + (word & 1u));
+        const struct check_condition *condition = reading->subject->conditions[i];
+        uint32_t bits = (uint32_t)(condition->mask >> 32 * half);
+        if (CHECK_ARGUMENTS + 2u * condition->argument == word - half && bits != 0 && (bits & ~mask) == 0) {
+            set_bit(row, 2 * i + half);
         }
     }
 }
 
 static void note_test(struct reading *reading, struct held held, const struct sock_filter *insn, uint64_t *row)
 {
-    if (!held.is_word) {
-        note_word(reading, held.word, row);
-        return;
+    bool is_known = false;
+    held.mask &= BPF_OP(insn->code) == BPF_JSET ? insn->k : UINT32_MAX;
+    if (held.is_word) {
+        is_known |= BPF_OP(insn->code) == BPF_JSET && note_border(reading, &held, 1, row);
+        is_known |= BPF_OP(insn->code) != BPF_JGT && note_border(reading, &held, insn->k, row);
+        is_known |= BPF_OP(insn->code) != BPF_JGE && note_border(reading, &held, insn->k + 1, row);
     }
-    if (BPF_OP(insn->code) == BPF_JSET) {
-        held.mask &= insn->k;
-        note_border(reading, &held, 1, row);
-    }
-    if (BPF_OP(insn->code) != BPF_JGT) {
-        note_border(reading, &held, insn->k, row);
-    }
-    if (BPF_OP(insn->code) != BPF_JGE) {
-        note_border(reading, &held, insn->k + 1, row);
+    if (!is_known && held.word >= CHECK_ARGUMENTS && !(held.is_word && held.mask == UINT32_MAX)) {
+        note_others(reading, held.word, held.is_word ? held.mask : UINT32_MAX, row);
     }
 }
 
@@ -222,8 +236,8 @@ const uint64_t *dsl_check_read_tests(const struct dsl_check_walk *walk, const st
 {
     struct reading reading = {.walk = walk, .subject = subject, .slots = 16, .row_words = dsl_check_row_words(subject)};
     size_t words = ((size_t)walk->insn_count + 1) * reading.row_words;
-    uint32_t spans = count_spans(subject);
-    while (reading.slots < 12 * spans) { // six borders each
+    uint32_t most = BORDERS * count_spans(subject);
+    while (reading.slots < 2 * most) {
         reading.slots *= 2;
     }
     if (words * sizeof *reading.below + reading.slots * sizeof *reading.borders > MOST_BYTES) {
@@ -231,7 +245,8 @@ const uint64_t *dsl_check_read_tests(const struct dsl_check_walk *walk, const st
     }
     reading.below = DSL_ARENA_ARRAY(walk->arena, uint64_t, words);
     reading.borders = DSL_ARENA_ARRAY(walk->arena, struct border, reading.slots);
-    if (reading.below == NULL || reading.borders == NULL) {
+    reading.halves = DSL_ARENA_ARRAY(walk->arena, struct half, most);
+    if (reading.below == NULL || reading.borders == NULL || reading.halves == NULL) {
         return NULL;
     }
     memset(reading.below, 0, words * sizeof *reading.below);

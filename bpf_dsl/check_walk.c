@@ -4,10 +4,10 @@
 // arch and number only; where one of them returns, or loads anything else, it goes on once for each different thing that must be
 // said about the numbers that come here. Every test splits the facts of a path; a side without any value left is not walked; at a
 // return dsl_check_subject_says compares. Guarantees: exact; what it does not follow (M[], arithmetic but "and" with a word, "sub"
-// and a constant shifted by a word) makes it undecided, never equal. Joins: where ways meet at a load, nothing that is still tested
-// below was touched, X is set again before it is used, and every condition of the rules is known or untouched as well, the rest is
-// the same for all ways that calls take with the same known conditions; it is walked once. Weaknesses: other joins are walked once
-// per way; steps are counted, dsl_check_input.steps of them.
+// and a constant shifted by a word) makes it undecided, never equal. Ways that meet are walked once where that can be said
+// (check_joins.c): first only where nothing is lost by it, then, for rules that take long, with facts forgotten, and where that
+// proves nothing, once more without. Weaknesses: steps are counted, dsl_check_input.steps of them, and where they end nothing is
+// known; sides that calls take only if facts are forgotten count as taken.
 #include "bpf_dsl/check_parts.h"
 #include "bpf_dsl/clean.h"
 
@@ -15,46 +15,17 @@
 #include <string.h>
 
 enum {
-    CHECK_JOINS_AFTER = 400, // steps on one subject before joins are remembered: most need fewer
+    CHECK_JOINS_AFTER = 400,  // steps on one subject before joins are remembered: most need fewer
     CHECK_MORE_PATIENCE = 25, // as if there were that many instructions more
-    CHECK_MANY_MASKS = 12,   // facts about one word from which on they are forgotten rather than asked again and again
-    CHECK_LONG_LIST = 12,    // rules from which on it pays to pass over those that are out
-    CHECK_MORE_FACTS = 256,  // beyond one per instruction of a path: cuts, and numbers picked out
-    CHECK_SIDES = 36,        // most sides of one of them, with the test of its distance
+    CHECK_MANY_MASKS = 12,    // facts about one word from which on they are forgotten rather than asked again and again
+    CHECK_LONG_LIST = 12,     // rules from which on it pays to pass over those that are out
+    CHECK_MORE_FACTS = 256,   // beyond one per instruction of a path: cuts, and numbers picked out
+    CHECK_SIDES = 36,         // most sides of one of them, with the test of its distance
 };
 
 #define ALL UINT32_MAX
 
-// The other side of a test; or a claim, all ways of which lie above it.
-struct check_fork {
-    uint32_t pc;
-    struct check_rest rest;
-    uint32_t first_rule;
-    struct check_claim *claim; // NULL: a side
-    struct check_register a;
-    struct check_register x;
-    struct dsl_check_mark mark;
-    uint32_t word; // what was learned on it
-    uint32_t mask;
-    struct check_range range;
-};
-
-// One walk: of a subject, or (NULL) of what comes before it is known which.
-struct path {
-    const struct check_subject *subject;
-    uint32_t pc;
-    struct check_rest rest; // where the facts begin
-    uint32_t first_rule;    // of it: all rules before it are known not to match
-    const struct check_rule *contrary; // to the latest return
-    struct check_register a;
-    struct check_register x;
-    uint32_t fork_count; // forks used by the walks around this one, and by this one
-    uint32_t fork_base;
-    uint32_t step_base;
-    bool may_forget; // facts, for claims
-};
-
-static struct check_rest rest_of(const struct path *path)
+static struct check_rest rest_of(const struct check_path *path)
 {
     return (struct check_rest){path->first_rule, path->rest.given};
 }
@@ -70,7 +41,7 @@ static void learn(struct check_facts *facts, uint32_t word, uint32_t mask, struc
 }
 
 // Notes that calls go from the test at hand to `pc`.
-static void note_taken(const struct dsl_check_walk *walk, const struct path *path, uint32_t pc)
+static void note_taken(const struct dsl_check_walk *walk, const struct check_path *path, uint32_t pc)
 {
     if (walk->taken != NULL) {
         walk->taken[path->pc] |= pc == path->pc + 1 + walk->insns[path->pc].jt ? DSL_TAKEN_YES : DSL_TAKEN_NO;
@@ -78,7 +49,7 @@ static void note_taken(const struct dsl_check_walk *walk, const struct path *pat
 }
 
 // Keeps a side for later, unless no call goes there. Returns: false when there is no room.
-static bool keep_side(struct dsl_check_walk *walk, struct path *path, uint32_t pc, const struct check_sides *sides,
+static bool keep_side(struct dsl_check_walk *walk, struct check_path *path, uint32_t pc, const struct check_sides *sides,
                       struct check_range side)
 {
     if (dsl_check_is_empty(&side)) {
@@ -101,7 +72,7 @@ static bool keep_side(struct dsl_check_walk *walk, struct path *path, uint32_t p
 }
 
 // Goes on with one side of a test and keeps the other for later. Returns: false when there is no room to keep it.
-static bool take_test(struct dsl_check_walk *walk, struct path *path)
+static bool take_test(struct dsl_check_walk *walk, struct check_path *path)
 {
     const struct sock_filter *insn = &walk->insns[path->pc];
     struct check_sides sides = dsl_check_sides(&walk->facts, path->a, insn);
@@ -121,7 +92,7 @@ static bool take_test(struct dsl_check_walk *walk, struct path *path)
 }
 
 // Goes back to the latest side that is left; claims above it were found to hold. Returns: false when there is none left.
-static bool take_fork(struct dsl_check_walk *walk, struct path *path)
+static bool take_fork(struct dsl_check_walk *walk, struct check_path *path)
 {
     while (path->fork_count > path->fork_base) {
         const struct check_fork *fork = &walk->forks[--path->fork_count];
@@ -141,75 +112,10 @@ static bool take_fork(struct dsl_check_walk *walk, struct path *path)
     return false;
 }
 
-// --- claims -----------------------------------------------------------------------------------------------------------
-
-// Notes that what is walked next is for a claim. Returns: false when there is no room.
-static bool take_claim(struct dsl_check_walk *walk, struct path *path, const struct check_place *place, struct check_claim *claim)
-{
-    if (path->fork_count == walk->fork_limit) {
-        return false;
-    }
-    walk->forks[path->fork_count++] = (struct check_fork){.pc = path->pc,
-                                                          .rest = path->rest,
-                                                          .first_rule = path->first_rule,
-                                                          .claim = claim,
-                                                          .mark = place->mark};
-    path->rest = place->rest;
-    path->first_rule = place->rest.first_rule;
-    return true;
-}
-
-// Finds the latest claim that was made where a rule was out, and did not say so. Returns: its number among the forks, + 1; else 0.
-static uint32_t find_culprit(struct dsl_check_walk *walk, const struct path *path)
-{
-    struct check_facts *facts = &walk->facts;
-    struct check_word words[CHECK_WORDS]; // as they were at each claim
-    uint32_t undone = facts->undo_count;
-    uint32_t culprit = 0;
-    memcpy(words, facts->words, sizeof words);
-    for (uint32_t at = path->fork_count; at > path->fork_base && culprit == 0 && path->contrary != NULL; at--) {
-        const struct check_fork *fork = &walk->forks[at - 1];
-        for (; undone > fork->mark.undo; undone--) {
-            facts->words[facts->undo[undone - 1].word] = facts->undo[undone - 1].was;
-        }
-        culprit = fork->claim != NULL && dsl_check_is_out(path->contrary, fork->rest.given, facts) ? at : 0;
-    }
-    memcpy(facts->words, words, sizeof words);
-    return culprit;
-}
-
-// A claim does not hold: the one that forgot that a rule is out, which is made again without that rule; or the latest, which is
-// walked with all facts. Returns: false where there is none.
-static bool drop_claim(struct dsl_check_walk *walk, struct path *path)
-{
-    uint32_t culprit = find_culprit(walk, path);
-    while (path->fork_count > path->fork_base) {
-        const struct check_fork *fork = &walk->forks[--path->fork_count];
-        dsl_check_rewind(&walk->facts, fork->mark);
-        if (fork->claim == NULL) {
-            continue;
-        }
-        if (culprit != 0 && path->fork_count + 1 != culprit) {
-            dsl_check_note_dropped(fork->claim);
-            continue;
-        }
-        path->pc = fork->pc;
-        path->rest = fork->rest;
-        path->first_rule = fork->first_rule;
-        if (culprit != 0) {
-            dsl_check_note_gone(walk, fork->claim, path->contrary, path->pc);
-        } else {
-            dsl_check_note_failed(walk, fork->claim);
-        }
-        return true;
-    }
-    return false;
-}
-
 // --- shifted words ----------------------------------------------------------------------------------------------------
 
 // Keeps values first .. last for later.
-static bool keep_part(struct dsl_check_walk *walk, struct path *path, uint32_t pc, const struct check_shifted *shifted,
+static bool keep_part(struct dsl_check_walk *walk, struct check_path *path, uint32_t pc, const struct check_shifted *shifted,
                       struct check_range values)
 {
     struct check_sides sides = {.word = shifted->word, .mask = shifted->mask};
@@ -217,7 +123,7 @@ static bool keep_part(struct dsl_check_walk *walk, struct path *path, uint32_t p
 }
 
 // "Word - minus is above k": what is not from minus up to minus + k. Returns: false for what is not followed.
-static bool take_distance(struct dsl_check_walk *walk, struct path *path, const struct sock_filter *insn)
+static bool take_distance(struct dsl_check_walk *walk, struct check_path *path, const struct sock_filter *insn)
 {
     const struct check_shifted shifted = dsl_check_shifted(&walk->facts, &path->a);
     uint32_t minus = shifted.minus;
@@ -234,7 +140,7 @@ static bool take_distance(struct dsl_check_walk *walk, struct path *path, const 
 }
 
 // "Some of these bits, shifted by the word": values one after the other that go the same way go together.
-static bool take_pick(struct dsl_check_walk *walk, struct path *path, const struct sock_filter *insn)
+static bool take_pick(struct dsl_check_walk *walk, struct check_path *path, const struct sock_filter *insn)
 {
     const struct check_shifted shifted = dsl_check_shifted(&walk->facts, &path->a);
     if (BPF_OP(insn->code) != BPF_JSET || !dsl_check_is_bit_number(&shifted)) {
@@ -256,26 +162,27 @@ static bool take_pick(struct dsl_check_walk *walk, struct path *path, const stru
 
 // --- paths ------------------------------------------------------------------------------------------------------------
 
-static enum dsl_checked walk_paths(struct dsl_check_walk *walk, struct path *path);
+static enum dsl_checked walk_paths(struct dsl_check_walk *walk, struct check_path *path);
 
-static enum dsl_checked walk_again(struct dsl_check_walk *walk, const struct path *start, bool may_forget)
+static enum dsl_checked walk_again(struct dsl_check_walk *walk, const struct check_path *start, bool may_forget)
 {
-    struct path path = *start;
+    struct check_path path = *start;
     const struct dsl_check_mark mark = dsl_check_mark(&walk->facts);
     const size_t used_bytes = walk->arena->used_bytes;
+    const bool was_exhausted = walk->arena->exhausted;
     path.may_forget = may_forget;
     walk->facts.overflowed = false;
-    walk->joins = NULL;
     enum dsl_checked checked = walk_paths(walk, &path);
     dsl_check_rewind(&walk->facts, mark);
-    if (!walk->arena->exhausted) {
-        dsl_arena_rewind(walk->arena, used_bytes);
+    walk->joins = NULL;
+    if (!was_exhausted) {
+        dsl_arena_rewind(walk->arena, used_bytes); // claims are worth no failure
     }
     return checked;
 }
 
 // Walks with claims. Sides that calls take only if the facts are forgotten do not count where that proves nothing.
-static enum dsl_checked walk_with_claims(struct dsl_check_walk *walk, const struct path *start)
+static enum dsl_checked walk_with_claims(struct dsl_check_walk *walk, const struct check_path *start)
 {
     unsigned char taken[BPF_MAXINSNS];
     if (walk->taken != NULL) {
@@ -290,7 +197,7 @@ static enum dsl_checked walk_with_claims(struct dsl_check_walk *walk, const stru
 
 // Walks with all facts for a while, which is enough for most rules and finds all sides that no call takes; else with claims; and
 // where those do not hold, with all facts again.
-static enum dsl_checked walk_rules(struct dsl_check_walk *walk, const struct path *start)
+static enum dsl_checked walk_rules(struct dsl_check_walk *walk, const struct check_path *start)
 {
     struct check_facts *facts = &walk->facts;
     const uint32_t step_limit = facts->step_limit;
@@ -310,25 +217,28 @@ static enum dsl_checked walk_rules(struct dsl_check_walk *walk, const struct pat
 }
 
 // What to do with each subject that the facts about arch and number leave: compare what is returned, or go on.
-static enum dsl_checked go_on(struct dsl_check_walk *walk, const struct path *path, const struct check_subject *subject)
+static enum dsl_checked go_on(struct dsl_check_walk *walk, const struct check_path *path, const struct check_subject *subject)
 {
     const struct sock_filter *insn = &walk->insns[path->pc];
     walk->nr = walk->facts.words[CHECK_NR].whole.lo;
+    if (walk->facts.overflowed) {
+        return DSL_CHECKED_UNDECIDED;
+    }
     if (insn->code == (BPF_RET | BPF_K)) {
         struct check_answer answer = {.subject = subject, .ret = insn->k};
         return dsl_check_subject_says(walk->subjects, &answer, &walk->facts);
     }
-    const struct path start = {.subject = subject,
-                               .pc = path->pc,
-                               .a = path->a,
-                               .x = path->x,
-                               .fork_count = path->fork_count,
-                               .fork_base = path->fork_count,
-                               .step_base = walk->facts.steps};
+    const struct check_path start = {.subject = subject,
+                                     .pc = path->pc,
+                                     .a = path->a,
+                                     .x = path->x,
+                                     .fork_count = path->fork_count,
+                                     .fork_base = path->fork_count,
+                                     .step_base = walk->facts.steps};
     return subject->rule_count > 0 ? walk_rules(walk, &start) : walk_again(walk, &start, false);
 }
 
-static enum dsl_checked go_on_with_numbers(struct dsl_check_walk *walk, const struct path *path, struct check_numbers numbers)
+static enum dsl_checked go_on_with_numbers(struct dsl_check_walk *walk, const struct check_path *path, struct check_numbers numbers)
 {
     struct check_facts *facts = &walk->facts;
     const struct sock_filter *insn = &walk->insns[path->pc];
@@ -363,7 +273,7 @@ static uint32_t find_numbers(const struct check_target *target, uint32_t nr)
     return low;
 }
 
-static enum dsl_checked go_on_with_all_numbers(struct dsl_check_walk *walk, const struct path *path,
+static enum dsl_checked go_on_with_all_numbers(struct dsl_check_walk *walk, const struct check_path *path,
                                                const struct check_target *target)
 {
     struct check_range range = dsl_check_set_of(&walk->facts, CHECK_NR, ALL).range;
@@ -376,7 +286,7 @@ static enum dsl_checked go_on_with_all_numbers(struct dsl_check_walk *walk, cons
     return checked;
 }
 
-static enum dsl_checked go_on_with_foreign(struct dsl_check_walk *walk, const struct path *path)
+static enum dsl_checked go_on_with_foreign(struct dsl_check_walk *walk, const struct check_path *path)
 {
     struct check_facts *facts = &walk->facts;
     struct dsl_check_mark mark = dsl_check_mark(facts);
@@ -395,7 +305,8 @@ static enum dsl_checked go_on_with_foreign(struct dsl_check_walk *walk, const st
     return checked;
 }
 
-static enum dsl_checked go_on_with_target(struct dsl_check_walk *walk, const struct path *path, const struct check_target *target)
+static enum dsl_checked go_on_with_target(struct dsl_check_walk *walk, const struct check_path *path,
+                                          const struct check_target *target)
 {
     struct check_facts *facts = &walk->facts;
     const struct check_range ours = {.lo = target->audit_arch, .hi = target->audit_arch};
@@ -411,7 +322,7 @@ static enum dsl_checked go_on_with_target(struct dsl_check_walk *walk, const str
 }
 
 // The path returns, or loads something other than arch and number: from here on it matters whose call it is.
-static enum dsl_checked go_on_with_all(struct dsl_check_walk *walk, const struct path *path)
+static enum dsl_checked go_on_with_all(struct dsl_check_walk *walk, const struct check_path *path)
 {
     enum dsl_checked checked = go_on_with_foreign(walk, path);
     for (uint32_t i = 0; checked == DSL_CHECKED_EQUAL && i < walk->target_count; i++) {
@@ -434,39 +345,21 @@ static bool has_many_masks(const struct check_facts *facts, uint32_t word)
 }
 
 // Whether to look for what was walked already. Most programs are walked before it pays to.
-static bool is_worth_it(const struct dsl_check_walk *walk, const struct path *path, uint32_t word)
+static bool is_worth_it(const struct dsl_check_walk *walk, const struct check_path *path, uint32_t word)
 {
     bool is_long = walk->facts.steps - path->step_base > CHECK_JOINS_AFTER;
     return (walk->about[path->pc].is_join && (is_long || path->may_forget)) ||
            (path->may_forget && has_many_masks(&walk->facts, word));
 }
 
-static enum outcome take_join(struct dsl_check_walk *walk, struct path *path)
-{
-    struct check_place place = {.subject = path->subject, .pc = path->pc, .rest = path->rest, .may_forget = path->may_forget};
-    struct check_claim *claim = NULL;
-    switch (dsl_check_meet(walk, &place, &claim)) {
-    case CHECK_JOIN_WALKED:
-        return OUTCOME_END;
-    case CHECK_JOIN_CLAIM:
-        return take_claim(walk, path, &place, claim) ? OUTCOME_ON : OUTCOME_STOP;
-    case CHECK_JOIN_NEW:
-        break;
-    }
-    return OUTCOME_ON;
-}
-
-static enum outcome take_load(struct dsl_check_walk *walk, struct path *path, uint32_t word, enum dsl_checked *ret_checked)
+static enum outcome take_load(struct dsl_check_walk *walk, struct check_path *path, uint32_t word, enum dsl_checked *ret_checked)
 {
     if (path->subject == NULL && word != CHECK_NR && word != CHECK_ARCH) {
         *ret_checked = go_on_with_all(walk, path);
         return OUTCOME_END;
     }
-    if (path->subject != NULL && is_worth_it(walk, path, word)) {
-        enum outcome outcome = take_join(walk, path);
-        if (outcome != OUTCOME_ON) {
-            return outcome;
-        }
+    if (path->subject != NULL && is_worth_it(walk, path, word) && dsl_check_is_walked(walk, path)) {
+        return OUTCOME_END;
     }
     if (path->subject != NULL && path->subject->rule_count > CHECK_LONG_LIST) {
         path->first_rule = dsl_check_skip_rules(path->subject, rest_of(path), &walk->facts);
@@ -477,7 +370,7 @@ static enum outcome take_load(struct dsl_check_walk *walk, struct path *path, ui
 }
 
 // A conditional jump: goes on with one side, or keeps all sides and ends.
-static enum outcome take_jump(struct dsl_check_walk *walk, struct path *path)
+static enum outcome take_jump(struct dsl_check_walk *walk, struct check_path *path)
 {
     const struct sock_filter *insn = &walk->insns[path->pc];
     if (path->a.held == CHECK_HELD_WORD && path->a.minus == 0) {
@@ -496,7 +389,7 @@ static bool is_word_a_bit_number(const struct dsl_check_walk *walk, const struct
 }
 
 // What is computed without looking at a word. Returns: false for what is not followed.
-static bool compute(struct dsl_check_walk *walk, struct path *path)
+static bool compute(struct dsl_check_walk *walk, struct check_path *path)
 {
     const struct sock_filter *insn = &walk->insns[path->pc];
     struct check_register *a = &path->a;
@@ -525,7 +418,7 @@ static bool compute(struct dsl_check_walk *walk, struct path *path)
 }
 
 // A mistake is one of the claim above it, if there is one.
-static enum dsl_checked take_return(struct dsl_check_walk *walk, struct path *path, uint32_t ret)
+static enum dsl_checked take_return(struct dsl_check_walk *walk, struct check_path *path, uint32_t ret)
 {
     struct check_answer answer = {.subject = path->subject, .rest = rest_of(path), .ret = ret};
     enum dsl_checked checked = dsl_check_subject_says(walk->subjects, &answer, &walk->facts);
@@ -533,7 +426,7 @@ static enum dsl_checked take_return(struct dsl_check_walk *walk, struct path *pa
     return checked;
 }
 
-static enum outcome take_insn(struct dsl_check_walk *walk, struct path *path, enum dsl_checked *ret_checked)
+static enum outcome take_insn(struct dsl_check_walk *walk, struct check_path *path, enum dsl_checked *ret_checked)
 {
     const struct sock_filter *insn = &walk->insns[path->pc];
     switch (insn->code) {
@@ -559,8 +452,8 @@ static enum outcome take_insn(struct dsl_check_walk *walk, struct path *path, en
     }
 }
 
-// Recursion: once, from the walk of arch and number into the walk of a subject.
-static enum dsl_checked walk_paths(struct dsl_check_walk *walk, struct path *path)
+// Recursion: once, from the walk of arch and number into that of a subject, which may be walked up to three times.
+static enum dsl_checked walk_paths(struct dsl_check_walk *walk, struct check_path *path)
 {
     struct check_facts *facts = &walk->facts;
     for (;;) {
@@ -569,13 +462,8 @@ static enum dsl_checked walk_paths(struct dsl_check_walk *walk, struct path *pat
         if (outcome == OUTCOME_STOP || facts->overflowed || ++facts->steps > facts->step_limit) {
             return DSL_CHECKED_UNDECIDED;
         }
-        if (outcome == OUTCOME_END && checked != DSL_CHECKED_EQUAL) {
-            if (!drop_claim(walk, path)) {
-                return checked;
-            }
-            if (!dsl_check_may_claim(walk)) {
-                return DSL_CHECKED_UNDECIDED;
-            }
+        if (outcome == OUTCOME_END && checked != DSL_CHECKED_EQUAL && !dsl_check_drop_claim(walk, path, &checked)) {
+            return checked;
         }
         if (outcome == OUTCOME_END && checked == DSL_CHECKED_EQUAL && !take_fork(walk, path)) {
             return DSL_CHECKED_EQUAL;
@@ -596,6 +484,6 @@ enum dsl_checked dsl_check_walk(struct dsl_check_walk *walk, struct brig_dsl_are
     if (walk->forks == NULL || !dsl_check_facts_init(&walk->facts, arena, 2 * depth + CHECK_MORE_FACTS, walk->steps)) {
         return DSL_CHECKED_UNDECIDED;
     }
-    struct path path = {.subject = NULL};
+    struct check_path path = {.subject = NULL};
     return walk_paths(walk, &path);
 }

@@ -12,10 +12,10 @@
 #define ALL UINT32_MAX
 
 enum {
-    SPANS_COUNTED = 16,       // of a condition, to find out how much it leaves out
-    SPANS_BY_ONE = 256,       // most spans of a condition that are searched one by one
-    SIDE_STEPS = 4000,        // to find out whether a call takes one side of a test
-    ALL_SIDES_STEPS = 400000, // and for all of them
+    SPANS_COUNTED = 16,      // of a condition, to find out how much it leaves out
+    SPANS_BY_ONE = 256,      // most spans of a condition that are searched one by one
+    SIDE_STEPS = 1000,       // to find out whether a call takes one side of a test
+    ALL_SIDES_STEPS = 20000, // and for all of them
 };
 
 #define EVERY_WORD (UINT64_C(1) << 32)

@@ -17,7 +17,7 @@
 
 enum {
     FACTS_DEPTH = 256,
-    FACTS_STEPS = 400000,
+    FACTS_STEPS = 5000,
     FACTS_VIEWS = 256,       // of nodes, under whatever facts, in each diagram
     FACTS_MORE_VIEWS = 1024, // beyond that, in all diagrams of a graph
     FACTS_MEMO_SLOTS = 1024,

@@ -20,12 +20,8 @@ static enum dsl_checked check_with(const struct compiled *compiled, const struct
     struct brig_dsl_arena arena;
     brig_dsl_arena_init(&arena, memory, sizeof memory);
     const struct dsl_target target = {.arch = compiled->rules.arch, .rules = &compiled->rules};
-    const struct dsl_check_input input = {.targets = &target,
-                                          .target_count = 1,
-                                          .insns = insns,
-                                          .insn_count = count,
-                                          .steps = DSL_CHECK_STEPS,
-                                          .patience = patience};
+    const struct dsl_check_input input = {
+        .targets = &target, .target_count = 1, .insns = insns, .insn_count = count, .steps = DSL_CHECK_STEPS, .patience = patience};
     uint32_t nr;
     return dsl_check(&input, &arena, &nr);
 }
@@ -165,24 +161,39 @@ TEST(check, what_it_does_not_follow_is_undecided)
     CHECK_EQ(check(&compiled, insns + 2, 1), DSL_CHECKED_DIFFERENT);
 }
 
-// Checks a program as what one call's rules say, whatever the arch and the number.
+// Checks a program as what one subject says, whatever the arch and the number; with claims from the start as well, which must come
+// to the same.
+static enum dsl_checked check_subject(const struct check_subject *subject, const struct sock_filter *insns, uint32_t count,
+                                      unsigned char *taken)
+{
+    static _Alignas(16) unsigned char more[1 << 20];
+    const struct check_numbers all = {.last = UINT32_MAX, .subject = subject};
+    const struct check_target target = {.audit_arch = ARCH_X86_64, .numbers = &all, .number_count = 1};
+    enum dsl_checked checked[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        struct brig_dsl_arena arena;
+        struct dsl_check_walk walk = {.insns = insns,
+                                      .insn_count = count,
+                                      .targets = &target,
+                                      .target_count = 1,
+                                      .foreign = subject,
+                                      .steps = DSL_CHECK_STEPS,
+                                      .patience = i * DSL_CHECK_PATIENCE,
+                                      .taken = i == 1 ? taken : NULL};
+        brig_dsl_arena_init(&arena, more, sizeof more);
+        checked[i] = dsl_check_walk(&walk, &arena);
+    }
+    CHECK_EQ(checked[0], checked[1]);
+    return checked[1];
+}
+
 static enum dsl_checked check_call(const struct brig_dsl_call_rules *rules, const struct sock_filter *insns, uint32_t count,
                                    unsigned char *taken)
 {
     struct brig_dsl_arena arena;
     struct check_subject subject;
-    const struct check_numbers all = {.last = UINT32_MAX, .subject = &subject};
-    const struct check_target target = {.audit_arch = ARCH_X86_64, .numbers = &all, .number_count = 1};
-    struct dsl_check_walk walk = {.insns = insns,
-                                  .insn_count = count,
-                                  .targets = &target,
-                                  .target_count = 1,
-                                  .foreign = &subject,
-                                  .steps = DSL_CHECK_STEPS,
-                                  .patience = DSL_CHECK_PATIENCE,
-                                  .taken = taken};
     brig_dsl_arena_init(&arena, memory, sizeof memory);
-    return dsl_check_read_rules(rules, &arena, &subject) ? dsl_check_walk(&walk, &arena) : DSL_CHECKED_UNDECIDED;
+    return dsl_check_read_rules(rules, &arena, &subject) ? check_subject(&subject, insns, count, taken) : DSL_CHECKED_UNDECIDED;
 }
 
 enum { PADDING = 500 }; // steps after which joins are remembered
@@ -246,6 +257,90 @@ TEST(check, a_way_of_no_call_does_not_count_as_walked)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     CHECK_EQ(check_small(body, COUNT_OF(body)), DSL_CHECKED_DIFFERENT);
+}
+
+// A program that is made instruction by instruction.
+struct text {
+    struct sock_filter insns[BPF_MAXINSNS];
+    uint32_t count;
+};
+
+static void add(struct text *text, struct sock_filter insn)
+{
+    text->insns[text->count++] = insn;
+}
+
+static void add_load(struct text *text, uint32_t offset, uint32_t mask)
+{
+    add(text, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset));
+    if (mask != UINT32_MAX) {
+        add(text, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, mask));
+    }
+}
+
+// What has this value gets an error.
+static void add_refusal(struct text *text, uint32_t value)
+{
+    add(text, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1));
+    add(text, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1));
+}
+
+// Eleven pairs of bits differ, and four bits have sums that no bits have: it takes long to find out that there is no such word.
+static void add_tests_of_no_call(struct text *text)
+{
+    static const uint32_t sums[][2] = {{7, 0}, {11, 0}, {13, 0}, {14, 1}};
+    for (uint32_t pair = 0; pair < 11; pair++) {
+        add_load(text, 16, 3u << 2 * pair);
+        add_refusal(text, 0);
+        add_refusal(text, 3u << 2 * pair);
+    }
+    for (uint32_t i = 0; i < COUNT_OF(sums); i++) {
+        add_load(text, 16, sums[i][0] << 24);
+        for (uint32_t value = 0; value < 16; value++) {
+            if ((value & ~sums[i][0]) == 0 && (uint32_t)__builtin_parity(value) != sums[i][1]) {
+                add_refusal(text, value << 24);
+            }
+        }
+    }
+    add_load(text, 16, 15u << 24);
+    add_refusal(text, 14u << 24);
+}
+
+// The same where nothing but a constant is said, which is compared without forgetting anything.
+TEST(check, a_way_that_is_not_seen_to_be_of_no_call_does_not_count_either)
+{
+    static struct text text;
+    static const struct check_subject subject = {.ret = SECCOMP_RET_ERRNO | 1};
+    text.count = 0;
+    for (uint32_t i = 0; i < PADDING; i++) {
+        add_load(&text, 24, UINT32_MAX);
+    }
+    add_load(&text, 16, UINT32_MAX);
+    add(&text, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x80000000, 1, 0));
+    uint32_t jump = text.count;
+    add(&text, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JA, 0, 0, 0));
+    add_tests_of_no_call(&text);
+    text.insns[jump].k = text.count - jump - 1;
+    add_load(&text, 24, UINT32_MAX); // both ways
+    add(&text, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    CHECK_EQ(check_subject(&subject, text.insns, text.count, NULL), DSL_CHECKED_DIFFERENT);
+}
+
+// A claim about a constant is to blame for nothing.
+TEST(check, a_constant_that_is_not_said_behind_a_join_is_different)
+{
+    static struct text text;
+    static const struct check_subject subject = {.ret = SECCOMP_RET_ERRNO | 1};
+    text.count = 0;
+    for (uint32_t i = 0; i < PADDING; i++) {
+        add_load(&text, 24, UINT32_MAX);
+    }
+    add_load(&text, 16, UINT32_MAX);
+    add(&text, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 1, 0, 0));
+    add_load(&text, 24, UINT32_MAX);
+    add_refusal(&text, 5);
+    add(&text, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    CHECK_EQ(check_subject(&subject, text.insns, text.count, NULL), DSL_CHECKED_DIFFERENT);
 }
 
 // --- sides ------------------------------------------------------------------------------------------------------------
