@@ -140,6 +140,7 @@ static int judge_word(struct check_facts *facts, const struct check_word *known,
     for (uint32_t at = known->masked; at != 0 && worst != IMPOSSIBLE; at = facts->nodes[at - 1].next) {
         const struct check_node *node = &facts->nodes[at - 1];
         struct partial part = masked(word, node->number);
+        facts->steps++;
         int judged = judge_range(facts, &node->range, part);
         if (judged == OPEN) {
             note_open(ret_undecided, part.free, count_outside(&node->range, part));

@@ -17,7 +17,6 @@
 
 enum {
     FACTS_DEPTH = 256,
-    FACTS_STEPS = 5000,
     FACTS_VIEWS = 256,       // of nodes, under whatever facts, in each diagram
     FACTS_MORE_VIEWS = 1024, // beyond that, in all diagrams of a graph
     FACTS_MEMO_SLOTS = 1024,
@@ -56,6 +55,7 @@ struct narrowing {
     struct memo_slot *memo;
     uint32_t memo_slots; // a power of two
     uint32_t steps;
+    uint32_t step_limit;
     uint32_t views; // nodes under facts
     uint32_t view_limit;
     bool gave_up;
@@ -219,7 +219,7 @@ static bool exists(struct narrowing *narrowing, const struct question *question,
     struct survey survey = {.word = word, .is_settled = true, .is_possible = true};
     while (survey.is_settled && survey.is_possible) {
         survey = (struct survey){.word = survey.word, .is_possible = true};
-        if (++narrowing->steps > FACTS_STEPS) {
+        if (++narrowing->steps > narrowing->step_limit) {
             narrowing->gave_up = true;
             return true;
         }
@@ -480,7 +480,7 @@ static uint32_t narrow(struct narrowing *narrowing, uint32_t id, const struct fa
     if (node->kind != DSL_DECISION_SWITCH || narrowing->gave_up) {
         return id;
     }
-    narrowing->gave_up |= depth == FACTS_DEPTH || ++narrowing->steps > FACTS_STEPS;
+    narrowing->gave_up |= depth == FACTS_DEPTH || ++narrowing->steps > narrowing->step_limit;
     struct memo_slot *slot = find_memo(narrowing, id, list);
     if (is_remembered(slot, id, list)) {
         return slot->result;
@@ -492,9 +492,9 @@ static uint32_t narrow(struct narrowing *narrowing, uint32_t id, const struct fa
     return result;
 }
 
-uint32_t dsl_facts_narrow(struct dsl_decisions *graph, uint32_t root, bool is_chain)
+uint32_t dsl_facts_narrow(struct dsl_decisions *graph, uint32_t root, bool is_chain, uint32_t steps)
 {
-    struct narrowing narrowing = {.graph = graph};
+    struct narrowing narrowing = {.graph = graph, .step_limit = steps};
     narrowing.view_limit = FACTS_VIEWS + (is_chain ? 0 : FACTS_MORE_VIEWS - graph->more_views);
     narrowing.memo_slots = dsl_memo_slots(graph, FACTS_MEMO_SLOTS);
     narrowing.memo = DSL_ARENA_ARRAY(graph->nodes.arena, struct memo_slot, narrowing.memo_slots);

@@ -27,7 +27,10 @@
 enum { DSL_VARIABLES = 64 };
 // Work on one call before its rules are chained: some for each value that they name, and never more than the most; but what sorting
 // thousands of values takes is granted.
-enum { DSL_STEPS_PER_CALL = 2000, DSL_STEPS_PER_VALUE = 150, DSL_STEPS_MOST = 60000, DSL_STEPS_AT_LEAST = 48 };
+enum { DSL_STEPS_PER_CALL = 500, DSL_STEPS_PER_VALUE = 40, DSL_STEPS_MOST = 60000, DSL_STEPS_AT_LEAST = 48 };
+
+// The same for what tests of one word say about others of that word.
+enum { DSL_NARROW_STEPS = 300, DSL_NARROW_STEPS_PER_VALUE = 40, DSL_NARROW_STEPS_MOST = 20000 };
 
 struct state {
     struct dsl_lowering *lowering;
@@ -417,13 +420,19 @@ static uint32_t count_values(const struct state *state, uint32_t node)
     return count;
 }
 
-// What may be spent on a chain of rules before they are chained: diagrams whose words go together need far less.
-static uint32_t steps_for(const struct state *state, uint32_t node)
+static uint64_t count_all_values(const struct state *state, uint32_t node)
 {
     uint64_t values = 0;
     for (uint32_t at = node; expr(state, at)->kind == DSL_EXPR_IF; at = expr(state, at)->parts[2]) {
         values += count_values(state, expr(state, at)->parts[0]);
     }
+    return values;
+}
+
+// What may be spent on a chain of rules before they are chained: diagrams whose words go together need far less.
+static uint32_t steps_for(const struct state *state, uint32_t node)
+{
+    uint64_t values = count_all_values(state, node);
     uint64_t steps = DSL_STEPS_PER_CALL + DSL_STEPS_PER_VALUE * values;
     uint64_t most = DSL_STEPS_AT_LEAST * values > DSL_STEPS_MOST ? DSL_STEPS_AT_LEAST * values : DSL_STEPS_MOST;
     return (uint32_t)(steps < most ? steps : most);
@@ -443,7 +452,9 @@ static uint32_t try_to_lower(struct state *state, uint32_t node)
         return result;
     }
     uint32_t joined = dsl_masks_join(graph, result);
-    uint32_t narrowed = dsl_facts_narrow(graph, joined, state->is_chaining);
+    uint64_t steps = DSL_NARROW_STEPS + DSL_NARROW_STEPS_PER_VALUE * count_all_values(state, node);
+    uint32_t most = (uint32_t)(steps < DSL_NARROW_STEPS_MOST ? steps : DSL_NARROW_STEPS_MOST);
+    uint32_t narrowed = dsl_facts_narrow(graph, joined, state->is_chaining, most);
     return narrowed == DSL_INTERN_NONE && state->is_chaining ? joined : narrowed;
 }
 

@@ -177,7 +177,7 @@ static enum dsl_checked check_subject(const struct check_subject *subject, const
                                       .targets = &target,
                                       .target_count = 1,
                                       .foreign = subject,
-                                      .steps = DSL_CHECK_STEPS,
+                                      .steps = DSL_CHECK_MOST_STEPS,
                                       .patience = i * DSL_CHECK_PATIENCE,
                                       .taken = i == 1 ? taken : NULL};
         brig_dsl_arena_init(&arena, more, sizeof more);
