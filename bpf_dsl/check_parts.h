@@ -308,9 +308,8 @@ struct check_target {
 // What was found out about the program as text: who is jumped to, what is read.
 struct check_insn {
     uint16_t words; // bit per word that may be loaded from here on
-    uint16_t depth; // most instructions to a return
     bool reads_x;   // X may be looked at before it is set again
-    bool is_join;   // more than one way leads here, or to what lies between the last load and this, and X is not looked at
+    uint8_t ways;   // that lead here, or to what lies between the last load and this: 2 for more
 };
 
 // What is supposed of the rest of a program. It holds, does not, or is being looked at.
@@ -357,18 +356,20 @@ struct dsl_check_walk {
     uint32_t patience;
     uint32_t nr; // where the program differs
 
-    const struct check_insn *about; // by instruction
-    struct check_fork *forks;       // the other sides of tests, still to be walked
+    struct check_insn *about; // by instruction
+    bool is_read;             // what is said about them
+    struct check_fork *forks; // the other sides of tests, still to be walked
     uint32_t fork_limit;
     struct brig_dsl_arena *arena;
     struct check_joins *joins; // of the walk of one subject; NULL: not needed so far
     unsigned char *taken;      // as in struct dsl_check_input
 };
 
-// Reads the program as text. Returns: one for each instruction; NULL when the arena is exhausted.
-const struct check_insn *dsl_check_read_insns(const struct dsl_check_walk *walk, struct brig_dsl_arena *arena);
-// Returns: how many shifts by X are expected on one path; more make the walk undecided.
-uint32_t dsl_check_count_picks(const struct dsl_check_walk *walk);
+// Returns: the most instructions to a return, and how many shifts by X are expected on one path, more of which make the walk
+// undecided; false when the arena is exhausted.
+bool dsl_check_measure(const struct dsl_check_walk *walk, struct brig_dsl_arena *arena, uint32_t *ret_depth, uint32_t *ret_picks);
+// Reads the program as text: only long walks need it.
+void dsl_check_read_insns(struct dsl_check_walk *walk);
 
 // --- tests ------------------------------------------------------------------------------------------------------------
 

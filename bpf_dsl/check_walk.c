@@ -345,11 +345,15 @@ static bool has_many_masks(const struct check_facts *facts, uint32_t word)
 }
 
 // Whether to look for what was walked already. Most programs are walked before it pays to.
-static bool is_worth_it(const struct dsl_check_walk *walk, const struct check_path *path, uint32_t word)
+static bool is_worth_it(struct dsl_check_walk *walk, const struct check_path *path, uint32_t word)
 {
-    bool is_long = walk->facts.steps - path->step_base > CHECK_JOINS_AFTER;
-    return (walk->about[path->pc].is_join && (is_long || path->may_forget)) ||
-           (path->may_forget && has_many_masks(&walk->facts, word));
+    if (walk->facts.steps - path->step_base <= CHECK_JOINS_AFTER && !path->may_forget) {
+        return false;
+    }
+    if (!walk->is_read) {
+        dsl_check_read_insns(walk);
+    }
+    return walk->about[path->pc].ways > 1 || (path->may_forget && has_many_masks(&walk->facts, word));
 }
 
 static enum outcome take_load(struct dsl_check_walk *walk, struct check_path *path, uint32_t word, enum dsl_checked *ret_checked)
@@ -473,12 +477,14 @@ static enum dsl_checked walk_paths(struct dsl_check_walk *walk, struct check_pat
 
 enum dsl_checked dsl_check_walk(struct dsl_check_walk *walk, struct brig_dsl_arena *arena)
 {
-    walk->about = dsl_check_read_insns(walk, arena);
-    if (walk->about == NULL) {
+    uint32_t depth;
+    uint32_t picks;
+    walk->about = DSL_ARENA_ARRAY(arena, struct check_insn, walk->insn_count);
+    if (walk->about == NULL || !dsl_check_measure(walk, arena, &depth, &picks)) {
         return DSL_CHECKED_UNDECIDED;
     }
-    uint32_t depth = walk->about[0].depth + 1u;
-    walk->fork_limit = 2 * depth + CHECK_SIDES * dsl_check_count_picks(walk);
+    depth++;
+    walk->fork_limit = 2 * depth + CHECK_SIDES * picks;
     walk->forks = DSL_ARENA_ARRAY(arena, struct check_fork, walk->fork_limit);
     walk->arena = arena;
     if (walk->forks == NULL || !dsl_check_facts_init(&walk->facts, arena, 2 * depth + CHECK_MORE_FACTS, walk->steps)) {
