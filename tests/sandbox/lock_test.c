@@ -137,8 +137,9 @@ SANDBOX_TEST(sandbox, a_program_that_is_too_big_is_not_installed, .timeout_ms = 
     fixture_big_free(&big);
 }
 
-// Masks that have nothing to do with each other: the check would have to try their combinations.
-enum { MASKED_ROWS = 60, MASKED_EACH = 3 };
+// Masks and limits of four arguments that have nothing to do with each other, with different actions: the check would have to try
+// their combinations.
+enum { MASKED_ROWS = 200, MASKED_EACH = 4 };
 static const struct brig_dsl_row masked_else = ELSE(mmap, ALLOW), masked_end = ROWS_END;
 static struct brig_dsl_row masked_rows[MASKED_ROWS + 2];
 static struct brig_dsl_condition masked_conditions[MASKED_ROWS][MASKED_EACH + 1];
@@ -146,7 +147,7 @@ static char masked_texts[MASKED_ROWS][MASKED_EACH][48];
 
 static void make_masked_rows(void)
 {
-    static const char *const arguments[] = {"addr", "length", "prot", "flags", "fd", "offset"};
+    static const char *const arguments[] = {"addr", "length", "prot", "flags"};
     uint64_t state = 0x9e3779b97f4a7c15;
     for (size_t i = 0; i < MASKED_ROWS; i++) {
         for (size_t k = 0; k < MASKED_EACH; k++) {
@@ -154,14 +155,17 @@ static void make_masked_rows(void)
             state ^= state >> 7;
             state ^= state << 17;
             const uint64_t mask = state & 0xffff, value = mask & state >> 16 & state >> 32;
-            snprintf(masked_texts[i][k], sizeof masked_texts[i][k], "%#" PRIx64 ", %#" PRIx64, mask, value);
-            masked_conditions[i][k] = (struct brig_dsl_condition){
-                .op = BRIG_DSL_MASKED, .argument = arguments[(i + k) % COUNT_OF(arguments)], .text = masked_texts[i][k]};
+            const bool is_limit = (state >> 50 & 1) != 0;
+            snprintf(masked_texts[i][k], sizeof masked_texts[i][k], is_limit ? "%#" PRIx64 : "%#" PRIx64 ", %#" PRIx64, mask,
+                     value);
+            masked_conditions[i][k] = (struct brig_dsl_condition){.op = is_limit ? BRIG_DSL_AT_MOST : BRIG_DSL_MASKED,
+                                                                  .argument = arguments[(i + k) % COUNT_OF(arguments)],
+                                                                  .text = masked_texts[i][k]};
         }
         masked_conditions[i][MASKED_EACH] = (struct brig_dsl_condition){.op = BRIG_DSL_END};
         masked_rows[i] = (struct brig_dsl_row){.kind = BRIG_DSL_ROW_CALL,
                                                .call = BRIG_SYS_mmap,
-                                               .action = {.verb = BRIG_DSL_DENY, .data = 1},
+                                               .action = {.verb = BRIG_DSL_DENY, .data = 1 + (uint16_t)(i % 7)},
                                                .conditions = masked_conditions[i],
                                                .file = __FILE__,
                                                .line = (int)i};
