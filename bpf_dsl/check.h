@@ -39,7 +39,7 @@ struct dsl_target {
 #define DSL_CHECK_MOST_STEPS 100000000u
 // For each instruction, before the walk of a call's rules begins to forget facts (check_joins.c): enough for most. Without any, all
 // that can be forgotten is.
-#define DSL_CHECK_PATIENCE 40u
+#define DSL_CHECK_PATIENCE 20u
 
 struct dsl_check_input {
     const struct dsl_target *targets; // the first one says what other arches get; all of a kind
