@@ -61,6 +61,13 @@ static bool has_overflowed(const struct comparison *comparison)
     return comparison->facts.overflowed || comparison->asked.facts.overflowed;
 }
 
+// Whether some value may be none, since there was no room for it: then nothing that was compared counts.
+static bool is_short(const struct comparison *comparison)
+{
+    const struct check_values *values = &comparison->values;
+    return values->values.full || values->terms.terms.full || values->values.arena->exhausted;
+}
+
 static enum dsl_checked compare(struct comparison *comparison, const struct place *place)
 {
     if (place->ret == place->combined || !dsl_check_is_possible(&comparison->facts) ||
@@ -293,6 +300,9 @@ static enum dsl_checked walk(struct comparison *comparison, uint32_t *ret_nr)
             return DSL_CHECKED_UNDECIDED;
         }
         enum dsl_checked checked = place.program == comparison->program_count ? compare(comparison, &place) : DSL_CHECKED_EQUAL;
+        if (is_short(comparison)) {
+            return DSL_CHECKED_UNDECIDED;
+        }
         if (checked != DSL_CHECKED_EQUAL) {
             *ret_nr = dsl_check_set_of(&comparison->facts, CHECK_NR, UINT32_MAX).range.lo;
             return checked;

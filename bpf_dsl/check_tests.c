@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum {
-    MOST_BYTES = 512 * 1024, // of what is given
+    MOST_BYTES = 256 * 1024, // of what is given
     BORDERS = 6,             // most of one span
 };
 

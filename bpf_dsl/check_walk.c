@@ -169,14 +169,13 @@ static enum dsl_checked walk_again(struct dsl_check_walk *walk, const struct che
     struct check_path path = *start;
     const struct dsl_check_mark mark = dsl_check_mark(&walk->facts);
     const size_t used_bytes = walk->arena->used_bytes;
-    const bool was_exhausted = walk->arena->exhausted;
     path.may_forget = may_forget;
     walk->facts.overflowed = false;
     enum dsl_checked checked = walk_paths(walk, &path);
     dsl_check_rewind(&walk->facts, mark);
     walk->joins = NULL;
-    if (!was_exhausted) {
-        dsl_arena_rewind(walk->arena, used_bytes); // claims are worth no failure
+    if (!walk->arena->exhausted) {
+        dsl_arena_rewind(walk->arena, used_bytes);
     }
     return checked;
 }

@@ -230,7 +230,7 @@ void dsl_compile_add_rules(struct dsl_compilation *compilation, const struct bri
         (struct dsl_target){.arch = rules->arch, .rules = rules, .evaluator = dsl_rules_evaluator(rules)};
 }
 
-enum brig_code dsl_compile(struct dsl_compilation *compilation)
+static enum brig_code compile(struct dsl_compilation *compilation)
 {
     enum brig_code code = build_expressions(compilation);
     if (code != BRIG_OK) {
@@ -254,6 +254,13 @@ enum brig_code dsl_compile(struct dsl_compilation *compilation)
         break;
     }
     return compile_patiently(compilation);
+}
+
+enum brig_code dsl_compile(struct dsl_compilation *compilation)
+{
+    enum brig_code code = compile(compilation);
+    // What was not cut, or checked otherwise, for want of memory would make the program depend on how much there was.
+    return code == BRIG_OK && compilation->arena->exhausted ? out_of_arena(compilation) : code;
 }
 
 // --- entries ----------------------------------------------------------------------------------------------------------

@@ -183,6 +183,9 @@ static enum brig_code merge(const struct programs *programs, const struct brig_d
     if (checked == DSL_CHECKED_DIFFERENT) {
         return fail(reterr, BRIG_BUG_CHECK_FAILED, NULL, nr);
     }
+    if (arena->exhausted) {
+        return fail(reterr, BRIG_OUT_OF_ARENA, NULL, (int64_t)arena->size_bytes);
+    }
     *ret_optimized =
         (struct brig_dsl_optimized){.insns = merged.insns, .insn_count = merged.count, .is_checked = checked == DSL_CHECKED_EQUAL};
     return BRIG_OK;

@@ -129,6 +129,56 @@ static uint32_t make_program(struct random *random, uint64_t seed, struct sock_f
 }
 
 // A program with one change is told from the one that it was.
+// A cell is multiplied or not by thirteen bits of a word, and what comes out is mixed: more values than there is room for.
+static struct dsl_code multiply_often(uint32_t first_factor, struct sock_filter *insns)
+{
+    enum { BITS = 13, MIXES = 16 };
+    uint32_t count = 0;
+    insns[count++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 16);
+    insns[count++] = (struct sock_filter)BPF_STMT(BPF_ST, 0);
+    for (uint32_t bit = 0; bit < BITS; bit++) {
+        insns[count++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 24);
+        insns[count++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 1u << bit, 0, 3);
+        insns[count++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_MEM, 0);
+        insns[count++] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_MUL | BPF_K, bit == 0 ? first_factor : 101 + 2 * bit);
+        insns[count++] = (struct sock_filter)BPF_STMT(BPF_ST, 0);
+    }
+    insns[count++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_MEM, 0);
+    for (uint32_t i = 0; i < MIXES; i++) {
+        uint16_t code = BPF_ALU | BPF_K | (i % 2 == 0 ? BPF_XOR : BPF_MUL);
+        insns[count++] = (struct sock_filter)BPF_STMT(code, i % 2 == 0 ? 0x1234567u * (i + 1) : 3 + 2 * i);
+    }
+    insns[count++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_A, 0);
+    return (struct dsl_code){insns, count};
+}
+
+TEST(check_programs, values_that_there_is_no_room_for_are_not_equal)
+{
+    static struct sock_filter insns[2][LENGTH];
+    const struct dsl_code three = multiply_often(3, insns[0]), five = multiply_often(5, insns[1]);
+    const struct brig_dsl_data call = {.args = {7, 1}};
+    CHECK_NE(brig_dsl_interpret(three.insns, three.count, &call, NULL).ret,
+             brig_dsl_interpret(five.insns, five.count, &call, NULL).ret);
+    CHECK_NE(check(&three, 1, &five), DSL_CHECKED_EQUAL);
+}
+
+// However little memory there is, nothing is equal for want of it.
+TEST(check_programs, a_full_arena_makes_nothing_equal)
+{
+    static _Alignas(16) unsigned char memory[1 << 19];
+    struct sock_filter insns[2][LENGTH];
+    const struct dsl_code product = read_program(BOTH "mul x\nret a\n", insns[0]);
+    const struct dsl_code sum = read_program(BOTH "add x\nret a\n", insns[1]);
+    for (size_t bytes = 0; bytes <= sizeof memory; bytes += 8) {
+        struct brig_dsl_arena arena;
+        uint32_t nr;
+        brig_dsl_arena_init(&arena, memory, bytes);
+        test_message("%zu bytes", bytes);
+        REQUIRE(CHECK_NE(dsl_check_programs(&product, 1, &sum, &arena, &nr), DSL_CHECKED_EQUAL));
+    }
+    test_message("%s", "");
+}
+
 TEST(check_programs, what_was_changed)
 {
     static struct sock_filter insns[LENGTH];
