@@ -33,10 +33,20 @@ static void *run_and_exit(void *argument)
 
 static void *wait_for_ever(void *argument)
 {
+    __atomic_store_n(&has_run, true, __ATOMIC_RELAXED);
     for (;;) {
         pause();
     }
     return argument;
+}
+
+static bool wait_until_it_has_run(void)
+{
+    for (int i = 0; i < 2000 && !__atomic_load_n(&has_run, __ATOMIC_RELAXED); i++) {
+        usleep(1000);
+    }
+    usleep(20000); // to its very end
+    return __atomic_load_n(&has_run, __ATOMIC_RELAXED);
 }
 
 static bool run_thread(void *(*run)(void *), bool cancels)
@@ -45,8 +55,10 @@ static bool run_thread(void *(*run)(void *), bool cancels)
     pthread_t thread;
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, (size_t)64 << 20); // so big that libc does not keep it
-    return pthread_create(&thread, &attributes, run, NULL) == 0 && (!cancels || pthread_cancel(thread) == 0) &&
-           pthread_join(thread, NULL) == 0;
+    has_run = false;
+    // glibc sends a signal only to a thread that waits where it can be cancelled.
+    return pthread_create(&thread, &attributes, run, NULL) == 0 &&
+           (!cancels || (wait_until_it_has_run() && pthread_cancel(thread) == 0)) && pthread_join(thread, NULL) == 0;
 }
 
 static bool do_thread(void)
@@ -57,15 +69,6 @@ static bool do_thread(void)
 static bool do_cancel(void)
 {
     return run_thread(wait_for_ever, true);
-}
-
-static bool wait_until_it_has_run(void)
-{
-    for (int i = 0; i < 2000 && !__atomic_load_n(&has_run, __ATOMIC_RELAXED); i++) {
-        usleep(1000);
-    }
-    usleep(20000); // to its very end
-    return __atomic_load_n(&has_run, __ATOMIC_RELAXED);
 }
 
 static bool do_detached(void)
