@@ -278,6 +278,16 @@ static void add_load(struct text *text, uint32_t offset, uint32_t mask)
     }
 }
 
+// Begins with `PADDING` idle loads, and then that of the first argument.
+static void start_long(struct text *text)
+{
+    text->count = 0;
+    for (uint32_t i = 0; i < PADDING; i++) {
+        add_load(text, 24, UINT32_MAX);
+    }
+    add_load(text, 16, UINT32_MAX);
+}
+
 // What has this value gets an error.
 static void add_refusal(struct text *text, uint32_t value)
 {
@@ -311,11 +321,7 @@ TEST(check, a_way_that_is_not_seen_to_be_of_no_call_does_not_count_either)
 {
     static struct text text;
     static const struct check_subject subject = {.ret = SECCOMP_RET_ERRNO | 1};
-    text.count = 0;
-    for (uint32_t i = 0; i < PADDING; i++) {
-        add_load(&text, 24, UINT32_MAX);
-    }
-    add_load(&text, 16, UINT32_MAX);
+    start_long(&text);
     add(&text, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x80000000, 1, 0));
     uint32_t jump = text.count;
     add(&text, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JA, 0, 0, 0));
@@ -331,11 +337,7 @@ TEST(check, a_constant_that_is_not_said_behind_a_join_is_different)
 {
     static struct text text;
     static const struct check_subject subject = {.ret = SECCOMP_RET_ERRNO | 1};
-    text.count = 0;
-    for (uint32_t i = 0; i < PADDING; i++) {
-        add_load(&text, 24, UINT32_MAX);
-    }
-    add_load(&text, 16, UINT32_MAX);
+    start_long(&text);
     add(&text, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 1, 0, 0));
     add_load(&text, 24, UINT32_MAX);
     add_refusal(&text, 5);
