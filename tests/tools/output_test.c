@@ -45,6 +45,26 @@ static const struct command rows[] = {
     {IN_DIRECTORY("ln -s new link; echo 'ret ALLOW' | brig asm -o link - && stat -c '%F %s' link new"),
      0,
      {"symbolic link 3\nregular file 8\n"}},
+    {IN_DIRECTORY("chmod 0 old; brig compile renderer -o old && stat -c '%a.' old"), 0, {"0.\n"}},
+    {IN_DIRECTORY("umask 077; chmod 664 old; brig compile renderer -o old && stat -c '%a' old"), 0, {"664\n"}},
+    // Another group, more than permissions, something mounted: the file is written over, and stays the one it was.
+    {IN_DIRECTORY("i=; if [ $(id -u) = 0 ]; then chgrp 1 . && chmod g+s . && chgrp 0 old && i=$(stat -c '%i %g' old); fi; "
+                  "brig compile renderer -o old && if [ \"$i\" ]; then [ \"$(stat -c '%i %g' old)\" = \"$i\" ]; fi && echo same"),
+     0,
+     {"same\n"}},
+    {IN_DIRECTORY(
+         "if python3 -c 'import os; os.setxattr(\"old\", \"user.a\", b\"\")'; then i=$(stat -c '%i' old); fi 2> /dev/null; "
+         "brig compile renderer -o old && [ $(stat -c '%i' old) = ${i-$(stat -c '%i' old)} ] && echo same"),
+     0,
+     {"same\n"}},
+    {IN_DIRECTORY("if unshare -rm true; then touch on; unshare -rm sh -c 'mount --bind on old && brig compile renderer -o old && "
+                  "cmp on old && test -s on'; fi 2> /dev/null; ls"),
+     0,
+     {"old\n"}},
+    // What a program printed to the same file stays.
+    {IN_DIRECTORY("brig run -o /dev/stdout -- echo printed >> old; cat old"), 0, {"kept\nprinted\n"}},
+    // Who is ended by a signal leaves nothing behind.
+    {IN_DIRECTORY("(ulimit -f 8; brig dump renderer -o old); cat old; ls"), 0, {"kept\nold\n"}},
     {"echo 'ret ALLOW' | brig asm - -o /dev/stdout | brig disasm -", 0, {"ret "}},
     {IN_DIRECTORY("mkfifo pipe; echo 'ret ALLOW' | brig asm - -o pipe & cat pipe | brig disasm -; wait"), 0, {"ret "}},
 };

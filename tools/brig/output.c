@@ -1,14 +1,17 @@
-// output: where verbs write: standard output, and files that are whole in the end or as they were. See tool.h.
+// output: where verbs write: standard output, and files that most of the time are whole in the end or as they were. See tool.h.
 //
 // A file's text is collected in memory and written when all of it is there. It then takes the place of the old file in one step, so
-// that neither a full disk nor whoever reads it meanwhile finds half of it. Where that would change more than what the file holds
-// (it is a link, has another owner, or its directory takes no new files) the old one is written over: there a full disk does leave
-// half.
+// that neither a full disk nor whoever reads it meanwhile finds half of it. Where that would change more than what the file holds,
+// the old one is written over, and there a full disk does leave half: it is a link or has several names, a new file would have
+// another owner or group, it has extended attributes (a list of who may do what, a label), something is mounted on it, or its
+// directory takes no new files. What `brig run` tells is written over too, to a file that was emptied before the program ran.
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "tools/brig/tool.h"
@@ -37,51 +40,104 @@ static int write_and_close(int fd, const struct tool_output *output)
     return close(fd) == 0 || code != 0 ? code : errno;
 }
 
-static int write_over(int fd, const struct tool_output *output)
+static bool is_own_stream(const struct stat *status)
 {
-    struct stat status;
-    if (fd < 0 || fstat(fd, &status) != 0 || (S_ISREG(status.st_mode) && ftruncate(fd, 0) != 0)) {
-        const int code = errno;
-        if (fd >= 0) {
-            close(fd);
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+        struct stat own;
+        if (fstat(fd, &own) == 0 && own.st_dev == status->st_dev && own.st_ino == status->st_ino) {
+            return true;
         }
-        return code;
     }
-    return write_and_close(fd, output);
+    return false;
 }
 
-// Says whether a new file in the place of the one at `path` would be missed by nobody, and which mode it has to have.
-static bool is_replaceable(const char *path, mode_t *ret_mode)
+// Empties what it opens, but for /dev/stdout and the like, where somebody has written already. Returns: -1 with errno set.
+static int open_over(const char *path)
 {
-    struct stat old;
-    *ret_mode = 0;
-    if (lstat(path, &old) != 0) {
+    struct stat status;
+    const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        return -1;
+    }
+    if (fstat(fd, &status) == 0 && (!S_ISREG(status.st_mode) || is_own_stream(&status) || ftruncate(fd, 0) == 0)) {
+        return fd;
+    }
+    const int code = errno;
+    close(fd);
+    errno = code;
+    return -1;
+}
+
+// Returns: 0 or an errno.
+static int write_over(const struct tool_output *output)
+{
+    const int fd = open_over(output->path);
+    return fd < 0 ? errno : write_and_close(fd, output);
+}
+
+static bool has_attributes(ssize_t list_bytes)
+{
+    return list_bytes > 0 || (list_bytes < 0 && errno != ENOTSUP);
+}
+
+// Says whether another file in the place of the one at `path` might be missed by nobody.
+static bool is_replaceable(const char *path, bool *ret_is_there, struct stat *ret_old)
+{
+    *ret_is_there = lstat(path, ret_old) == 0;
+    if (!*ret_is_there) {
         return errno == ENOENT;
     }
-    *ret_mode = old.st_mode & 07777;
-    return S_ISREG(old.st_mode) && old.st_nlink == 1 && old.st_uid == geteuid() && old.st_gid == getegid() &&
-           access(path, W_OK) == 0;
+    return S_ISREG(ret_old->st_mode) && ret_old->st_nlink == 1 && access(path, W_OK) == 0 &&
+           !has_attributes(llistxattr(path, NULL, 0));
+}
+
+// Makes the new file what the old one is; its directory may have given it another group, or a list of who may do what.
+static bool take_after(int fd, const struct stat *old)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && status.st_uid == old->st_uid && status.st_gid == old->st_gid &&
+           !has_attributes(flistxattr(fd, NULL, 0)) && fchmod(fd, old->st_mode & 07777) == 0;
 }
 
 // Returns: 0 or an errno, -1 if nothing was done.
-static int replace(const struct tool_output *output)
+static int replace_by(const char *name, const struct tool_output *output)
 {
-    mode_t mode;
-    char *name = NULL;
-    if (!is_replaceable(output->path, &mode) || asprintf(&name, "%s.%d.tmp", output->path, (int)getpid()) < 0) {
+    bool is_there;
+    struct stat old;
+    if (!is_replaceable(output->path, &is_there, &old)) {
         return -1;
     }
-    const int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    int code = fd < 0 ? -1 : 0;
-    if (code == 0) {
-        code = mode != 0 && fchmod(fd, mode) != 0 ? errno : 0;
-        const int write_code = write_and_close(fd, output);
-        code = code == 0 ? write_code : code;
-        code = code == 0 && rename(name, output->path) != 0 ? errno : code;
+    // A file that was not there is made as any other, by umask. The contents of one that was are for those alone who could read it.
+    const int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, is_there ? 0600 : 0666);
+    if (fd < 0) {
+        return -1;
     }
-    if (code > 0) {
+    int code = -1;
+    if (is_there && !take_after(fd, &old)) {
+        close(fd);
+    } else {
+        code = write_and_close(fd, output);
+        code = code == 0 && rename(name, output->path) != 0 ? errno : code;
+        code = code == EBUSY || code == EXDEV ? -1 : code; // something is mounted there
+    }
+    if (code != 0) {
         unlink(name);
     }
+    return code;
+}
+
+// As replace_by. Signals wait meanwhile: one that ends this process would leave the new file behind.
+static int replace(const struct tool_output *output)
+{
+    char *name = NULL;
+    sigset_t all, before;
+    if (asprintf(&name, "%s.%d.tmp", output->path, (int)getpid()) < 0) {
+        return -1;
+    }
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    const int code = replace_by(name, output);
+    sigprocmask(SIG_SETMASK, &before, NULL);
     free(name);
     return code;
 }
@@ -138,7 +194,7 @@ bool tool_hold_output(const char *verb, const char *path, struct tool_output *re
     if (ret_output->path == NULL) {
         return true;
     }
-    ret_output->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    ret_output->fd = open_over(path);
     if (ret_output->fd < 0) {
         complain_about_file(verb, path, errno);
         tool_drop_output(ret_output);
@@ -168,11 +224,11 @@ int tool_close_output(const char *verb, struct tool_output *output)
     int code = ferror(output->file) != 0 ? ENOMEM : 0;
     code = fclose(output->file) != 0 ? ENOMEM : code;
     if (output->fd >= 0) {
-        const int write_code = write_over(output->fd, output);
+        const int write_code = write_and_close(output->fd, output);
         code = code == 0 ? write_code : code;
     } else if (code == 0) {
         code = replace(output);
-        code = code >= 0 ? code : write_over(open(output->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666), output);
+        code = code >= 0 ? code : write_over(output);
     }
     free(output->text);
     const int status = code == 0 ? TOOL_OK : tool_complain(verb, "cannot write all of '%s': %s", output->path, strerror(code));

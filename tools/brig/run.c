@@ -308,12 +308,10 @@ static bool make_report_dir(const struct run *run)
 
 static int run_program(struct run *run)
 {
-    // The program may be allowed to put something else, or a link, where its output's name is.
-    if (is_told_apart(run) && !tool_hold_output("run", run->arguments.values[RUN_OUTPUT], &run->output)) {
-        return RUN_EXIT_OWN_FAILURE;
-    }
     run->events = json_array();
-    const bool is_ready = make_report_dir(run) && run_make_list(&run->arguments, &run->program, &run->list) && take_signals(run);
+    bool is_ready = make_report_dir(run) && run_make_list(&run->arguments, &run->program, &run->list) && take_signals(run);
+    // The program may be allowed to put something else, or a link, where its output's name is.
+    is_ready = is_ready && (!is_told_apart(run) || tool_hold_output("run", run->arguments.values[RUN_OUTPUT], &run->output));
     const bool is_told = is_ready && start(run) && watch(run) && tell(run);
     tool_drop_output(&run->output); // nothing once it has been closed
     return is_told ? run->exit_status : RUN_EXIT_OWN_FAILURE;

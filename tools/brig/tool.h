@@ -141,7 +141,8 @@ const char *tool_closest(const char *name, const char *const *candidates, size_t
 
 // --- output -----------------------------------------------------------------------------------------------------------
 
-// Where a verb writes what it was asked for: standard output, or a file, which is whole in the end or as it was before.
+// Where a verb writes what it was asked for: standard output, or a file, which is whole in the end or as it was before, but for the
+// files that have to be written over (output.c).
 struct tool_output {
     FILE *file;       // to write to
     const char *path; // NULL: standard output
@@ -155,10 +156,10 @@ bool tool_check_output(const char *verb, const char *path);
 // Begins an output to `path`, or to standard output for NULL and "-". Returns: false after having complained: `path` cannot be
 // written. It is ended by tool_close_output or tool_drop_output, and stays where it is until then.
 bool tool_open_output(const char *verb, const char *path, struct tool_output *ret_output);
-// Begins an output to the file that `path` is now, whatever somebody makes of the name before the end. Returns: as
-// tool_open_output.
+// Begins an output to the file that `path` is now, whatever somebody makes of the name before the end. The file is emptied, unless
+// it is standard output or standard error, and what comes is added to it. Returns: as tool_open_output.
 bool tool_hold_output(const char *verb, const char *path, struct tool_output *ret_output);
-// Ends an output that came to nothing: the file stays as it was. After tool_close_output it does nothing.
+// Ends an output that came to nothing: the file stays as it was, or empty if it was held. After tool_close_output it does nothing.
 void tool_drop_output(struct tool_output *output);
 // Ends an output: the file is written. Returns: TOOL_OK, or TOOL_USAGE after having complained that not everything could be
 // written.
