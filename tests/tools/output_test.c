@@ -69,6 +69,22 @@ static const struct command rows[] = {
     {IN_DIRECTORY("mkfifo pipe; echo 'ret ALLOW' | brig asm - -o pipe & cat pipe | brig disasm -; wait"), 0, {"ret "}},
 };
 
+// Files that a policy includes may have any name, and JSON only some.
+TEST(output, json_has_all_rows_whatever_their_file_is_called)
+{
+    static const struct command names[] = {
+        {IN_DIRECTORY(
+             "i=$(printf 'i\\377.policy'); echo 'read: arg0 == 1' > $i; echo 'write: 1' > b.policy; "
+             "printf '@include ./%s\\nwrite: 1\\n' $i > a.policy; "
+             "brig dump a.policy --stage rules --json | grep -c xff.policy; "
+             "brig explain a.policy --json | grep -c xff.policy; "
+             "brig emu a.policy read 1 --json | grep 'xff.policy'; brig diff a.policy b.policy --json | grep -c 'xff.policy'"),
+         0,
+         {"i\\\\xff.policy\""}},
+    };
+    check_commands(names, COUNT_OF(names));
+}
+
 TEST(output, is_whole_or_as_it_was)
 {
     check_commands(rows, COUNT_OF(rows));

@@ -66,8 +66,8 @@ static json_t *rule_json(const struct brig_dsl_rule *rule, enum brig_dsl_call ca
     for (uint32_t i = 0; i < rule->condition_count; i++) {
         json_array_append_new(conditions, condition_json(&rule->conditions[i], call, arch));
     }
-    return json_pack("{s:o, s:o, s:s?, s:o}", "verdict", ret_json(rule->ret), "conditions", conditions, "file",
-                     row == NULL ? NULL : row->file, "line", row == NULL ? json_null() : json_integer(row->line));
+    return json_pack("{s:o, s:o, s:o, s:o}", "verdict", ret_json(rule->ret), "conditions", conditions, "file",
+                     tool_json_text(row == NULL ? NULL : row->file), "line", row == NULL ? json_null() : json_integer(row->line));
 }
 
 static json_t *rules_json(const struct brig_dsl_rules *rules)

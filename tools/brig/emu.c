@@ -202,9 +202,9 @@ static json_t *verdict_json(const struct tool_subject *subject, const struct bri
     if (subject->policy != NULL) {
         struct cause cause = find_cause(tool_rules(subject, data->audit_arch), data);
         const struct brig_dsl_row *row = cause.rule == NULL ? NULL : cause.rule->row;
-        json_object_set_new(json, "file", row == NULL ? json_null() : json_string(row->file));
+        json_object_set_new(json, "file", tool_json_text(row == NULL ? NULL : row->file));
         json_object_set_new(json, "line", row == NULL ? json_null() : json_integer(row->line));
-        json_object_set_new(json, "why", cause.why == NULL ? json_null() : json_string(cause.why));
+        json_object_set_new(json, "why", tool_json_text(cause.why));
     }
     return json;
 }

@@ -233,10 +233,10 @@ static json_t *line_json(const struct explain_line *line, const struct brig_dsl_
     }
     const char *when = what == NULL ? NULL : strstr(what, " when ");
     const struct brig_dsl_row *row = line->rule->row;
-    json_t *json = json_pack("{s:s, s:o, s:s?, s:s?, s:o, s:s?}", "action", action.bytes, "calls", calls, "when",
+    json_t *json = json_pack("{s:s, s:o, s:s?, s:o, s:o, s:o}", "action", action.bytes, "calls", calls, "when",
                              line->rule->condition_count == 0 || when == NULL ? NULL : when + strlen(" when "), "file",
-                             row == NULL ? NULL : row->file, "line", row == NULL ? json_null() : json_integer(row->line), "why",
-                             line->rule->why);
+                             tool_json_text(row == NULL ? NULL : row->file), "line",
+                             row == NULL ? json_null() : json_integer(row->line), "why", tool_json_text(line->rule->why));
     free(what);
     return json;
 }

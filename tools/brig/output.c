@@ -16,6 +16,9 @@
 
 #include "tools/brig/tool.h"
 
+// No stream can be told that what should have gone there could not be made.
+static bool is_json_lost;
+
 // --- files ------------------------------------------------------------------------------------------------------------
 
 static bool is_standard_output(const char *path)
@@ -221,7 +224,7 @@ int tool_close_output(const char *verb, struct tool_output *output)
     if (output->path == NULL) {
         return tool_flush(verb);
     }
-    int code = ferror(output->file) != 0 ? ENOMEM : 0;
+    int code = is_json_lost ? EILSEQ : ferror(output->file) != 0 ? ENOMEM : 0;
     code = fclose(output->file) != 0 ? ENOMEM : code;
     if (output->fd >= 0) {
         const int write_code = write_and_close(output->fd, output);
@@ -238,8 +241,8 @@ int tool_close_output(const char *verb, struct tool_output *output)
 
 int tool_close_file(const char *verb, FILE *file, const char *path)
 {
-    bool failed = ferror(file) != 0;
-    int close_errno = 0;
+    bool failed = ferror(file) != 0 || is_json_lost;
+    int close_errno = is_json_lost ? EILSEQ : 0;
     if (file == stdout ? fflush(file) != 0 : fclose(file) != 0) {
         failed = true;
         close_errno = errno;
@@ -305,9 +308,28 @@ void tool_put_escaped(FILE *out, const char *text)
     }
 }
 
+json_t *tool_json_text(const char *text)
+{
+    if (text == NULL) {
+        return json_null();
+    }
+    json_t *json = json_string(text);
+    if (json != NULL) {
+        return json;
+    }
+    char *escaped = malloc(4 * strlen(text) + 1), *end = escaped;
+    for (; escaped != NULL && *text != '\0'; text++) {
+        const unsigned char byte = (unsigned char)*text;
+        end += sprintf(end, byte < 0x80 ? "%c" : "\\x%02x", byte);
+    }
+    json = escaped == NULL ? NULL : json_string(escaped);
+    free(escaped);
+    return json;
+}
+
 void tool_print_json(FILE *out, json_t *json)
 {
-    json_dumpf(json, out, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+    is_json_lost = is_json_lost || json_dumpf(json, out, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) != 0;
     fputc('\n', out);
     json_decref(json);
 }

@@ -123,8 +123,8 @@ static json_t *side_json(const struct pair *pair, int side, const struct prove_w
     uint32_t ret = brig_dsl_interpret(program->insns, program->insn_count, &witness->data, NULL).ret; // with the id of its own
     pair_verdict(pair, witness->rets[side], verdict, sizeof verdict);
     pair_row(pair, side, &witness->data, row, sizeof row);
-    return json_pack("{s:s, s:I, s:s?, s:s}", "verdict", verdict, "ret", (json_int_t)ret, "row", row[0] == '\0' ? NULL : row,
-                     "decided_by", decider->subject.name);
+    return json_pack("{s:s, s:I, s:o, s:s}", "verdict", verdict, "ret", (json_int_t)ret, "row",
+                     tool_json_text(row[0] == '\0' ? NULL : row), "decided_by", decider->subject.name);
 }
 
 json_t *pair_names_json(const struct pair_side *side)

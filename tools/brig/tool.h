@@ -185,7 +185,10 @@ void tool_print_listing(FILE *out, const struct brig_dsl_program *program, const
 struct brig_dsl_sink tool_sink(FILE *out);
 // Writes text for HTML and XML. Control characters, which may not be in either, become '?'; line breaks and tabs stay.
 void tool_put_escaped(FILE *out, const char *text);
-// Prints `json` with two-space indentation and a newline, then releases it.
+// Makes a string of text from a policy, or null of NULL. Of what is no UTF-8 the bytes above 127 become \xNN.
+json_t *tool_json_text(const char *text);
+// Prints `json` with two-space indentation and a newline, then releases it. If that fails, or if it is NULL, whatever is closed
+// next says so.
 void tool_print_json(FILE *out, json_t *json);
 
 // --- policies and programs --------------------------------------------------------------------------------------------
