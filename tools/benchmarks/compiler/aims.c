@@ -167,6 +167,18 @@ static bool has_slower_calls(const struct bench_comparison *comparison)
     return false;
 }
 
+static bool has_measured_calls(const struct bench_comparison *comparisons, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        for (int mix = 0; mix < BENCH_MIX_COUNT; mix++) {
+            if (comparisons[i].again_ns[mix].least > 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static bool loses_cached_calls(const struct bench_comparison *comparison)
 {
     const struct bench_result *results = comparison->results;
@@ -231,7 +243,12 @@ void bench_aims_make(const struct bench_comparison *comparisons, size_t count, s
     add_worst(ret_aims, "raw programs: size over what it was", &raw_size, 1);
     add_mean(ret_aims, "raw programs: cost of recorded calls over what it was", &raw_cost, BENCH_NO_LIMIT);
     add_synthetic(ret_aims, comparisons, count);
-    add_count(ret_aims, "policies whose calls take longer than another's, beyond noise", has_slower_calls, comparisons, count);
+    static const char slower[] = "policies whose calls take longer than another's, beyond noise";
+    if (has_measured_calls(comparisons, count)) {
+        add_count(ret_aims, slower, has_slower_calls, comparisons, count);
+    } else {
+        add_aim(ret_aims, slower, BENCH_NOT_MEASURED, 0);
+    }
     add_count(ret_aims, "policies that libseccomp has a program of, and Brig has not", is_only_theirs, comparisons, count);
     add_count(ret_aims, "policies where another's bitmap answers more", loses_cached_calls, comparisons, count);
 }

@@ -152,6 +152,7 @@ static void be_child(const struct bench_subject *subject, const struct brig_dsl_
     task.options = options;
     task.subject = *subject;
     task.comparison = shared;
+    shared->subject = subject;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0) {
         alarm(LIMIT_S);
         compare(&task);

@@ -264,7 +264,7 @@ void bench_compare(const struct bench_subject *subject, const struct brig_dsl_op
 // One line of the summary: a figure and what it should be.
 struct bench_aim {
     char what[BENCH_TEXT_BYTES];
-    double value;
+    double value; // or BENCH_NOT_MEASURED
     double limit; // at most this, or BENCH_NO_LIMIT
 };
 
@@ -275,6 +275,7 @@ double bench_ratio(const struct bench_comparison *comparison, bench_figure *get)
 
 enum { BENCH_AIMS_MAX = 24 };
 #define BENCH_NO_LIMIT (-1.0)
+#define BENCH_NOT_MEASURED (-1.0)
 
 struct bench_aims {
     struct bench_aim aims[BENCH_AIMS_MAX];

@@ -43,6 +43,7 @@ enum {
 // Shared with a runner.
 struct desk {
     double ns[BENCH_MIX_COUNT];
+    int install_code; // errno, or 0
     uint32_t is_done; // atomic
 };
 
@@ -91,7 +92,8 @@ static bool install(const struct bench_code *code)
 // Never returns: nothing may be left to call once the filter is there.
 static void serve(const struct bench_code *code, struct desk *desk, const struct bench_mix mixes[BENCH_MIX_COUNT])
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || !install(code)) {
+    if (!install(code)) {
+        desk->install_code = errno;
         _exit(1);
     }
     for (int i = 0; i < BENCH_MIX_COUNT; i++) {
@@ -127,12 +129,16 @@ static void divide_processors(struct processors *ret)
 }
 
 // Returns: false if the runner does not come back.
-static bool await(const struct runner *runner)
+static bool await(struct runner *runner)
 {
     const uint64_t start_ns = bench_now_ns();
     while (!__atomic_load_n(&runner->desk->is_done, __ATOMIC_ACQUIRE)) {
         nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
-        if (bench_now_ns() - start_ns > PATIENCE_MS * UINT64_C(1000000) || waitpid(runner->pid, NULL, WNOHANG) != 0) {
+        if (waitpid(runner->pid, NULL, WNOHANG) != 0) {
+            runner->pid = -1; // somebody else's from now on
+            return false;
+        }
+        if (bench_now_ns() - start_ns > PATIENCE_MS * UINT64_C(1000000)) {
             return false;
         }
     }
@@ -142,10 +148,14 @@ static bool await(const struct runner *runner)
 // Installs a program and measures it. The process stays, stopped, so that the next program comes to another place.
 static bool run(struct runner *runner, const struct bench_mix mixes[BENCH_MIX_COUNT], const struct processors *processors)
 {
+    const pid_t parent = getpid();
     runner->desk->is_done = 0;
     fflush(NULL);
     runner->pid = fork();
     if (runner->pid == 0) {
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
+            _exit(1);
+        }
         sched_setaffinity(0, sizeof processors->measured, &processors->measured);
         serve(runner->code, runner->desk, mixes);
     }
@@ -284,7 +294,12 @@ void bench_hot_calls(const struct bench_inputs *inputs, struct bench_comparison 
         is_done = run_block(runners, count, block, mixes, &processors);
     }
     sched_setaffinity(0, sizeof processors.all, &processors.all);
+    const int install_code = desk->install_code;
     munmap(desk, sizeof *desk);
+    if (install_code != 0) {
+        bench_fail(table, "%s: a filter could not be installed: %s", comparison->subject->name, strerror(install_code));
+        return;
+    }
     if (!is_done) {
         bench_fail(table, "%s: a process under a filter did not answer", comparison->subject->name);
         return;

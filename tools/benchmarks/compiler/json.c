@@ -53,6 +53,11 @@ static json_t *result_json(enum bench_compiler compiler, const struct bench_resu
     return json;
 }
 
+static json_t *noise_json(const struct bench_comparison *comparison, int mix)
+{
+    return comparison->again_ns[mix].least > 0 ? json_real(comparison->noise[mix]) : json_null();
+}
+
 static json_t *comparison_json(const struct bench_comparison *comparison)
 {
     json_t *results = json_array();
@@ -62,11 +67,11 @@ static json_t *comparison_json(const struct bench_comparison *comparison)
         }
     }
     const struct bench_time *again = comparison->again_ns;
-    const double *noise = comparison->noise;
-    return json_pack("{s:s, s:s, s:I, s:o, s:o, s:f, s:f, s:o}", "name", comparison->subject->name, "kind",
+    return json_pack("{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "name", comparison->subject->name, "kind",
                      comparison->subject->kind, "hot_calls", (json_int_t)comparison->hot_calls, "again_by_arguments_ns",
                      time_json(&again[BENCH_MIX_ARGUMENTS]), "again_denied_ns", time_json(&again[BENCH_MIX_DENIED]),
-                     "noise_by_arguments", noise[BENCH_MIX_ARGUMENTS], "noise_denied", noise[BENCH_MIX_DENIED], "results", results);
+                     "noise_by_arguments", noise_json(comparison, BENCH_MIX_ARGUMENTS), "noise_denied",
+                     noise_json(comparison, BENCH_MIX_DENIED), "results", results);
 }
 
 static json_t *aims_json(const struct bench_aims *aims)
@@ -75,9 +80,10 @@ static json_t *aims_json(const struct bench_aims *aims)
     for (size_t i = 0; i < aims->count; i++) {
         const struct bench_aim *aim = &aims->aims[i];
         json_t *limit = aim->limit >= 0 ? json_real(aim->limit) : json_null();
-        json_t *is_met = aim->limit >= 0 ? json_boolean(aim->value <= aim->limit) : json_null();
+        json_t *value = aim->value >= 0 ? json_real(aim->value) : json_null();
+        json_t *is_met = aim->limit >= 0 && aim->value >= 0 ? json_boolean(aim->value <= aim->limit) : json_null();
         json_array_append_new(
-            json, json_pack("{s:s, s:f, s:o, s:o}", "what", aim->what, "value", aim->value, "at_most", limit, "met", is_met));
+            json, json_pack("{s:s, s:o, s:o, s:o}", "what", aim->what, "value", value, "at_most", limit, "met", is_met));
     }
     return json;
 }

@@ -1,8 +1,9 @@
 // mixes: which calls are made under the programs of one policy.
 //
 // Takes: a policy's inputs, and its program. Gives: harmless calls that arguments decide, calls that are refused outright, and an
-// order in which to make them. Guarantees: nothing is changed by any of them, and a process under the program survives each; the
-// same calls in the same order for the same policy.
+// order in which to make them. Guarantees: a process under the program survives each of them, and none changes anything, but for
+// the personality of the process itself, which nothing that it does depends on; the same calls in the same order for the same
+// policy.
 //
 // The order decides how often a processor guesses a test of the program wrong, which takes as long as some fifty instructions. It
 // learns hundreds of calls by heart the second time that they come in the same order, and then never guesses wrong; in an order

@@ -183,14 +183,26 @@ static void print_notes(FILE *out, const struct bench_comparison *comparison)
     }
 }
 
+static void write_noise(const struct bench_comparison *comparison, int mix, char text[32])
+{
+    if (comparison->again_ns[mix].least > 0) {
+        snprintf(text, 32, "%.1f %%", 100 * comparison->noise[mix]);
+    } else {
+        snprintf(text, 32, "-");
+    }
+}
+
 // The control: Brig's program beside itself, and how far apart the two were.
 static void print_again(FILE *out, const struct bench_comparison *comparison)
 {
     const struct bench_time *again = comparison->again_ns;
-    char text[BENCH_TEXT_BYTES];
+    char text[BENCH_TEXT_BYTES], noise[BENCH_MIX_COUNT][32];
     if (again[BENCH_MIX_ARGUMENTS].least > 0 || again[BENCH_MIX_DENIED].least > 0) {
-        snprintf(text, sizeof text, "brig's program again; installed side by side the two differ by %.1f %% and %.1f %%",
-                 100 * comparison->noise[BENCH_MIX_ARGUMENTS], 100 * comparison->noise[BENCH_MIX_DENIED]);
+        for (int i = 0; i < BENCH_MIX_COUNT; i++) {
+            write_noise(comparison, i, noise[i]);
+        }
+        snprintf(text, sizeof text, "brig's program again; installed side by side the two differ by %s and %s",
+                 noise[BENCH_MIX_ARGUMENTS], noise[BENCH_MIX_DENIED]);
         fprintf(out, "  %-104s", text);
         for (int i = 0; i < BENCH_MIX_COUNT; i++) {
             print_time(out, &again[i]);
@@ -236,9 +248,13 @@ void bench_print_aims(FILE *out, const struct bench_aims *aims)
     fprintf(out, "\n%-96s %9s %9s\n", "all of it; ratios against the better of libseccomp's two programs", "reached", "aim");
     for (size_t i = 0; i < aims->count; i++) {
         const struct bench_aim *aim = &aims->aims[i];
-        fprintf(out, "  %-94s %9.3f", aim->what, aim->value);
+        if (aim->value < 0) {
+            fprintf(out, "  %-94s %9s", aim->what, "-");
+        } else {
+            fprintf(out, "  %-94s %9.3f", aim->what, aim->value);
+        }
         if (aim->limit >= 0) {
-            fprintf(out, " %9.3f%s", aim->limit, aim->value <= aim->limit ? "" : "  missed");
+            fprintf(out, " %9.3f%s", aim->limit, aim->value < 0 ? "  not measured" : aim->value <= aim->limit ? "" : "  missed");
         }
         fputc('\n', out);
     }
