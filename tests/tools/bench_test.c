@@ -163,6 +163,7 @@ static const struct {
     {"nothing.json", LINK, "/nonexistent", "nothing.json: No such file or directory"},
     {"nothing.policy", TEXT, "@include ./none\n", "nothing.policy:1:10:"},
     {"odd.bpf", TEXT, "123456789", "odd.bpf: not an array of 8-byte instructions: it has 9 bytes"},
+    {"single.bpf", TEXT, "1", "single.bpf: not an array of 8-byte instructions: it has 1 byte"},
     {"\xff.bpf", FIFO, "", "?.bpf: not a regular file"},
 };
 

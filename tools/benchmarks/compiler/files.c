@@ -47,7 +47,8 @@ static bool check_program(const struct bench_subject *subject, char *ret_why_not
     struct brig_error error;
     const size_t bytes = subject->text_bytes;
     if (bytes == 0 || bytes % sizeof code.insns[0] != 0) {
-        snprintf(ret_why_not, BENCH_WHY_BYTES, "%s: not an array of 8-byte instructions: it has %zu bytes", subject->path, bytes);
+        snprintf(ret_why_not, BENCH_WHY_BYTES, "%s: not an array of 8-byte instructions: it has %zu byte%s", subject->path, bytes,
+                 bytes == 1 ? "" : "s");
         return false;
     }
     if (bytes > sizeof code.insns) {
