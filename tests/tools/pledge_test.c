@@ -150,6 +150,7 @@ TEST(pledge, every_verb_takes_promises)
         {"printf '# reads\\nstdio # and\\n\\trpath\\n#' | brig emu -q --from=pledge - openat AT_FDCWD /etc/passwd O_RDONLY",
          0,
          {"ALLOW\n"}},
+        {"printf 'stdio\\r\\nrpath\\r' | brig emu -q --from=pledge - openat AT_FDCWD /etc/passwd O_RDONLY", 0, {"ALLOW\n"}},
         {"printf '# rpth\\nstdio rpth # rpath\\n' | brig compile --from=pledge -",
          2,
          {"brig compile: <stdin>:2:7: there is no promise 'rpth'; did you mean 'rpath'?\n"}},

@@ -210,8 +210,10 @@ static void blank_comments(char *text)
     for (char *comment = text; (comment = strchr(comment, '#')) != NULL;) {
         memset(comment, ' ', strcspn(comment, "\n"));
     }
-    for (char *end = text; (end = strstr(end, "\r\n")) != NULL;) {
-        *end = ' ';
+    for (char *end = text; (end = strchr(end, '\r')) != NULL; end++) {
+        if (end[1] == '\n' || end[1] == '\0') {
+            *end = ' ';
+        }
     }
 }
 
