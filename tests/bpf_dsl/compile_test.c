@@ -6,6 +6,7 @@
 
 #include "tests/bpf_dsl/program_fixture.h"
 #include "tests/bpf_dsl/random_calls.h"
+#include "tests/bpf_dsl/random_policy.h"
 #include "tests/bpf_dsl/sample_policy.h"
 #include "tests/shim/codes.h"
 #include "tests/shim/test.h"
@@ -132,6 +133,40 @@ TEST(compile, any_arena)
     }
     test_message("%s", "");
     CHECK(succeeded);
+}
+
+// What comes out does not depend on how much memory there was beyond what it takes: a check or a cut that had too little is no
+// other program, but none.
+TEST(compile, bytes_do_not_depend_on_the_arena)
+{
+    enum { POLICIES = 24, SIZES = 40 };
+    static _Alignas(16) unsigned char room[4 << 20], rows[4 << 20];
+    uint32_t compiled = 0, refused = 0;
+    for (uint64_t seed = 1; seed <= POLICIES; seed++) {
+        struct brig_dsl_arena arena;
+        struct brig_dsl_program program;
+        struct brig_error error;
+        brig_dsl_arena_init(&arena, rows, sizeof rows);
+        const struct random_policy *random = random_policy_of(seed, &arena);
+        brig_dsl_arena_init(&arena, room, sizeof room);
+        if (brig_dsl_compile(&random->policy, &random->options, &arena, &program, &error) != BRIG_OK) {
+            continue;
+        }
+        const uint64_t hash = program.hash;
+        const size_t least = arena.used_bytes / 4;
+        const size_t most = arena.used_bytes + (256 << 10); // what the check takes, it gives back
+        for (size_t i = 0; i < SIZES; i++) {
+            brig_dsl_arena_init(&arena, room, most - i * ((most - least) / SIZES));
+            enum brig_code code = brig_dsl_compile(&random->policy, &random->options, &arena, &program, &error);
+            test_message("seed %d, %zu bytes", (int)seed, arena.size_bytes);
+            CHECK(code == BRIG_OUT_OF_ARENA || (code == BRIG_OK && program.hash == hash));
+            compiled += code == BRIG_OK;
+            refused += code == BRIG_OUT_OF_ARENA;
+        }
+    }
+    test_message("%u compiled, %u refused", compiled, refused);
+    CHECK_GT(compiled, 200u);
+    CHECK_GT(refused, 100u);
 }
 
 // --- sizes ------------------------------------------------------------------------------------------------------------

@@ -173,6 +173,34 @@ TEST(merge_programs, what_all_allow_stays_in_the_bitmap)
     }
 }
 
+// However little memory there is, it is enough or is said not to be.
+TEST(merge_programs, any_arena)
+{
+    enum { STEP = 4999 };
+    static struct sock_filter insns[2][LENGTH];
+    struct random random = random_of_seed(7);
+    struct brig_dsl_options options = BRIG_DSL_OPTIONS_DEFAULT;
+    struct brig_dsl_filter filters[2];
+    uint32_t merged = 0, refused = 0;
+    for (size_t i = 0; i < COUNT_OF(filters); i++) {
+        filters[i] = (struct brig_dsl_filter){insns[i], random_filter(&random, insns[i], 20)};
+    }
+    memory = memory == NULL ? malloc(BRIG_DSL_OPTIMIZE_ARENA_BYTES) : memory;
+    for (size_t bytes = 0; bytes <= (4 << 20); bytes += STEP) {
+        struct brig_dsl_optimized result;
+        struct brig_error error;
+        brig_dsl_arena_init(&arena, memory, bytes);
+        enum brig_code code = brig_dsl_merge(filters, COUNT_OF(filters), &options, &arena, &result, &error);
+        test_message("%zu bytes: %s", bytes, brig_code_name(code));
+        CHECK(code == (arena.exhausted ? BRIG_OUT_OF_ARENA : BRIG_OK));
+        merged += code == BRIG_OK;
+        refused += code == BRIG_OUT_OF_ARENA;
+    }
+    test_message("%u merged, %u refused", merged, refused);
+    CHECK_GT(merged, 0u);
+    CHECK_GT(refused, 0u);
+}
+
 TEST(merge_programs, refusals)
 {
     static const struct sock_filter allow[] = {{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
