@@ -1,7 +1,7 @@
 // check_insns: what can be said about a program as text, before any path is walked.
 //
-// Takes: a valid program. Gives: for each instruction what may be loaded from there on, and
-// whether ways met there, or since the last load, that X does not tell apart below. Requires: nothing. Guarantees: linear; jumps go
+// Takes: a valid program. Gives: how deep it is; for long walks, for each instruction what may be loaded from there on, whether X
+// may be looked at below, and whether ways met there or since the last load. Requires: nothing. Guarantees: linear; jumps go
 // forward, so one look from the end to the start knows everything below. Weaknesses: says what may happen, for ways that no call
 // takes as well.
 #include "bpf_dsl/check_parts.h"
