@@ -53,7 +53,7 @@ static const struct command rows[] = {
     {"brig compile", 2, {"give one policy"}},
     {"printf '\\302\\233\\303\\251\\342\\200\\256\\377\\357\\273\\277' | brig compile - --from=pledge",
      2,
-     {"there is no promise '\\xc2\\x9b\xc3\xa9\\xe2\\x80\\xae\\xff\\xef\\xbb\\xbf'"}},
+     {"there is no promise '\\u009b\xc3\xa9\\u202e\\xff\\ufeff'"}},
     {"for from in oci pledge minijail; do printf '\\357\\273\\277{}' | brig explain - --from=$from; done",
      2,
      {"'-' begins with a byte order mark, which no policy has; save it"}},

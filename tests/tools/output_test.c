@@ -21,7 +21,7 @@ static const struct command rows[] = {
     {IN_DIRECTORY("brig run -o old --broker-ro /no/such/directory -- cat x; cat old"), 0, {"/no/such/directory", "kept\n"}},
     {IN_DIRECTORY("echo 'read: 1' > \"$(printf 'a\\n{0}, b').policy\"; brig compile a*.policy --format=c | head -n 2"),
      0,
-     {"// policy a?{0}, b.policy for ", "\n// code, jt"}},
+     {"// policy a\\n{0}, b.policy for ", "\n// code, jt"}},
     // A disk that is full, or a limit that is reached, too.
     {IN_DIRECTORY("trap '' XFSZ; ulimit -f 8; brig dump renderer -o old; brig dump renderer -o new; cat old; ls"),
      0,

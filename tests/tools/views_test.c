@@ -222,6 +222,34 @@ static const struct command rows[] = {
     {"brig completion", 2, {"give one shell"}},
 };
 
+// A name of a file and a comment of a profile that colour, erase, turn round and begin lines anew.
+#define HOSTILE "\\033[31m\\302\\233\\342\\200\\256\\r\\177"
+#define SHOWN "\\x1b[31m\\u009b\\u202e\\r\\x7f"
+#define WITH_HOSTILE_FILE(line) \
+    "d=$(mktemp -d) && cd $d && f=$(printf 'e" HOSTILE \
+    ".json') && printf '{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"syscalls\": [" \
+    "{\"names\": [\"read\"], \"comment\": \"\\\\u001b[31m\\302\\233\\342\\200\\256\\\\r\\177\", \"action\": \"SCMP_ACT_ALLOW\"}]}' >\"$f\" && { " line \
+    "; } >out 2>&1; status=$?; LC_ALL=C grep -n '[^ -~]' out | cat -v | grep . && status=99; cat out; rm -r $d; exit $status"
+
+// Whatever a terminal obeys is shown and not obeyed, on standard output as well as in complaints.
+TEST(views, texts_of_files_and_arguments_are_shown_not_obeyed)
+{
+    static const struct command hostile[] = {
+        {WITH_HOSTILE_FILE("brig explain \"$f\""), 0, {"e" SHOWN ".json (", "  e" SHOWN ".json:1  " SHOWN "\n"}},
+        {WITH_HOSTILE_FILE("brig emu \"$f\" read"), 0, {" by e" SHOWN ".json:1  ALLOW: " SHOWN "\n"}},
+        {WITH_HOSTILE_FILE("brig compile \"$f\" --stats"), 0, {"policy             e" SHOWN ".json\n"}},
+        {WITH_HOSTILE_FILE("brig compile \"$f\" --format=c"), 0, {"// policy e" SHOWN ".json for "}},
+        {WITH_HOSTILE_FILE("brig optimize \"$f\" --stats"), 0, {"  e" SHOWN ".json\n"}},
+        {WITH_HOSTILE_FILE("brig dump \"$f\""), 0, {"policy e" SHOWN ".json for "}},
+        {WITH_HOSTILE_FILE("brig graph \"$f\""), 0, {"label=<e" SHOWN ".json ("}},
+        {WITH_HOSTILE_FILE("brig diff \"$f\" pledge:"), 1, {"A e" SHOWN ".json -> B pledge: ", "by e" SHOWN ".json:1 | "}},
+        {WITH_HOSTILE_FILE("brig diff pledge: -- \"$f\""), 1, {"A pledge: -> B e" SHOWN ".json ", " | e" SHOWN ".json:1"}},
+        {WITH_HOSTILE_FILE("brig prove \"$f\" pledge:"), 1, {"  A e" SHOWN ".json: ALLOW  by e" SHOWN ".json:1\n"}},
+        {WITH_HOSTILE_FILE("brig report \"$f\""), 2, {"brig report: ", "'e\\x1b[31m\\u009b\\u202e\\x0d\\x7f.json'\n"}},
+    };
+    check_commands(hostile, COUNT_OF(hostile));
+}
+
 TEST(views, command_lines_do_what_they_say)
 {
     check_commands(rows, COUNT_OF(rows));

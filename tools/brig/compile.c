@@ -84,8 +84,9 @@ static void write_stats(FILE *out, const struct tool_subject *subject, const str
     const struct brig_dsl_program *program = &subject->program;
     const struct brig_dsl_stats *stats = &figures->stats;
     bool has_profile = figures->calls != NULL;
-    fprintf(out, "policy             %s\narch               %s\nhash               %016" PRIx64 "\n", subject->name,
-            brig_dsl_arch_name(program->arch), program->hash);
+    fputs("policy             ", out);
+    tool_put_clean(out, subject->name);
+    fprintf(out, "\narch               %s\nhash               %016" PRIx64 "\n", brig_dsl_arch_name(program->arch), program->hash);
     fprintf(out, "insns              %" PRIu32 " of 4096%s%s\n", stats->insns, program->is_plain ? "  (plain form)" : "",
             program->is_unproven ? "  (not proven: Brig locks no process with it)" : "");
     fprintf(out, "ebpf_insns         %" PRIu32 "\nbytes              %" PRIu32 "\n", stats->ebpf_insns, stats->bytes);

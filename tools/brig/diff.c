@@ -151,7 +151,10 @@ static void print_rows(const struct pair *pair, const struct brig_dsl_data *data
     pair_row(pair, 0, data, rows[0], sizeof rows[0]);
     pair_row(pair, 1, data, rows[1], sizeof rows[1]);
     if (rows[0][0] != '\0' || rows[1][0] != '\0') {
-        printf("  by %s | %s", rows[0][0] == '\0' ? "no row" : rows[0], rows[1][0] == '\0' ? "no row" : rows[1]);
+        fputs("  by ", stdout);
+        tool_put_clean(stdout, rows[0][0] == '\0' ? "no row" : rows[0]);
+        fputs(" | ", stdout);
+        tool_put_clean(stdout, rows[1][0] == '\0' ? "no row" : rows[1]);
     }
 }
 
@@ -202,8 +205,11 @@ static void print_text(const struct diff *diff, const struct prove_result *resul
 {
     size_t last = diff->count;
     if (diff->count > 0) {
-        printf("A %s -> B %s   + B allows more, - B allows less, ~ another verdict\n", diff->pair->sides[0].name,
-               diff->pair->sides[1].name);
+        fputs("A ", stdout);
+        tool_put_clean(stdout, diff->pair->sides[0].name);
+        fputs(" -> B ", stdout);
+        tool_put_clean(stdout, diff->pair->sides[1].name);
+        puts("   + B allows more, - B allows less, ~ another verdict");
     }
     for (size_t i = 0; i < diff->count; i++) {
         if (is_told(diff, i)) {

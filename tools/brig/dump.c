@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sandbox/report.h"
 #include "tools/brig/dump.h"
 
 const struct tool_option brig_dump_options[] = {
@@ -54,6 +55,17 @@ static void write_counted(void *context, const char *text, size_t text_bytes)
     written->bytes += text_bytes;
 }
 
+// Dumps a stage of a target. The title has the policy's name, which of an imported one is a file's.
+static enum brig_code dump_target(const struct dump *dump, enum brig_dsl_stage stage, struct brig_dsl_arena *arena,
+                                  const struct brig_dsl_sink *sink, struct brig_error *reterr)
+{
+    char name[1024];
+    struct brig_dsl_policy policy = *dump->target->policy;
+    brig_report_clean(policy.name, name, sizeof name);
+    policy.name = name;
+    return brig_dsl_dump(&policy, dump->options, stage, arena, sink, reterr);
+}
+
 static int dump_stage(const struct dump *dump, enum brig_dsl_stage stage, FILE *out)
 {
     struct brig_error error;
@@ -66,7 +78,7 @@ static int dump_stage(const struct dump *dump, enum brig_dsl_stage stage, FILE *
     }
     brig_dsl_arena_init(&arena, memory, dump->target == NULL ? BRIG_DSL_OPTIMIZE_ARENA_BYTES : TOOL_ARENA_BYTES);
     enum brig_code code = dump->target == NULL ? brig_dsl_dump_program(&dump->filter, dump->options, stage, &arena, &sink, &error)
-                                               : brig_dsl_dump(dump->target->policy, dump->options, stage, &arena, &sink, &error);
+                                               : dump_target(dump, stage, &arena, &sink, &error);
     int status = code == BRIG_OK ? -1 : tool_fail("dump", &error);
     if (code == BRIG_OK && written.bytes == 0 && dump->target == NULL) {
         tool_complain("dump", "note: '%s' has no %s: it computes more than they can say", dump->name, brig_dsl_stage_name(stage));

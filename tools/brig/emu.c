@@ -169,9 +169,13 @@ static void print_cause(const struct cause *cause)
         return;
     }
     struct brig_dsl_sink sink = tool_sink(stdout);
-    printf("  by %s:%d  ", row->file, row->line);
+    fputs("  by ", stdout);
+    tool_put_clean(stdout, row->file);
+    printf(":%d  ", row->line);
     brig_dsl_describe_action(&cause->rule->action, &sink);
-    printf("%s%s\n", cause->why == NULL ? "" : ": ", cause->why == NULL ? "" : cause->why);
+    fputs(cause->why == NULL ? "" : ": ", stdout);
+    tool_put_clean(stdout, cause->why == NULL ? "" : cause->why);
+    puts("");
 }
 
 // Whether the kernel answers without running the program. It keeps bits for numbers that it has.

@@ -140,10 +140,13 @@ static void print_wrapped(const struct columns *columns, const char *what, const
     print_action(&rule->action, columns->action, is_colored);
     printf("  %-*.*s", columns->what, (int)bytes, what);
     if (rule->row != NULL) {
-        printf("  %s%s:%d%s", tool_paint(is_colored, TOOL_COLOR_FAINT), rule->row->file, rule->row->line,
-               tool_paint(is_colored, TOOL_COLOR_END));
+        printf("  %s", tool_paint(is_colored, TOOL_COLOR_FAINT));
+        tool_put_clean(stdout, rule->row->file);
+        printf(":%d%s", rule->row->line, tool_paint(is_colored, TOOL_COLOR_END));
     }
-    printf("%s%s\n", why == NULL ? "" : "  ", why == NULL ? "" : why);
+    fputs(why == NULL ? "" : "  ", stdout);
+    tool_put_clean(stdout, why == NULL ? "" : why);
+    puts("");
     for (what += bytes; *what != '\0'; what += bytes) {
         what += strspn(what, " ");
         bytes = line_bytes(what, (size_t)columns->what);
@@ -176,7 +179,8 @@ static void print_title(const struct listing *listing)
 {
     const struct brig_dsl_rules *rules = listing->rules;
     const char *libc = listing->policy->libc;
-    printf("%s (%s", listing->subject->name, brig_dsl_arch_name(rules->arch));
+    tool_put_clean(stdout, listing->subject->name);
+    printf(" (%s", brig_dsl_arch_name(rules->arch));
     if (listing->policy->import == NULL) {
         printf(", baseline Linux %u.%u%s%s", rules->kernel >> 8, rules->kernel & 0xffu, libc == NULL ? "" : " / ",
                libc == NULL ? "" : libc);

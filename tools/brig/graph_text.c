@@ -3,6 +3,7 @@
 #include <linux/seccomp.h>
 #include <string.h>
 
+#include "sandbox/report.h"
 #include "tools/brig/graph.h"
 
 enum { VALUE_COLUMNS = 150, TERM_COLUMNS = 100 };
@@ -38,6 +39,14 @@ static void write_escaped(void *context, const char *text, size_t text_bytes)
     }
 }
 
+// Names of files may be any bytes.
+static void put_name(FILE *out, const char *name)
+{
+    char clean[1024]; // what is longer is no label
+    brig_report_clean(name, clean, sizeof clean);
+    tool_put_escaped(out, clean);
+}
+
 void graph_put_verdict(FILE *out, const struct tool_subject *subject, uint32_t ret)
 {
     const struct brig_dsl_trap *trap = find_trap(subject, ret);
@@ -48,7 +57,7 @@ void graph_put_verdict(FILE *out, const struct tool_subject *subject, uint32_t r
         if (trap->row != NULL) {
             const char *slash = strrchr(trap->row->file, '/');
             fputs("<BR/><FONT POINT-SIZE=\"8\">", out);
-            tool_put_escaped(out, slash == NULL ? trap->row->file : slash + 1);
+            put_name(out, slash == NULL ? trap->row->file : slash + 1);
             fprintf(out, ":%d</FONT>", trap->row->line);
         }
         return;
@@ -66,7 +75,7 @@ void graph_put_head(FILE *out, const struct tool_subject *subject)
           "  labelloc=t; fontname=\"Helvetica,Arial,sans-serif\"; fontsize=14;\n"
           "  label=<",
           out);
-    tool_put_escaped(out, subject->name);
+    put_name(out, subject->name);
     fprintf(out, " (%s)>;\n", brig_dsl_arch_name(subject->program.arch));
 }
 

@@ -259,9 +259,10 @@ static void write_stats_json(FILE *out, const struct improvement *improvement, c
 
 static void write_line(FILE *out, const char *name, const struct figures *figures)
 {
-    fprintf(out, "%7" PRIu32 "%7" PRIu32 "%8" PRIu32 "%9" PRIu32 "%10.2f%10.2f  %s\n", figures->stats.insns,
-            figures->stats.ebpf_insns, figures->stats.cached_allow, figures->stats.max_executed, figures->cost.expected_executed,
-            figures->cost.expected_ebpf, name);
+    fprintf(out, "%7" PRIu32 "%7" PRIu32 "%8" PRIu32 "%9" PRIu32 "%10.2f%10.2f  ", figures->stats.insns, figures->stats.ebpf_insns,
+            figures->stats.cached_allow, figures->stats.max_executed, figures->cost.expected_executed, figures->cost.expected_ebpf);
+    tool_put_clean(out, name);
+    fputs("\n", out);
 }
 
 static void write_stats(FILE *out, const struct improvement *improvement)

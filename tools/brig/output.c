@@ -14,6 +14,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "sandbox/report.h"
 #include "tools/brig/tool.h"
 
 // No stream can be told that what should have gone there could not be made.
@@ -292,6 +293,23 @@ static void write_to_file(void *context, const char *text, size_t text_bytes)
 struct brig_dsl_sink tool_sink(FILE *out)
 {
     return (struct brig_dsl_sink){.write = write_to_file, .context = out};
+}
+
+void tool_put_clean(FILE *out, const char *text)
+{
+    enum { PIECE_BYTES = 256, LONGEST_ESCAPE = 4 }; // characters per byte, in \xff
+    char piece[PIECE_BYTES + 1];
+    char clean[LONGEST_ESCAPE * PIECE_BYTES + 1];
+    for (size_t bytes; *text != '\0'; text += bytes) {
+        bytes = strnlen(text, PIECE_BYTES);
+        for (int i = 0; i < 3 && ((unsigned char)text[bytes] & 0xc0) == 0x80; i++) {
+            bytes--; // a character stays whole
+        }
+        memcpy(piece, text, bytes);
+        piece[bytes] = '\0';
+        brig_report_clean(piece, clean, sizeof clean);
+        fputs(clean, out);
+    }
 }
 
 void tool_put_escaped(FILE *out, const char *text)

@@ -48,6 +48,12 @@ static void set_progress(void *context, size_t done, size_t total)
     pair_progress_set(context, done, total);
 }
 
+static void print_name(const struct pair *pair, int side)
+{
+    printf("  %c ", side == 0 ? 'A' : 'B');
+    tool_put_clean(stdout, pair->sides[side].name);
+}
+
 static void print_side(const struct pair *pair, int side, const struct prove_witness *witness)
 {
     char verdict[64];
@@ -56,8 +62,12 @@ static void print_side(const struct pair *pair, int side, const struct prove_wit
     pair_row(pair, side, &witness->data, row, sizeof row);
     const struct pair_side *programs = &pair->sides[side];
     const bool is_stack = programs->count > 1;
-    printf("  %c %s: %s%s%s%s%s\n", side == 0 ? 'A' : 'B', programs->name, verdict, is_stack ? "  of " : "",
-           is_stack ? pair_decider(programs, &witness->data)->subject.name : "", row[0] == '\0' ? "" : "  by ", row);
+    print_name(pair, side);
+    printf(": %s%s", verdict, is_stack ? "  of " : "");
+    tool_put_clean(stdout, is_stack ? pair_decider(programs, &witness->data)->subject.name : "");
+    fputs(row[0] == '\0' ? "" : "  by ", stdout);
+    tool_put_clean(stdout, row);
+    puts("");
 }
 
 static void print_answer(const struct pair *pair, const struct answer *answer)
@@ -68,7 +78,10 @@ static void print_answer(const struct pair *pair, const struct answer *answer)
         printf("%s: proven for every call in %.1f s (%zu parts, %zu queries)\n", answer->claim->holds,
                (double)answer->elapsed_ms / 1000.0, answer->result.parts, answer->result.queries);
         if (pair->sides[0].count > 1 || pair->sides[1].count > 1) { // who takes a list of operands for something else sees it
-            printf("  A %s\n  B %s\n", pair->sides[0].name, pair->sides[1].name);
+            print_name(pair, 0);
+            puts("");
+            print_name(pair, 1);
+            puts("");
         }
         break;
     case PROVE_FAILS:

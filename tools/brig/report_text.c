@@ -1,13 +1,13 @@
 // report_text: reports for people at a terminal.
 //
-// Every string of a report goes through brig_report_clean, whoever wrote the file; colours come from here only.
+// Every string of a report goes through tool_put_clean, whoever wrote the file; colours come from here only.
 #include <string.h>
 #include <time.h>
 
 #include "sandbox/report.h"
 #include "tools/brig/report.h"
 
-enum { CLEAN_BYTES = 32768, PLACE_BYTES = 512, LABEL_WIDTH = 10 };
+enum { PLACE_BYTES = 512, LABEL_WIDTH = 10 };
 
 struct paint {
     const char *bold;
@@ -19,13 +19,6 @@ struct paint {
 
 static const struct paint colors = {"\033[1m", "\033[1;31m", "\033[1;33m", "\033[2m", "\033[0m"};
 static const struct paint plain = {"", "", "", "", ""};
-
-static void put(FILE *out, const char *text)
-{
-    char clean[CLEAN_BYTES];
-    brig_report_clean(text, clean, sizeof clean);
-    fputs(clean, out);
-}
 
 // A label in the left column; NULL and "" leave it empty.
 static void label(FILE *out, const struct paint *paint, const char *name)
@@ -44,12 +37,12 @@ static const char *base_name(const char *path)
 static void print_headline(FILE *out, const json_t *report, const struct paint *paint)
 {
     bool is_killed = strcmp(report_string(report, "outcome", "kind"), "killed") == 0;
-    put(out, report_string(report, "worker", "name"));
+    tool_put_clean(out, report_string(report, "worker", "name"));
     fprintf(out, "[%lld] ", (long long)report_number(report, "worker", "pid"));
     fputs(paint->bold, out);
-    put(out, report_string(report, "event", "text"));
+    tool_put_clean(out, report_string(report, "event", "text"));
     fprintf(out, "%s -> %s", paint->end, is_killed ? paint->bad : paint->mild);
-    put(out, report_string(report, "outcome", "text"));
+    tool_put_clean(out, report_string(report, "outcome", "text"));
     fprintf(out, "%s\n\n", paint->end);
 }
 
@@ -59,11 +52,11 @@ static void print_event(FILE *out, const json_t *report, const struct paint *pai
     const json_t *argument;
     const json_t *event = json_object_get(report, "event");
     label(out, paint, "call");
-    put(out, report_string(report, "event", "call"));
+    tool_put_clean(out, report_string(report, "event", "call"));
     fprintf(out, ", number %lld on ", (long long)report_number(report, "event", "nr"));
-    put(out, report_string(report, "event", "arch"));
+    tool_put_clean(out, report_string(report, "event", "arch"));
     fputs(", at ", out);
-    put(out, report_string(report, "event", "call_address"));
+    tool_put_clean(out, report_string(report, "event", "call_address"));
     fputs("\n", out);
     json_array_foreach(json_object_get(event, "args"), i, argument)
     {
@@ -72,9 +65,9 @@ static void print_event(FILE *out, const json_t *report, const struct paint *pai
         brig_report_clean(name == NULL ? "?" : name, clean, sizeof clean);
         label(out, paint, "");
         fprintf(out, "  %-12s ", clean);
-        put(out, json_string_value(json_object_get(argument, "text")) == NULL
-                     ? ""
-                     : json_string_value(json_object_get(argument, "text")));
+        tool_put_clean(out, json_string_value(json_object_get(argument, "text")) == NULL
+                                ? ""
+                                : json_string_value(json_object_get(argument, "text")));
         fprintf(out, "%s%s%s\n", paint->faint,
                 json_is_true(json_object_get(argument, "ignored")) ? "  (ignored by the kernel)" : "", paint->end);
     }
@@ -85,27 +78,27 @@ static void print_policy(FILE *out, const json_t *report, const struct paint *pa
     char decider[PLACE_BYTES];
     report_decider(report, decider, sizeof decider);
     label(out, paint, "decided by");
-    put(out, decider);
+    tool_put_clean(out, decider);
     if (*report_string(report, "policy", "action") != '\0') {
         fputs("  ", out);
-        put(out, report_string(report, "policy", "action"));
+        tool_put_clean(out, report_string(report, "policy", "action"));
     }
     fputs("\n", out);
     if (*report_string(report, "policy", "why") != '\0') {
         label(out, paint, "because");
-        put(out, report_string(report, "policy", "why"));
+        tool_put_clean(out, report_string(report, "policy", "why"));
         fputs("\n", out);
     }
     label(out, paint, "policy");
-    put(out, report_string(report, "policy", "name"));
+    tool_put_clean(out, report_string(report, "policy", "name"));
     fputs(" ", out);
-    put(out, report_string(report, "policy", "hash"));
+    tool_put_clean(out, report_string(report, "policy", "hash"));
     const json_t *baseline = json_object_get(json_object_get(report, "policy"), "baseline");
     if (baseline != NULL) {
         fputs(", written for Linux ", out);
-        put(out, report_string(json_object_get(report, "policy"), "baseline", "kernel"));
+        tool_put_clean(out, report_string(json_object_get(report, "policy"), "baseline", "kernel"));
         fputs(*report_string(json_object_get(report, "policy"), "baseline", "libc") == '\0' ? "" : " and ", out);
-        put(out, report_string(json_object_get(report, "policy"), "baseline", "libc"));
+        tool_put_clean(out, report_string(json_object_get(report, "policy"), "baseline", "libc"));
     }
     fputs("\n", out);
 }
@@ -117,24 +110,24 @@ static void print_worker(FILE *out, const json_t *report, const struct paint *pa
             (long long)report_number(report, "worker", "pid_inside"), (long long)report_number(report, "worker", "tid_inside"));
     if (*report_string(report, "worker", "thread") != '\0') {
         fputs(" (", out);
-        put(out, report_string(report, "worker", "thread"));
+        tool_put_clean(out, report_string(report, "worker", "thread"));
         fputs(")", out);
     }
     fputs("\n", out);
     label(out, paint, "seen");
-    put(out, report_string(report, "id", "time"));
+    tool_put_clean(out, report_string(report, "id", "time"));
     if (report_number(report, "id", "count") > 1) {
         fprintf(out, ", %lld times since ", (long long)report_number(report, "id", "count"));
-        put(out, report_string(report, "id", "first_seen"));
+        tool_put_clean(out, report_string(report, "id", "first_seen"));
     }
     fputs("\n", out);
     label(out, paint, "system");
     fputs("Linux ", out);
-    put(out, report_string(report, "env", "kernel"));
+    tool_put_clean(out, report_string(report, "env", "kernel"));
     fputs(" ", out);
-    put(out, report_string(report, "env", "machine"));
+    tool_put_clean(out, report_string(report, "env", "machine"));
     fputs(*report_string(report, "env", "libc") == '\0' ? "" : ", ", out);
-    put(out, report_string(report, "env", "libc"));
+    tool_put_clean(out, report_string(report, "env", "libc"));
     fputs("\n\n", out);
 }
 
@@ -148,11 +141,11 @@ static void print_frame(FILE *out, const json_t *frame, size_t number, const str
     report_frame_place(frame, place, sizeof place);
     brig_report_clean(place, clean, sizeof clean);
     fprintf(out, "  #%-3zu %-36s %s", number, clean, paint->faint);
-    put(out, module == NULL ? "no file" : base_name(module));
+    tool_put_clean(out, module == NULL ? "no file" : base_name(module));
     fputs(" ", out);
-    put(out, module == NULL || offset == NULL ? "" : offset);
+    tool_put_clean(out, module == NULL || offset == NULL ? "" : offset);
     fputs("  by ", out);
-    put(out, how == NULL ? "?" : how);
+    tool_put_clean(out, how == NULL ? "?" : how);
     fprintf(out, "%s\n", paint->end);
 }
 
@@ -175,7 +168,7 @@ static void print_edit(FILE *out, const json_t *report, const struct paint *pain
     const char *edit = report_string(report, "advice", "edit");
     label(out, paint, "to allow");
     fputs("add ", out);
-    put(out, report_string(report, "advice", "place"));
+    tool_put_clean(out, report_string(report, "advice", "place"));
     fputs("\n", out);
     while (*edit != '\0') {
         char line[PLACE_BYTES];
@@ -183,7 +176,7 @@ static void print_edit(FILE *out, const json_t *report, const struct paint *pain
         snprintf(line, sizeof line, "%.*s", (int)line_bytes, edit);
         label(out, paint, "");
         fputs("    ", out);
-        put(out, line);
+        tool_put_clean(out, line);
         fputs("\n", out);
         edit += line_bytes + (edit[line_bytes] == '\n');
     }
@@ -197,12 +190,12 @@ static void print_advice(FILE *out, const json_t *report, const struct paint *pa
     }
     label(out, paint, is_never ? "never" : "risk");
     fputs(is_never ? paint->bad : "", out);
-    put(out, is_never ? "" : report_string(report, "advice", "risk"));
+    tool_put_clean(out, is_never ? "" : report_string(report, "advice", "risk"));
     fprintf(out, "%s%s", paint->end, is_never ? "" : ": ");
-    put(out, report_string(report, "advice", "reason"));
+    tool_put_clean(out, report_string(report, "advice", "reason"));
     fputs("\n", out);
     label(out, paint, "better");
-    put(out, report_string(report, "advice", "alternative"));
+    tool_put_clean(out, report_string(report, "advice", "alternative"));
     fputs("\n\n", out);
 }
 
@@ -254,31 +247,31 @@ static void print_group(FILE *out, const struct report_group *group, const struc
     const json_t *frames = json_object_get(json_object_get(report, "stack"), "frames");
     report_decider(report, decider, sizeof decider);
     fprintf(out, "%s%5lld x%s ", paint->bold, (long long)group->events, paint->end);
-    put(out, report_string(report, "worker", "name"));
+    tool_put_clean(out, report_string(report, "worker", "name"));
     fputs("  ", out);
-    put(out, report_string(report, "event", "text"));
+    tool_put_clean(out, report_string(report, "event", "text"));
     fputs(" -> ", out);
-    put(out, report_string(report, "outcome", "text"));
+    tool_put_clean(out, report_string(report, "outcome", "text"));
     fputs("\n        by ", out);
-    put(out, decider);
+    tool_put_clean(out, decider);
     for (size_t i = 0; i < 3 && i < json_array_size(frames); i++) {
         report_frame_place(json_array_get(frames, i), place, sizeof place);
         fputs(i == 0 ? "  at " : " < ", out);
-        put(out, place);
+        tool_put_clean(out, place);
     }
     fprintf(out, "\n        %s", paint->faint);
     put_time(out, group->first_ms);
     fputs(" to ", out);
     put_time(out, group->last_ms);
     fprintf(out, " UTC, %zu file%s, newest %s", group->files, group->files == 1 ? "" : "s", paint->end);
-    put(out, group->newest_name);
+    tool_put_clean(out, group->newest_name);
     fputs("\n", out);
 }
 
 void report_groups_print(FILE *out, const char *directory, const struct report_groups *groups, bool is_colored)
 {
     fprintf(out, "%zu report%s in ", groups->file_count, groups->file_count == 1 ? "" : "s");
-    put(out, directory);
+    tool_put_clean(out, directory);
     fprintf(out, ", %zu cause%s\n", groups->count, groups->count == 1 ? "" : "s");
     for (size_t i = 0; i < groups->count; i++) {
         fputs("\n", out);
@@ -287,9 +280,9 @@ void report_groups_print(FILE *out, const char *directory, const struct report_g
     if (groups->run_count > 0) {
         fprintf(out, "\n%zu run%s; what the %s was denied: brig report ", groups->run_count, groups->run_count == 1 ? "" : "s",
                 groups->run_count == 1 ? "program" : "newest");
-        put(out, directory);
+        tool_put_clean(out, directory);
         fputs("/", out);
-        put(out, groups->newest_run);
+        tool_put_clean(out, groups->newest_run);
         fputs("\n", out);
     }
 }

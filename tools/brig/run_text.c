@@ -37,13 +37,6 @@ static const char *string_of(const json_t *object, const char *key)
     return text == NULL ? "" : text;
 }
 
-static void put(FILE *out, const char *text)
-{
-    char clean[CLEAN_BYTES];
-    brig_report_clean(text, clean, sizeof clean);
-    fputs(clean, out);
-}
-
 // --- what belongs together --------------------------------------------------------------------------------------------
 
 static bool has_call(const struct refusal *refusal, const char *call, size_t bytes)
@@ -142,16 +135,16 @@ static void put_refusal(FILE *out, const struct refusal *refusal)
         return;
     }
     fputs("brig: denied ", out);
-    put(out, refusal->calls);
+    tool_put_clean(out, refusal->calls);
     fputs("(\"", out);
-    put(out, refusal->path);
+    tool_put_clean(out, refusal->path);
     fputs("\") ", out);
-    put(out, refusal->code);
+    tool_put_clean(out, refusal->code);
     put_count(out, refusal->count);
     fputs(refusal->exists ? "" : ", and it does not exist", out);
     if (refusal->option != NULL) {
         fputs("; try: ", out);
-        put(out, refusal->option);
+        tool_put_clean(out, refusal->option);
         fputs(refusal->is_directory ? "  (with all below it)" : "", out);
     } else if (run_is_own_in_proc(refusal->path)) {
         fputs("; no option allows that: to the broker it would be its own", out);
@@ -183,18 +176,18 @@ static bool put_directory(FILE *out, struct refusals *refusals, size_t first)
         }
     }
     fputs("brig: denied ", out);
-    put(out, all.calls);
+    tool_put_clean(out, all.calls);
     fprintf(out, " of %zu names in \"", names);
-    put(out, path);
+    tool_put_clean(out, path);
     fputs("\" ", out);
-    put(out, refusals->list[first].code);
+    tool_put_clean(out, refusals->list[first].code);
     put_count(out, all.count);
     // Without a file of it that is there, the directory may be missing too.
     fprintf(out, "; try: --%s ",
             !all.exists                                        ? "unveil"
             : strcmp(refusals->list[first].right, "read") == 0 ? "broker-ro"
                                                                : "broker-rw");
-    put(out, word);
+    tool_put_clean(out, word);
     fputs(all.exists ? "  (with all below it)\n" : ":rwc\n", out);
     free(path);
     return true;
@@ -214,7 +207,7 @@ static void put_searches(FILE *out, const struct refusals *refusals)
         const struct refusal *refusal = &refusals->list[i];
         if (is_search(refusal) && shown++ < MISSING_MAX) {
             fputs(separator, out);
-            put(out, refusal->path);
+            tool_put_clean(out, refusal->path);
             separator = "\", \"";
         }
         if (is_search(refusal)) {
@@ -226,7 +219,7 @@ static void put_searches(FILE *out, const struct refusals *refusals)
     put_count(out, all.count);
     if (all.option != NULL) {
         fputs("; if the program minds, try: ", out);
-        put(out, all.option);
+        tool_put_clean(out, all.option);
     }
     fputs("\n", out);
 }
@@ -280,11 +273,11 @@ static void put_denied(FILE *out, const json_t *outcome)
 void run_print_event(FILE *out, const json_t *event)
 {
     const char *why = string_of(event, "why");
-    put(out, string_of(event, "message"));
+    tool_put_clean(out, string_of(event, "message"));
     fputs("\n", out);
     if (*why != '\0') {
         fputs("brig:   because ", out);
-        put(out, why);
+        tool_put_clean(out, why);
         fputs("\n", out);
     }
 }
@@ -314,7 +307,7 @@ static void put_repeats(FILE *out, const json_t *events, size_t first)
     }
     if (count > 0) {
         fprintf(out, "brig: the same %zu time%s more, the last: ", count, count == 1 ? "" : "s");
-        put(out, strncmp(message, "brig: ", strlen("brig: ")) == 0 ? message + strlen("brig: ") : message);
+        tool_put_clean(out, strncmp(message, "brig: ", strlen("brig: ")) == 0 ? message + strlen("brig: ") : message);
         fputs("\n", out);
     }
 }
@@ -337,9 +330,9 @@ void run_print_rest(FILE *out, const json_t *outcome)
 void run_print(FILE *out, const json_t *outcome)
 {
     const json_t *events = json_object_get(outcome, "events");
-    put(out, string_of(outcome, "command"));
+    tool_put_clean(out, string_of(outcome, "command"));
     fputs(" under ", out);
-    put(out, string_of(outcome, "policy"));
+    tool_put_clean(out, string_of(outcome, "policy"));
     const json_int_t violations = json_integer_value(json_object_get(outcome, "violations"));
     fprintf(out, ": exit status %lld, %lld violation%s\n", (long long)json_integer_value(json_object_get(outcome, "exit_status")),
             (long long)violations, violations == 1 ? "" : "s");

@@ -16,55 +16,6 @@
 // How much of a long complaint is shown: it quotes what was typed, and the end says what to do about it.
 enum { HEAD_BYTES = 400, TAIL_BYTES = 400 };
 
-// Returns: the bytes of the UTF-8 character at the start of `text`, and which one it is; 0 if there is none.
-static size_t read_character(const unsigned char *text, size_t text_bytes, uint32_t *ret_character)
-{
-    const size_t bytes = text[0] < 0x80 ? 1 : text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : text[0] < 0xf5 ? 4 : 0;
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    uint32_t character = bytes <= 1 ? text[0] : text[0] & (0x7fu >> bytes);
-    if (bytes > text_bytes) {
-        return 0;
-    }
-    for (size_t i = 1; i < bytes; i++) {
-        if ((text[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-        character = character << 6 | (text[i] & 0x3f);
-    }
-    *ret_character = character;
-    return character >= least[bytes] && (character < 0xd800 || character > 0xdfff) && character <= 0x10ffff ? bytes : 0;
-}
-
-// Returns: whether a character is seen, and changes nothing but its own place: no control, no mark, nothing that turns lines round.
-static bool is_shown(uint32_t character)
-{
-    static const uint32_t hidden[][2] = {{0, 0x1f},        {0x7f, 0x9f},     {0xad, 0xad},     {0x61c, 0x61c},
-                                         {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff}};
-    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++) {
-        if (character >= hidden[i][0] && character <= hidden[i][1]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-// Writes text that quotes the command line or a file: nothing of theirs that a terminal obeys or hides gets through.
-static void put_quoting(const char *text, size_t text_bytes)
-{
-    for (size_t at = 0; at < text_bytes;) {
-        uint32_t character = 0;
-        const size_t bytes = read_character((const unsigned char *)text + at, text_bytes - at, &character);
-        if (bytes > 0 && is_shown(character)) {
-            fwrite(text + at, 1, bytes, stderr);
-        } else {
-            for (size_t i = 0; i < (bytes > 0 ? bytes : 1); i++) {
-                fprintf(stderr, "\\x%02x", (unsigned char)text[at + i]);
-            }
-        }
-        at += bytes > 0 ? bytes : 1;
-    }
-}
-
 static bool is_inside(char byte)
 {
     return ((unsigned char)byte & 0xc0) == 0x80;
@@ -90,15 +41,16 @@ int tool_complain(const char *verb, const char *format, ...)
     if (length < 0) {
         fputs("out of memory", stderr);
     } else if (length <= HEAD_BYTES + TAIL_BYTES) {
-        put_quoting(text, (size_t)length);
+        tool_put_clean(stderr, text);
     } else {
         const char *tail = text + length - TAIL_BYTES;
-        put_quoting(text, whole_characters(text, HEAD_BYTES));
-        fputs("...", stderr);
         while (is_inside(*tail)) {
             tail++;
         }
-        put_quoting(tail, (size_t)(text + length - tail));
+        text[whole_characters(text, HEAD_BYTES)] = '\0';
+        tool_put_clean(stderr, text);
+        fputs("...", stderr);
+        tool_put_clean(stderr, tail);
     }
     fputc('\n', stderr);
     free(length < 0 ? NULL : text);
@@ -133,7 +85,7 @@ int tool_fail(const char *verb, const struct brig_error *error)
         return tool_complain(
             verb, "this is too big: %s; name ranges and masks instead of single values, or decide by fewer of them", why);
     }
-    fprintf(stderr, "brig %s: %s\n", verb, brig_error_format(error, text, sizeof text));
+    tool_complain(verb, "%s", brig_error_format(error, text, sizeof text));
     switch (error->code) {
     case BRIG_KERNEL_LACKS:
         return TOOL_LACKS;

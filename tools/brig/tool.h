@@ -183,6 +183,9 @@ enum tool_color tool_color_of_ret(uint32_t ret);
 void tool_print_listing(FILE *out, const struct brig_dsl_program *program, const unsigned char *trace, bool is_colored);
 // A sink that writes to `out`.
 struct brig_dsl_sink tool_sink(FILE *out);
+// Writes text of the command line or of a file for people: nothing that a terminal obeys or hides gets through, line breaks neither
+// (brig_report_clean).
+void tool_put_clean(FILE *out, const char *text);
 // Writes text for HTML and XML. Control characters, which may not be in either, become '?'; line breaks and tabs stay.
 void tool_put_escaped(FILE *out, const char *text);
 // Makes a string of text from a policy, or null of NULL. Of what is no UTF-8 the bytes above 127 become \xNN.

@@ -12,19 +12,11 @@ static void write_raw(FILE *out, const struct write_program_kind *kind, const st
     fwrite(program->program->insns, sizeof *program->program->insns, program->program->insn_count, out);
 }
 
-// Names of files may have line breaks, behind which a comment would be code.
-static void put_in_comment(FILE *out, const char *name)
-{
-    for (; *name != '\0'; name++) {
-        fputc((unsigned char)*name < 0x20 ? '?' : *name, out);
-    }
-}
-
 static void write_c(FILE *out, const struct write_program_kind *kind, const struct write_program *written)
 {
     const struct brig_dsl_program *program = written->program;
     fprintf(out, "// %s ", kind->noun);
-    put_in_comment(out, written->name);
+    tool_put_clean(out, written->name); // behind a line break a comment would be code
     fprintf(out, " for %s, %" PRIu32 " instructions, hash %016" PRIx64 "\n", brig_dsl_arch_name(program->arch), program->insn_count,
             program->hash);
     fputs("// code, jt, jf, k of struct sock_filter\n", out);
