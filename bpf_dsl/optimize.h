@@ -6,11 +6,10 @@
 //
 // Rules that hold throughout:
 // - A result returns what the input returns, all 32 bits, for every arch, number, instruction pointer and argument. Whether that
-// was
-//   shown is said with it.
-// - It is never bigger than the input, neither in instructions nor in what the kernel makes of them, and the kernel's bitmap
-// answers
-//   every number that it answered before.
+//   was shown is said with it.
+// - One program is never bigger behind it, neither in instructions nor in what the kernel makes of them, and never slower: with a
+//   profile what its calls cost together, without one the longest path. A profile may lengthen paths that it has no calls for.
+// - The kernel's bitmap answers every number that it answered before.
 // - Same input, same bytes. Nothing here allocates, locks or prints: all is in the caller's arena.
 #ifndef BRIG_BPF_DSL_OPTIMIZE_H
 #define BRIG_BPF_DSL_OPTIMIZE_H
@@ -55,11 +54,14 @@ BRIG_MUST_CHECK enum brig_code brig_dsl_optimize(const struct brig_dsl_filter *f
 //
 // What the new program returns is what the kernel makes of what they return: the action that comes first in the kernel's order
 // (KILL_PROCESS, KILL_THREAD, TRAP, ERRNO, USER_NOTIF, TRACE, LOG, ALLOW; as signed numbers the lowest), of equal actions the data
-// of the program that was installed last; ALLOW without data. One filter is as brig_dsl_optimize. Returns: OK, with is_input false
-// for more than one filter; BAD_PROGRAM; BAD_ARGUMENT (no filters, more than 64, or one that computes too much, or its action by
-// dividing: then its index is the detail); PROGRAM_TOO_BIG; OUT_OF_ARENA; BUG_CHECK_FAILED. Owns: ret_optimized
-// points into `arena`. Context: as brig_dsl_optimize. Source: kernel/seccomp.c:seccomp_run_filters. Flags of an installation (LOG,
-// a listener of its own) are not part of a program.
+// of the program that was installed last; ALLOW without data. One filter is as brig_dsl_optimize. Flags of an installation (LOG, a
+// listener of its own) are not part of a program.
+//
+// Returns: OK, with is_input false for more than one filter; BAD_PROGRAM; BAD_ARGUMENT (no filters, more than 64, or one that
+// computes too much, or its action by dividing: then its index is the detail); PROGRAM_TOO_BIG; OUT_OF_ARENA; BUG_CHECK_FAILED.
+// Owns: ret_optimized points into `arena`.
+// Context: as brig_dsl_optimize.
+// Source: kernel/seccomp.c:seccomp_run_filters.
 BRIG_MUST_CHECK enum brig_code brig_dsl_merge(const struct brig_dsl_filter *filters, size_t filter_count,
                                               const struct brig_dsl_options *options, struct brig_dsl_arena *arena,
                                               struct brig_dsl_optimized *ret_optimized, struct brig_error *reterr);

@@ -44,6 +44,7 @@ static void check_promises(const struct sock_filter *insns, uint32_t count, cons
     CHECK_LE(optimized->insn_count, count);
     CHECK(optimized->is_checked || !optimized->is_input); // what was only cleaned needs no proof by others
     CHECK_LE(dsl_ebpf_size(optimized->insns, optimized->insn_count), dsl_ebpf_size(insns, count));
+    CHECK_LE(dsl_longest_path(optimized->insns, optimized->insn_count), dsl_longest_path(insns, count));
     for (uint32_t nr = 0; nr < 80; nr++) {
         CHECK(!brig_dsl_is_cached_allow(insns, count, AUDIT_ARCH_X86_64, nr) ||
               brig_dsl_is_cached_allow(optimized->insns, optimized->insn_count, AUDIT_ARCH_X86_64, nr));
