@@ -51,6 +51,7 @@ void dsl_check_learn(struct check_facts *facts, uint32_t word, uint32_t mask, st
         return;
     }
     facts->undo[facts->undo_count++] = (struct check_undo){word, *known};
+    known->version = ++facts->versions;
     // Numbers between two that begin alike begin so as well.
     uint32_t differ = range.lo ^ range.hi;
     uint32_t settled = differ == 0 ? mask : mask & ~(ALL >> __builtin_clz(differ));

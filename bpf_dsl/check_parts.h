@@ -16,6 +16,14 @@ struct check_span {
     uint64_t last;
 };
 
+// What a condition was worth the last time that something was known of its words, and what was known then.
+struct check_memo {
+    uint32_t low_version;
+    uint32_t high_version;
+    uint8_t can;       // 0: not asked yet
+    uint8_t can_fresh; // where nothing is known
+};
+
 // (argument & mask) is in one of the spans, which are sorted and do not overlap.
 struct check_condition {
     const struct check_span *spans;
@@ -27,6 +35,7 @@ struct check_condition {
     uint32_t gap_high;
     uint64_t mask;
     const struct check_lows *lows; // NULL: its spans are looked through one by one
+    struct check_memo *memo;       // NULL: nothing is remembered
 };
 
 // Reads one condition of a rule. Returns: false when the arena is exhausted.
@@ -72,7 +81,8 @@ struct check_word {
     struct check_range whole;
     uint32_t known; // bits that have one value, and that value
     uint32_t value;
-    uint32_t masked; // node + 1; 0: none
+    uint32_t masked;  // node + 1; 0: none
+    uint32_t version; // of all that is known of this word: the same number, the same facts; 0: nothing is known
 };
 
 struct check_node {
@@ -102,10 +112,12 @@ struct check_facts {
     struct check_undo *undo;
     uint32_t undo_count;
     uint32_t undo_limit;
-    uint32_t steps;      // work done
-    uint32_t step_limit; // no search goes on beyond it
-    uint32_t side_steps; // work done to find sides that no call takes; not among `steps`
-    bool overflowed;     // sticky: a stack was too small, or a search too long; answers are no longer exact
+    uint32_t versions;               // given to words so far
+    uint32_t steps;                  // work done
+    uint32_t step_limit;             // no search goes on beyond it
+    uint32_t side_steps;             // work done to find sides that no call takes; not among `steps`
+    uint32_t witnesses[CHECK_WORDS]; // words that had all facts when they were asked for: where to begin next time
+    bool overflowed;                 // sticky: a stack was too small, or a search too long; answers are no longer exact
 };
 
 struct dsl_check_mark {

@@ -150,9 +150,11 @@ static bool list_conditions(struct check_subject *subject, struct check_rule *ru
         count += subject->rules[i].count;
     }
     const struct check_condition **list = DSL_ARENA_ARRAY(arena, const struct check_condition *, count);
-    if (list == NULL) {
+    struct check_memo *memos = DSL_ARENA_ARRAY(arena, struct check_memo, count);
+    if (list == NULL || memos == NULL) {
         return false;
     }
+    memset(memos, 0, count * sizeof *memos);
     subject->condition_count = 0;
     subject->conditions = list;
     for (uint32_t i = 0; i < subject->rule_count; i++) {
@@ -162,6 +164,7 @@ static bool list_conditions(struct check_subject *subject, struct check_rule *ru
             if (!dsl_check_sort_lows(condition, arena)) {
                 return false;
             }
+            condition->memo = &memos[subject->condition_count];
             list[subject->condition_count++] = condition;
         }
     }

@@ -3,7 +3,8 @@
 // Takes: facts and conditions. Gives: whether a call with these facts can meet the condition, and whether one can fail it; where
 // both, a place to cut the facts in two. Guarantees: exact: the halves of a wide argument are two words, which are independent of
 // each other. Of many spans in several high halves, those are looked at that can have what is known of one half: programs mostly
-// ask for the low one first, so spans are sorted by that as well.
+// ask for the low one first, so spans are sorted by that as well. What was found out last is remembered: most tests say nothing new
+// about most conditions.
 #include "bpf_dsl/check_parts.h"
 
 #define ALL UINT32_MAX
@@ -254,6 +255,27 @@ unsigned dsl_check_condition_can(struct check_facts *facts, const struct check_c
     struct check_set set = dsl_check_set_of(facts, lo + 1, high(condition->mask));
     if (set.range.lo == set.range.hi) {
         return dsl_check_word_can(facts, lo, (uint32_t)condition->mask, condition, (uint64_t)set.range.lo << 32);
+unsigned dsl_check_condition_can(struct check_facts *facts, const struct check_condition *condition)
+{
+    struct check_memo *memo = condition->memo;
+    uint32_t lo = low_word(condition);
+    uint32_t low_version = facts->words[lo].version;
+    uint32_t high_version = condition->is_wide ? facts->words[lo + 1].version : 0;
+    if (memo == NULL) {
+        return condition_can(facts, condition);
+    }
+    if ((low_version | high_version) == 0) {
+        memo->can_fresh = memo->can_fresh != 0 ? memo->can_fresh : (uint8_t)condition_can(facts, condition);
+        return memo->can_fresh;
+    }
+    if (memo->can == 0 || memo->low_version != low_version || memo->high_version != high_version) {
+        memo->can = (uint8_t)condition_can(facts, condition);
+        memo->low_version = low_version;
+        memo->high_version = high_version;
+    }
+    return memo->can;
+}
+
     }
     if (condition->has_one_high) {
         return one_high_can(facts, condition, high(condition->spans[0].first));
