@@ -279,6 +279,8 @@ struct check_rest {
         *given; // what conditions are supposed to be, by their number: two bits each, 0 for nothing; NULL: nothing at all
 };
 
+// Whether two lists of rules say the same with the same words.
+bool dsl_check_same_rules(const struct check_subject *a, const struct check_subject *b);
 static inline unsigned dsl_check_given(const uint64_t *given, uint32_t number)
 {
     return given == NULL ? 0 : given[number / 32] >> number % 32 * 2 & 3;
@@ -368,9 +370,10 @@ struct dsl_check_walk {
     uint32_t patience;
     uint32_t nr; // where the program differs
 
-    struct check_insn *about; // by instruction
-    bool is_read;             // what is said about them
-    struct check_fork *forks; // the other sides of tests, still to be walked
+    struct check_insn *about;            // by instruction
+    bool is_read;                        // what is said about them
+    const struct check_subject **walked; // by instruction: rules that what begins there was found to say; NULL: none were
+    struct check_fork *forks;            // the other sides of tests, still to be walked
     uint32_t fork_limit;
     struct brig_dsl_arena *arena;
     struct check_joins *joins; // of the walk of one subject; NULL: not needed so far

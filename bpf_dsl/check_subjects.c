@@ -194,6 +194,18 @@ bool dsl_check_read_rules(const struct brig_dsl_call_rules *source, struct brig_
     return rules != NULL && list_conditions(ret_subject, rules, arena);
 }
 
+bool dsl_check_same_rules(const struct check_subject *a, const struct check_subject *b)
+{
+    bool is_same = a->rule_count == b->rule_count && a->condition_count == b->condition_count;
+    for (uint32_t i = 0; i < a->rule_count && is_same; i++) {
+        is_same = a->rules[i].ret == b->rules[i].ret && a->rules[i].count == b->rules[i].count;
+    }
+    for (uint32_t i = 0; i < a->condition_count && is_same; i++) {
+        is_same = dsl_check_same_condition(a->conditions[i], b->conditions[i]);
+    }
+    return is_same;
+}
+
 // --- reading expressions ----------------------------------------------------------------------------------------------
 
 // An expression's test of an argument is a condition already; only its mask may be written another way.

@@ -6,8 +6,9 @@
 // return dsl_check_subject_says compares. Guarantees: exact; what it does not follow (M[], arithmetic but "and" with a word, "sub"
 // and a constant shifted by a word) makes it undecided, never equal. Ways that meet are walked once where that can be said
 // (check_joins.c): first only where nothing is lost by it, then, for rules that take long, with facts forgotten, and where that
-// proves nothing, once more without. Weaknesses: steps are counted, dsl_check_input.steps of them, and where they end nothing is
-// known; sides that calls take only if facts are forgotten count as taken.
+// proves nothing, once more without. Calls with the same rules that share their code are walked once. Weaknesses: steps are
+// counted, dsl_check_input.steps of them, and where they end nothing is known; sides that calls take only if facts are forgotten
+// count as taken.
 #include "bpf_dsl/check_parts.h"
 #include "bpf_dsl/clean.h"
 
@@ -213,6 +214,44 @@ static enum dsl_checked walk_rules(struct dsl_check_walk *walk, const struct che
         checked = walk_again(walk, start, false);
     }
     return checked;
+}
+
+// Whether what begins here was found to say the same rules for another call, and does not ask which call it is.
+static bool was_walked(struct dsl_check_walk *walk, const struct check_path *start)
+{
+    const uint32_t decided = 1u << CHECK_NR | 1u << CHECK_ARCH;
+    const struct check_subject *before = walk->walked != NULL ? walk->walked[start->pc] : NULL;
+    if (before == NULL || !dsl_check_same_rules(before, start->subject)) {
+        return false;
+    }
+    if (!walk->is_read) {
+        dsl_check_read_insns(walk);
+    }
+    return !walk->about[start->pc].reads_x && (walk->about[start->pc].words & decided) == 0;
+}
+
+// Returns: false when the arena is exhausted.
+static bool note_walked(struct dsl_check_walk *walk, const struct check_path *start)
+{
+    if (walk->walked == NULL) {
+        walk->walked = DSL_ARENA_ARRAY(walk->arena, const struct check_subject *, walk->insn_count);
+        for (uint32_t i = 0; i < walk->insn_count && walk->walked != NULL; i++) {
+            walk->walked[i] = NULL;
+        }
+    }
+    if (walk->walked != NULL) {
+        walk->walked[start->pc] = start->subject;
+    }
+    return walk->walked != NULL;
+}
+
+static enum dsl_checked go_on_with_rules(struct dsl_check_walk *walk, const struct check_path *start)
+{
+    if (was_walked(walk, start)) {
+        return DSL_CHECKED_EQUAL;
+    }
+    enum dsl_checked checked = walk_rules(walk, start);
+    return checked == DSL_CHECKED_EQUAL && !note_walked(walk, start) ? DSL_CHECKED_UNDECIDED : checked;
 }
 
 // What to do with each subject that the facts about arch and number leave: compare what is returned, or go on.
