@@ -117,9 +117,7 @@ static bool is_hole(struct check_facts *facts, const struct check_range *range, 
     return false;
 }
 
-// The smallest number at or above `from` that differs from `fixed`, which has no `free` bits, in those only. Returns: false for
-// none.
-static bool next_fitting(uint32_t free, uint32_t fixed, uint32_t from, uint32_t *ret_value)
+bool dsl_check_next_fitting(uint32_t free, uint32_t fixed, uint32_t from, uint32_t *ret_value)
 {
     uint32_t wrong = (from ^ fixed) & ~free;
     if (wrong == 0) {
@@ -151,7 +149,7 @@ bool dsl_check_set_meets(struct check_facts *facts, const struct check_set *set,
         return true; // more values than holes
     }
     uint32_t value = lo;
-    while (next_fitting(set->free, set->fixed, value, &value) && value <= hi) {
+    while (dsl_check_next_fitting(set->free, set->fixed, value, &value) && value <= hi) {
         if (!is_hole(facts, &set->range, value)) {
             return true;
         }
@@ -174,16 +172,16 @@ struct check_range dsl_check_fit(struct check_facts *facts, const struct check_s
         return range;
     }
     // Counting down is counting up with all bits turned round.
-    if (!dsl_check_set_meets(facts, set, 0, ALL) || !next_fitting(set->free, set->fixed, range.lo, &range.lo) ||
-        !next_fitting(set->free, ~(set->fixed | set->free), ~range.hi, &not_hi)) {
+    if (!dsl_check_set_meets(facts, set, 0, ALL) || !dsl_check_next_fitting(set->free, set->fixed, range.lo, &range.lo) ||
+        !dsl_check_next_fitting(set->free, ~(set->fixed | set->free), ~range.hi, &not_hi)) {
         return (struct check_range){.lo = 1, .hi = 0};
     }
     range.hi = ~not_hi;
     return range;
 }
 
-// Index of the first span that ends at or above `from`. Halves are chosen without branches, which could not be foretold.
-static uint32_t first_span(const struct check_condition *condition, uint64_t from)
+// Halves are chosen without branches, which could not be foretold.
+uint32_t dsl_check_first_span(const struct check_condition *condition, uint64_t from)
 {
     const struct check_span *spans = condition->spans;
     uint32_t low = 0;
@@ -201,7 +199,7 @@ unsigned dsl_check_set_can(struct check_facts *facts, const struct check_set *se
     unsigned can = 0;
     uint64_t last = base | set->range.hi;
     uint64_t at = base | set->range.lo;
-    for (uint32_t i = first_span(condition, at); at <= last && can != (CHECK_CAN_HOLD | CHECK_CAN_FAIL); i++) {
+    for (uint32_t i = dsl_check_first_span(condition, at); at <= last && can != (CHECK_CAN_HOLD | CHECK_CAN_FAIL); i++) {
         facts->steps++;
         if (i == condition->count || condition->spans[i].first > last) {
             can |= dsl_check_set_meets(facts, set, (uint32_t)at, (uint32_t)last) ? CHECK_CAN_FAIL : 0;

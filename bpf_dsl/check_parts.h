@@ -174,9 +174,14 @@ void dsl_check_learn(struct check_facts *facts, uint32_t word, uint32_t mask, st
 void dsl_check_unlearn(struct check_facts *facts, uint32_t word);
 // Adds a hole to a range: at an end by moving the end.
 struct check_range dsl_check_without(struct check_facts *facts, struct check_range range, uint32_t value);
+// Index of the first span of a condition that ends at or above `from`; how many there are where none does.
+uint32_t dsl_check_first_span(const struct check_condition *condition, uint64_t from);
 // What the condition is for the values of a set, put below `base`: the high half where the condition is wide, else 0.
 unsigned dsl_check_set_can(struct check_facts *facts, const struct check_set *set, const struct check_condition *condition,
                            uint64_t base);
+// The smallest number at or above `from` that differs from `fixed`, which has no `free` bits, in those only. Returns: false for
+// none.
+bool dsl_check_next_fitting(uint32_t free, uint32_t fixed, uint32_t from, uint32_t *ret_value);
 // Moves the ends of a set's range to values that the set has. Returns: the range; lo above hi where there is none.
 struct check_range dsl_check_fit(struct check_facts *facts, const struct check_set *set);
 // Whether a set has a value in [lo, hi].
@@ -188,6 +193,8 @@ bool dsl_check_is_possible(struct check_facts *facts);
 // What the condition is for (word & mask), put below `base`, as dsl_check_set_can. Exact, if there is a call that has all facts.
 unsigned dsl_check_word_can(struct check_facts *facts, uint32_t word, uint32_t mask, const struct check_condition *condition,
                             uint64_t base);
+// Whether (word & mask) can be in [lo, hi], as above.
+bool dsl_check_word_meets(struct check_facts *facts, uint32_t word, uint32_t mask, uint32_t lo, uint32_t hi);
 // Whether a call exists that has all facts and (word & mask) in `range`, which is not empty and of that set. Exact for facts that
 // some call has; true where the search for one would be long.
 bool dsl_check_has_call(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range range);
@@ -272,6 +279,8 @@ bool dsl_check_read_rules(const struct brig_dsl_call_rules *source, struct brig_
                           struct check_subject *ret_subject);
 bool dsl_check_read_verdict(struct check_subjects *subjects, struct brig_dsl_verdict verdict, struct brig_dsl_arena *arena,
                             struct check_subject *ret_subject);
+// Whether two lists of rules say the same with the same words.
+bool dsl_check_same_rules(const struct check_subject *a, const struct check_subject *b);
 // What is left of a subject's rules on a path.
 struct check_rest {
     uint32_t first_rule; // all rules before it do not match
@@ -279,8 +288,6 @@ struct check_rest {
         *given; // what conditions are supposed to be, by their number: two bits each, 0 for nothing; NULL: nothing at all
 };
 
-// Whether two lists of rules say the same with the same words.
-bool dsl_check_same_rules(const struct check_subject *a, const struct check_subject *b);
 static inline unsigned dsl_check_given(const uint64_t *given, uint32_t number)
 {
     return given == NULL ? 0 : given[number / 32] >> number % 32 * 2 & 3;

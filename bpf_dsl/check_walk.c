@@ -273,7 +273,7 @@ static enum dsl_checked go_on(struct dsl_check_walk *walk, const struct check_pa
                                      .fork_count = path->fork_count,
                                      .fork_base = path->fork_count,
                                      .step_base = walk->facts.steps};
-    return subject->rule_count > 0 ? walk_rules(walk, &start) : walk_again(walk, &start, false);
+    return subject->rule_count > 0 ? go_on_with_rules(walk, &start) : walk_again(walk, &start, false);
 }
 
 static enum dsl_checked go_on_with_numbers(struct dsl_check_walk *walk, const struct check_path *path, struct check_numbers numbers)

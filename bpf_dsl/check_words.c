@@ -3,7 +3,8 @@
 // Takes: facts. Gives: whether some value of a word has all of them, alone or together with a condition. Guarantees: exact; facts
 // about different words are independent of each other, since every test of a program is about one word. How: what is known of (word
 // & mask) is its set where the word was only looked at as a whole, through this mask, or through masks that left one value, or
-// where the other masks leave out less than each value of the set stands for. Anything else is searched: the values of a condition
+// where the other masks leave out less than each value of the set stands for. Anything else is searched: first some single words
+// are tried, each the one before with one mistake put right, which finds most words that there are; then the values of a condition
 // one span after the other, and what is open of them bit by bit, until what is undecided leaves out fewer words than there are.
 // Weaknesses: the search can be long for many masks of one word; steps are counted, and where they end, so does
 // exactness (`overflowed`).
@@ -14,6 +15,7 @@
 enum {
     SPANS_COUNTED = 16,      // of a condition, to find out how much it leaves out
     SPANS_BY_ONE = 256,      // most spans of a condition that are searched one by one
+    WITNESSES = 16,          // words that are tried before bits are
     SIDE_STEPS = 1000,       // to find out whether a call takes one side of a test
     ALL_SIDES_STEPS = 20000, // and for all of them
 };
@@ -150,6 +152,92 @@ static int judge_word(struct check_facts *facts, const struct check_word *known,
     return worst;
 }
 
+// --- one word ---------------------------------------------------------------------------------------------------------
+
+static bool is_in_range(struct check_facts *facts, const struct check_range *range, uint32_t value)
+{
+    bool is_in = value >= range->lo && value <= range->hi;
+    for (uint32_t at = range->hole; at != 0 && is_in; at = facts->nodes[at - 1].next) {
+        facts->steps++;
+        is_in = facts->nodes[at - 1].number != value;
+    }
+    return is_in;
+}
+
+// Moves (witness & mask) to a number from `from` to `hi`; where there is none, to one from `lo`. Bits that are not free stay.
+// Returns: false where that has no number either.
+static bool move(struct partial word, uint32_t mask, struct check_range range, uint32_t from, uint32_t *witness)
+{
+    struct partial part = masked(word, mask);
+    uint32_t value;
+    bool is_found = from >= range.lo && dsl_check_next_fitting(part.free, part.fixed, from, &value) && value <= range.hi;
+    if (!is_found && (!dsl_check_next_fitting(part.free, part.fixed, range.lo, &value) || value > range.hi)) {
+        return false;
+    }
+    *witness = (*witness & ~part.free) | (value & part.free);
+    return true;
+}
+
+enum { FITS, MOVED, STUCK };
+
+// Makes (witness & mask) a value of a range.
+static int fit_range(struct check_facts *facts, const struct check_range *range, struct partial word, uint32_t mask,
+                     uint32_t *witness)
+{
+    uint32_t value = *witness & mask;
+    if (is_in_range(facts, range, value)) {
+        return FITS;
+    }
+    return move(word, mask, *range, value + 1, witness) ? MOVED : STUCK;
+}
+
+static int fit_question(const struct question *question, struct partial word, uint32_t *witness)
+{
+    const struct check_condition *condition = question->condition;
+    if (condition == NULL) {
+        return FITS;
+    }
+    uint64_t number = question->base | (*witness & question->mask);
+    uint32_t at = dsl_check_first_span(condition, number);
+    const struct check_span *span = &condition->spans[at];
+    bool holds = at < condition->count && number >= span->first;
+    struct check_range any = {.hi = ALL};
+    if (holds == question->must_hold) {
+        return FITS;
+    }
+    if (holds) {
+        return move(word, question->mask, any, (uint32_t)span->last + 1, witness) ? MOVED : STUCK;
+    }
+    if (at == condition->count || span->first > (question->base | ALL)) {
+        return STUCK;
+    }
+    return move(word, question->mask, any, (uint32_t)span->first, witness) ? MOVED : STUCK;
+}
+
+// Looks for a word that has all facts and answers the question: begins with the last one that was found and puts right what is
+// wrong with it, a few times. Most questions have such an answer. Returns: false where none was found, which says nothing.
+static bool find_witness(struct check_facts *facts, const struct check_word *known, const struct question *question,
+                         struct partial word)
+{
+    uint32_t *last = &facts->witnesses[known - facts->words];
+    uint32_t witness = (*last & word.free) | word.fixed;
+    for (uint32_t i = 0; i < WITNESSES; i++) {
+        facts->steps++;
+        int fit = fit_question(question, word, &witness);
+        fit = fit == FITS ? fit_range(facts, &known->whole, word, ALL, &witness) : fit;
+        for (uint32_t at = known->masked; at != 0 && fit == FITS; at = facts->nodes[at - 1].next) {
+            fit = fit_range(facts, &facts->nodes[at - 1].range, word, facts->nodes[at - 1].number, &witness);
+        }
+        if (fit != MOVED) {
+            *last = fit == FITS ? witness : *last;
+            return fit == FITS;
+        }
+    }
+    return false;
+}
+
+// --- all words --------------------------------------------------------------------------------------------------------
+
 // Whether any word has all facts and answers the question. Where all that is undecided leaves out fewer words than there are, one
 // does. Recursion: one level per bit. Some hundred masks of few bits each can make it try nearly all words, so it ends with the
 // budget of whoever asks.
@@ -173,7 +261,8 @@ static bool search_bits(struct check_facts *facts, const struct check_word *know
 
 static bool search_undecided(struct check_facts *facts, const struct check_word *known, const struct question *question)
 {
-    return search_bits(facts, known, question, (struct partial){~known->known, known->value});
+    const struct partial word = {~known->known, known->value};
+    return find_witness(facts, known, question, word) || search_bits(facts, known, question, word);
 }
 
 // Whether a word has all facts and is in one span, or in another one that begins alike. Numbers between two that begin alike begin
@@ -189,8 +278,8 @@ static bool search_span(struct check_facts *facts, const struct check_word *know
     if (is_outside || ((first ^ known->value) & known->known & settled) != 0) {
         return false;
     }
-    return search_bits(facts, known, question,
-                       (struct partial){~known->known & ~settled, (known->value & known->known) | (first & settled)});
+    const struct partial word = {~known->known & ~settled, (known->value & known->known) | (first & settled)};
+    return find_witness(facts, known, question, word) || search_bits(facts, known, question, word);
 }
 
 // Whether the condition can hold. Few spans are mostly single values, each of which is one question.
@@ -234,7 +323,8 @@ static uint64_t left_out(const struct check_word *known, const struct check_rang
 static bool is_simple(const struct check_facts *facts, uint32_t word, uint32_t mask)
 {
     const struct check_word *known = &facts->words[word];
-    if ((mask & ~known->known) == 0) {
+    bool is_one_set = mask == ALL && known->masked == 0;
+    if (is_one_set || (mask & ~known->known) == 0) {
         return true;
     }
     uint64_t parts = mask == ALL ? 0 : left_out(known, &known->whole, ALL, mask);
@@ -258,6 +348,22 @@ unsigned dsl_check_word_can(struct check_facts *facts, uint32_t word, uint32_t m
         return can;
     }
     return search_word(facts, &facts->words[word], (struct question){.condition = condition, .base = base, .mask = mask});
+}
+
+bool dsl_check_word_meets(struct check_facts *facts, uint32_t word, uint32_t mask, uint32_t lo, uint32_t hi)
+{
+    const struct check_set set = dsl_check_set_of(facts, word, mask);
+    facts->steps++;
+    if (!dsl_check_set_meets(facts, &set, lo, hi)) {
+        return false;
+    }
+    if (is_simple(facts, word, mask)) {
+        return true;
+    }
+    const struct check_span span = {lo, hi};
+    const struct check_condition condition = {.spans = &span, .count = 1};
+    const struct question question = {.condition = &condition, .mask = mask, .must_hold = true};
+    return search_span(facts, &facts->words[word], &question, &span);
 }
 
 // --- everything -------------------------------------------------------------------------------------------------------

@@ -135,14 +135,6 @@ static uint32_t low_word(const struct check_condition *condition)
     return CHECK_ARGUMENTS + 2u * condition->argument;
 }
 
-// Whether (word & mask) can be in [lo, hi].
-static bool word_meets(struct check_facts *facts, uint32_t word, uint32_t mask, uint32_t lo, uint32_t hi)
-{
-    const struct check_span span = {lo, hi};
-    const struct check_condition condition = {.spans = &span, .count = 1};
-    return (dsl_check_word_can(facts, word, mask, &condition, 0) & CHECK_CAN_HOLD) != 0;
-}
-
 // Whether the number can be in [first, last]: high halves between the ends with any low half, or at an end with its part.
 static bool wide_meets(struct check_facts *facts, const struct check_condition *condition, uint64_t first, uint64_t last)
 {
@@ -151,17 +143,18 @@ static bool wide_meets(struct check_facts *facts, const struct check_condition *
     uint32_t hi_mask = high(condition->mask);
     bool same = high(first) == high(last);
     uint32_t first_end = same ? (uint32_t)last : ALL;
-    if (word_meets(facts, lo + 1, hi_mask, high(first), high(first)) &&
-        word_meets(facts, lo, lo_mask, (uint32_t)first, first_end)) {
+    if (dsl_check_word_meets(facts, lo + 1, hi_mask, high(first), high(first)) &&
+        dsl_check_word_meets(facts, lo, lo_mask, (uint32_t)first, first_end)) {
         return true;
     }
     if (same) {
         return false;
     }
-    if (high(last) - high(first) > 1 && word_meets(facts, lo + 1, hi_mask, high(first) + 1, high(last) - 1)) {
+    if (high(last) - high(first) > 1 && dsl_check_word_meets(facts, lo + 1, hi_mask, high(first) + 1, high(last) - 1)) {
         return true;
     }
-    return word_meets(facts, lo + 1, hi_mask, high(last), high(last)) && word_meets(facts, lo, lo_mask, 0, (uint32_t)last);
+    return dsl_check_word_meets(facts, lo + 1, hi_mask, high(last), high(last)) &&
+           dsl_check_word_meets(facts, lo, lo_mask, 0, (uint32_t)last);
 }
 
 // Each span and each gap by itself.
@@ -246,7 +239,7 @@ static unsigned one_high_can(struct check_facts *facts, const struct check_condi
     return ((hi_can & CHECK_CAN_HOLD) != 0 ? lo_can : 0) | ((hi_can & CHECK_CAN_FAIL) != 0 ? elsewhere : 0);
 }
 
-unsigned dsl_check_condition_can(struct check_facts *facts, const struct check_condition *condition)
+static unsigned condition_can(struct check_facts *facts, const struct check_condition *condition)
 {
     uint32_t lo = low_word(condition);
     if (!condition->is_wide) {
@@ -255,6 +248,13 @@ unsigned dsl_check_condition_can(struct check_facts *facts, const struct check_c
     struct check_set set = dsl_check_set_of(facts, lo + 1, high(condition->mask));
     if (set.range.lo == set.range.hi) {
         return dsl_check_word_can(facts, lo, (uint32_t)condition->mask, condition, (uint64_t)set.range.lo << 32);
+    }
+    if (condition->has_one_high) {
+        return one_high_can(facts, condition, high(condition->spans[0].first));
+    }
+    return condition->has_one_gap ? one_high_can(facts, condition, condition->gap_high) : wide_can(facts, condition, set.range);
+}
+
 unsigned dsl_check_condition_can(struct check_facts *facts, const struct check_condition *condition)
 {
     struct check_memo *memo = condition->memo;
@@ -274,13 +274,6 @@ unsigned dsl_check_condition_can(struct check_facts *facts, const struct check_c
         memo->high_version = high_version;
     }
     return memo->can;
-}
-
-    }
-    if (condition->has_one_high) {
-        return one_high_can(facts, condition, high(condition->spans[0].first));
-    }
-    return condition->has_one_gap ? one_high_can(facts, condition, condition->gap_high) : wide_can(facts, condition, set.range);
 }
 
 // --- cuts -------------------------------------------------------------------------------------------------------------

@@ -161,30 +161,42 @@ TEST(check, what_it_does_not_follow_is_undecided)
     CHECK_EQ(check(&compiled, insns + 2, 1), DSL_CHECKED_DIFFERENT);
 }
 
-// Checks a program as what one subject says, whatever the arch and the number; with claims from the start as well, which must come
-// to the same.
-static enum dsl_checked check_subject(const struct check_subject *subject, const struct sock_filter *insns, uint32_t count,
-                                      unsigned char *taken)
+// A program to check by itself.
+struct body {
+    const struct sock_filter *insns;
+    uint32_t count;
+    unsigned char *taken; // or NULL
+};
+
+// Checks a program for one arch; with claims from the start as well, which must come to the same.
+static enum dsl_checked check_target(const struct check_target *target, const struct check_subject *foreign, struct body body)
 {
     static _Alignas(16) unsigned char more[1 << 20];
-    const struct check_numbers all = {.last = UINT32_MAX, .subject = subject};
-    const struct check_target target = {.audit_arch = ARCH_X86_64, .numbers = &all, .number_count = 1};
     enum dsl_checked checked[2];
     for (uint32_t i = 0; i < 2; i++) {
         struct brig_dsl_arena arena;
-        struct dsl_check_walk walk = {.insns = insns,
-                                      .insn_count = count,
-                                      .targets = &target,
+        struct dsl_check_walk walk = {.insns = body.insns,
+                                      .insn_count = body.count,
+                                      .targets = target,
                                       .target_count = 1,
-                                      .foreign = subject,
+                                      .foreign = foreign,
                                       .steps = DSL_CHECK_MOST_STEPS,
                                       .patience = i * DSL_CHECK_PATIENCE,
-                                      .taken = i == 1 ? taken : NULL};
+                                      .taken = i == 1 ? body.taken : NULL};
         brig_dsl_arena_init(&arena, more, sizeof more);
         checked[i] = dsl_check_walk(&walk, &arena);
     }
     CHECK_EQ(checked[0], checked[1]);
     return checked[1];
+}
+
+// Checks a program as what one subject says, whatever the arch and the number.
+static enum dsl_checked check_subject(const struct check_subject *subject, const struct sock_filter *insns, uint32_t count,
+                                      unsigned char *taken)
+{
+    const struct check_numbers all = {.last = UINT32_MAX, .subject = subject};
+    const struct check_target target = {.audit_arch = ARCH_X86_64, .numbers = &all, .number_count = 1};
+    return check_target(&target, subject, (struct body){insns, count, taken});
 }
 
 static enum dsl_checked check_call(const struct brig_dsl_call_rules *rules, const struct sock_filter *insns, uint32_t count,
@@ -198,16 +210,17 @@ static enum dsl_checked check_call(const struct brig_dsl_call_rules *rules, cons
 
 enum { PADDING = 500 }; // steps after which joins are remembered
 
-// Checks a program as one that allows small first arguments only.
+// Allows small first arguments only.
+static const uint64_t small_most[] = {31};
+static const struct brig_dsl_rule_condition is_small = {.bits = 32, .op = BRIG_DSL_AT_MOST, .value_count = 1, .values = small_most};
+static const struct brig_dsl_rule allow_small = {.conditions = &is_small, .condition_count = 1, .ret = SECCOMP_RET_ALLOW};
+static const struct brig_dsl_rule refuse = {.ret = SECCOMP_RET_ERRNO | 1};
+static const struct brig_dsl_rule *const small_rules[] = {&allow_small, &refuse};
+static const struct brig_dsl_call_rules only_small = {.rules = small_rules, .rule_count = COUNT_OF(small_rules)};
+
 static enum dsl_checked check_program(const struct sock_filter *insns, uint32_t count, unsigned char *taken)
 {
-    static const uint64_t most[] = {31};
-    static const struct brig_dsl_rule_condition is_small = {.bits = 32, .op = BRIG_DSL_AT_MOST, .value_count = 1, .values = most};
-    static const struct brig_dsl_rule allow = {.conditions = &is_small, .condition_count = 1, .ret = SECCOMP_RET_ALLOW};
-    static const struct brig_dsl_rule others = {.ret = SECCOMP_RET_ERRNO | 1};
-    static const struct brig_dsl_rule *const rules[] = {&allow, &others};
-    static const struct brig_dsl_call_rules call = {.rules = rules, .rule_count = COUNT_OF(rules)};
-    return check_call(&call, insns, count, taken);
+    return check_call(&only_small, insns, count, taken);
 }
 
 // The same for one that begins with `PADDING` idle loads.
@@ -332,6 +345,56 @@ TEST(check, a_way_that_is_not_seen_to_be_of_no_call_does_not_count_either)
     CHECK_EQ(check_subject(&subject, text.insns, text.count, NULL), DSL_CHECKED_DIFFERENT);
 }
 
+// Two calls with the same rules come to the same body, which allows small first arguments; checked for one of them, it counts for
+// the other, unless it asks whose it is: by a load, or by what X holds.
+TEST(check, a_body_is_walked_for_each_call_that_it_tells_apart)
+{
+    enum { FIRST = 7, SECOND = 9, LOAD = 7, ASK = 9 };
+    struct sock_filter insns[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 4),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH_X86_64, 0, 10),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+        BPF_STMT(BPF_MISC | BPF_TAX, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FIRST, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SECOND, 0, 6),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 24), // both calls
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 32),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SECOND, 0, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SECOND, 0, 0),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 16),
+        BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, 31, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    static const struct check_subject others = {.ret = SECCOMP_RET_ERRNO | 1};
+    struct brig_dsl_arena arena;
+    struct check_subject subjects[2];
+    brig_dsl_arena_init(&arena, memory, sizeof memory);
+    REQUIRE(dsl_check_read_rules(&only_small, &arena, &subjects[0]) && dsl_check_read_rules(&only_small, &arena, &subjects[1]));
+    const struct check_numbers numbers[] = {{0, FIRST - 1, &others},
+                                            {FIRST, FIRST, &subjects[0]},
+                                            {FIRST + 1, SECOND - 1, &others},
+                                            {SECOND, SECOND, &subjects[1]},
+                                            {SECOND + 1, UINT32_MAX, &others}};
+    const struct check_target target = {ARCH_X86_64, numbers, COUNT_OF(numbers)};
+    const struct body body = {insns, COUNT_OF(insns), NULL};
+    CHECK_EQ(check_target(&target, &others, body), DSL_CHECKED_EQUAL);
+    struct check_rule turned[] = {subjects[1].rules[0], subjects[1].rules[1]};
+    turned[0].ret = refuse.ret;
+    turned[1].ret = allow_small.ret;
+    const struct check_rule *const same = subjects[1].rules;
+    subjects[1].rules = turned;
+    CHECK_EQ(check_target(&target, &others, body), DSL_CHECKED_DIFFERENT);
+    subjects[1].rules = same;
+    insns[ASK].jt = 3;
+    insns[LOAD].k = 0;
+    CHECK_EQ(check_target(&target, &others, body), DSL_CHECKED_DIFFERENT);
+    insns[LOAD] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_IMM, 1u << SECOND);
+    insns[LOAD + 1] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_RSH | BPF_X, 0);
+    insns[ASK] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 1, 3, 0);
+    CHECK_EQ(check_target(&target, &others, body), DSL_CHECKED_DIFFERENT);
+}
+
 // A claim about a constant is to blame for nothing.
 TEST(check, a_constant_that_is_not_said_behind_a_join_is_different)
 {
@@ -426,170 +489,4 @@ TEST(check, a_full_arena_is_undecided)
         was_equal |= checked == DSL_CHECKED_EQUAL;
     }
     CHECK(was_equal);
-}
-
-// --- facts ------------------------------------------------------------------------------------------------------------
-
-enum { WORD = CHECK_ARGUMENTS, BITS = 8 };
-
-// What a fact about one word says, for trying out all values.
-struct fact {
-    uint32_t mask;
-    uint32_t lo;
-    uint32_t hi;
-    uint32_t hole;
-};
-
-static bool has_fact(const struct fact *fact, uint32_t value)
-{
-    uint32_t masked = value & fact->mask;
-    return masked >= fact->lo && masked <= fact->hi && masked != fact->hole;
-}
-
-// Learns up to three random facts about a word of which only the low bits are not 0.
-static uint32_t learn_some(struct random *random, struct check_facts *facts, struct fact *ret_facts)
-{
-    static const uint32_t masks[] = {UINT32_MAX, 0x0f, 0x3c, 0xa5};
-    uint32_t count = 0;
-    dsl_check_learn(facts, WORD, UINT32_MAX << BITS, (struct check_range){.hi = 0});
-    for (uint32_t used = 0; count < random_below(random, 4); used++) {
-        uint32_t lo = random_below(random, 1 << BITS);
-        uint32_t hi = random_below(random, 1 << BITS);
-        struct fact fact = {masks[used % 4], lo < hi ? lo : hi, lo < hi ? hi : lo, random_below(random, 1 << BITS)};
-        fact.lo &= fact.mask;
-        fact.hi &= fact.mask;
-        if (fact.lo > fact.hi) {
-            continue;
-        }
-        struct check_set set = dsl_check_set_of(facts, WORD, fact.mask);
-        set.range.lo = fact.lo > set.range.lo ? fact.lo : set.range.lo;
-        set.range.hi = fact.hi < set.range.hi ? fact.hi : set.range.hi;
-        set.range = dsl_check_without(facts, set.range, fact.hole);
-        struct check_range range = dsl_check_fit(facts, &set);
-        if (range.lo > range.hi) {
-            continue;
-        }
-        dsl_check_learn(facts, WORD, fact.mask, range);
-        ret_facts[count++] = fact;
-        if (used == 3) {
-            break;
-        }
-    }
-    return count;
-}
-
-static bool has_facts(const struct fact *facts, uint32_t count, uint32_t value)
-{
-    bool has = true;
-    for (uint32_t i = 0; i < count; i++) {
-        has = has && has_fact(&facts[i], value);
-    }
-    return has;
-}
-
-static unsigned can_by_trying(const struct fact *facts, uint32_t count, const struct check_condition *condition)
-{
-    unsigned can = 0;
-    for (uint32_t value = 0; value < 1 << BITS; value++) {
-        bool possible = has_facts(facts, count, value);
-        bool holds = false;
-        for (uint32_t i = 0; i < condition->count; i++) {
-            uint64_t masked = value & condition->mask;
-            holds = holds || (masked >= condition->spans[i].first && masked <= condition->spans[i].last);
-        }
-        can |= !possible ? 0 : holds ? CHECK_CAN_HOLD : CHECK_CAN_FAIL;
-    }
-    return can;
-}
-
-// Whether a side of a test has calls, as tried out; any part of the set under a random mask is one.
-static bool is_side_exact(struct random *random, struct check_facts *facts, const struct fact *known, uint32_t count, uint32_t mask)
-{
-    uint32_t hole = random_below(random, 1 << BITS) & mask;
-    struct check_set set = dsl_check_set_of(facts, WORD, mask);
-    set.range = dsl_check_clamp(set.range, random_below(random, 1 << BITS) & mask, UINT32_MAX);
-    set.range = dsl_check_is_empty(&set.range) ? set.range : dsl_check_without(facts, set.range, hole);
-    struct check_range side = dsl_check_is_empty(&set.range) ? set.range : dsl_check_fit(facts, &set);
-    if (dsl_check_is_empty(&side)) {
-        return true;
-    }
-    bool has_call = false;
-    for (uint32_t value = 0; value < 1 << BITS; value++) {
-        bool is_inside = (value & mask) >= side.lo && (value & mask) <= side.hi && (value & mask) != hole;
-        has_call = has_call || (is_inside && has_facts(known, count, value));
-    }
-    return CHECK_EQ(dsl_check_has_call(facts, WORD, mask, side), has_call);
-}
-
-TEST(check, facts_are_exact)
-{
-    static const uint32_t masks[] = {UINT32_MAX, 0x0f, 0x3c, 0xa5, 0xf0, 0x10};
-    struct random random = {12};
-    for (int round = 0; round < 6000; round++) {
-        struct brig_dsl_arena arena;
-        struct check_facts facts;
-        struct fact known[4];
-        brig_dsl_arena_init(&arena, memory, sizeof memory);
-        REQUIRE(dsl_check_facts_init(&facts, &arena, 64, UINT32_MAX));
-        uint32_t count = learn_some(&random, &facts, known);
-        struct check_span spans[3];
-        uint32_t span_count = 1 + random_below(&random, 3);
-        uint64_t mask = masks[random_below(&random, COUNT_OF(masks))];
-        for (uint32_t i = 0; i < span_count; i++) {
-            spans[i].first = random_below(&random, 1 << BITS) & mask;
-            spans[i].last = spans[i].first | (random_below(&random, 2) == 0 ? random_below(&random, 1 << BITS) & mask : 0);
-        }
-        struct check_condition condition = dsl_check_make_condition(0, false, mask, spans, span_count);
-        test_message("round %d", round);
-        unsigned expected = can_by_trying(known, count, &condition);
-        REQUIRE(CHECK(expected == 0 || dsl_check_condition_can(&facts, &condition) == expected));
-        REQUIRE(CHECK_EQ(dsl_check_is_possible(&facts), expected != 0));
-        REQUIRE(expected == 0 || is_side_exact(&random, &facts, known, count, (uint32_t)mask));
-    }
-    test_message("%s", "");
-}
-
-// Hundreds of masks of five bits that each leave one value out: to know whether a word is left takes billions of steps.
-TEST(check, a_search_ends_with_the_budget)
-{
-    enum { MASKS = 800, MASK_BITS = 5, STEPS = 100000 };
-    struct random random = {3};
-    struct brig_dsl_arena arena;
-    struct check_facts facts;
-    brig_dsl_arena_init(&arena, memory, sizeof memory);
-    REQUIRE(dsl_check_facts_init(&facts, &arena, 2 * MASKS, STEPS));
-    for (int i = 0; i < MASKS; i++) {
-        uint32_t mask = 0;
-        while (__builtin_popcount(mask) < MASK_BITS) {
-            mask |= (uint32_t)1 << random_below(&random, 32);
-        }
-        struct check_set set = dsl_check_set_of(&facts, WORD, mask);
-        set.range = dsl_check_without(&facts, set.range, (uint32_t)random_next(&random) & mask);
-        dsl_check_learn(&facts, WORD, mask, set.range);
-    }
-    REQUIRE(CHECK(!facts.overflowed));
-    CHECK(dsl_check_is_possible(&facts));
-    CHECK(facts.overflowed);
-    CHECK_LT(facts.steps / 2, STEPS);
-}
-
-TEST(check, going_back_forgets)
-{
-    struct brig_dsl_arena arena;
-    struct check_facts facts;
-    brig_dsl_arena_init(&arena, memory, sizeof memory);
-    REQUIRE(dsl_check_facts_init(&facts, &arena, 16, UINT32_MAX));
-    struct dsl_check_mark mark = dsl_check_mark(&facts);
-    dsl_check_learn(&facts, WORD, UINT32_MAX, (struct check_range){.lo = 3, .hi = 9});
-    dsl_check_learn(&facts, WORD, 0xf0, (struct check_range){.lo = 0, .hi = 0});
-    dsl_check_learn(&facts, WORD + 1, 0x0f, (struct check_range){.lo = 1, .hi = 7});
-    CHECK(!dsl_check_is_untouched(&facts, WORD));
-    CHECK(!dsl_check_is_untouched(&facts, WORD + 1));
-    dsl_check_rewind(&facts, mark);
-    CHECK(dsl_check_is_untouched(&facts, WORD));
-    CHECK(dsl_check_is_untouched(&facts, WORD + 1));
-    for (int i = 0; i < 20; i++) {
-        dsl_check_learn(&facts, WORD, UINT32_MAX, (struct check_range){.lo = 3, .hi = 9});
-    }
-    CHECK(facts.overflowed);
 }
