@@ -32,6 +32,23 @@ TEST(files, are_read_whole_within_the_limit)
     unlink(path);
 }
 
+// What is too big is left alone behind the limit, but for what a stream reads ahead.
+TEST(files, are_not_read_far_behind_the_limit)
+{
+    char path[] = "/tmp/brig-files-XXXXXX";
+    const int fd = mkstemp(path);
+    FILE *in = fd < 0 ? NULL : fdopen(fd, "r");
+    char *text = NULL;
+    size_t bytes = 0;
+    REQUIRE(in != NULL);
+    CHECK(ftruncate(fd, 4 * (off_t)FILES_BYTES_MAX) == 0);
+    CHECK_EQ(files_read_stream(in, &text, &bytes), EFBIG);
+    CHECK_LE(lseek(fd, 0, SEEK_CUR), FILES_BYTES_MAX + 65536);
+    CHECK(text == NULL);
+    fclose(in);
+    unlink(path);
+}
+
 TEST(files, that_are_none_are_said_to_be_and_not_waited_for)
 {
     char directory[] = "/tmp/brig-files-XXXXXX";

@@ -1,5 +1,5 @@
-// files: see files.h. Memory is taken as the text comes, so that a small file costs little and an endless one no more than the
-// limit.
+// files: see files.h. Memory is taken as the text comes, so that a small file costs little, and an endless one no more than the
+// limit and the byte behind it.
 #include "tools/files/files.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ int files_read_stream(FILE *in, char **ret_text, size_t *ret_text_bytes)
         if (bytes < room || room > FILES_BYTES_MAX) {
             break;
         }
-        room *= 2;
+        room = 2 * room <= FILES_BYTES_MAX ? 2 * room : FILES_BYTES_MAX + 1;
         char *larger = realloc(text, room);
         if (larger == NULL) {
             free(text);
