@@ -5,8 +5,9 @@
 // end the values are compared. Facts are those of check_facts.c; what registers hold is a constant, or one word under a mask with a
 // few operations by constants on top (check_values.c), so bitmaps and biased tests are followed exactly; or a term (check_terms.c),
 // of which only what it was asked for itself is known (check_asked.c). Guarantees: equal is exact; different is as well, since with
-// answers about terms it is undecided. Shares nothing with the passes that make programs. Weaknesses: paths that meet are walked
-// once for each way; steps are counted, CHECK_PROGRAMS_STEPS of them.
+// answers about terms it is undecided. What makes programs and this have memory in common (arena.c), and numbers for equal nodes
+// (intern.c), no step from one program to another. Weaknesses: paths that meet are walked once for each way; steps are counted,
+// CHECK_PROGRAMS_STEPS of them.
 #include "bpf_dsl/check_programs.h"
 
 #include <linux/filter.h>

@@ -1,10 +1,10 @@
 // check_values: what registers hold while programs are compared.
 //
 // Takes: instructions and facts. Gives: what a test says for which values of a word. A value is a constant, or (word & mask) with
-// up to eight operations by constants on top, or a term (check_terms.c), which can be returned but not tested. How a test of the
-// latter is split: the range that the facts leave is halved until interval arithmetic knows the answer for each part; for one
-// number it always does. Guarantees: exact. Weaknesses: a test whose answer changes more often than CHECK_PIECES times is not
-// followed.
+// up to eight operations by constants on top, or a term (check_terms.c). How a test of a word with operations is split: the range
+// that the facts leave is halved until interval arithmetic knows the answer for each part; for one number it always does.
+// Guarantees: exact. Weaknesses: tests of terms, and those whose answer changes more often than CHECK_PIECES times, are not split
+// here; check_asked.c has them.
 #include "bpf_dsl/check_values.h"
 
 #include <string.h>

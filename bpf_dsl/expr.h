@@ -10,8 +10,9 @@
 //       struct brig_dsl_operand domain = {.argument = 0, .bits = 32};
 //       return brig_dsl_if(b, brig_dsl_arg_in(b, domain, (const uint64_t[]){AF_UNIX, AF_INET}, 2), allow, deny);
 //   }
-//   struct brig_dsl_evaluator evaluator = {.evaluate = decide, .foreign_ret = SECCOMP_RET_KILL_PROCESS, .x32_ret =
-//   SECCOMP_RET_KILL_PROCESS}; code = brig_dsl_compile_with(&evaluator, &options, &arena, &program, &error);
+//   struct brig_dsl_evaluator evaluator = {
+//       .evaluate = decide, .foreign_ret = SECCOMP_RET_KILL_PROCESS, .x32_ret = SECCOMP_RET_KILL_PROCESS};
+//   code = brig_dsl_compile_with(&evaluator, &options, &arena, &program, &error);
 //
 // Rules that hold throughout:
 // - Tests and verdicts are struct values: they cannot be compared, negated or used as a C condition by mistake.
@@ -109,9 +110,10 @@ struct brig_dsl_evaluator {
 // Compiles what `evaluator` says, as brig_dsl_compile does rows. The check compares the program with the expressions.
 //
 // The reserved numbers (BRIG_DSL_DIE_NR, BRIG_DSL_PROBE_NR, and BRIG_DSL_BROKER_NR if asked for) are in the program, unless it is
-// to be bare. ret_program->traps is empty and its policy is NULL: traps are the evaluator's own affair. Returns: OK; BAD_ARGUMENT
-// (an operand was bad or an expression too deep); OUT_OF_ARENA; PROGRAM_TOO_BIG; BUG_CHECK_FAILED. Owns: ret_program points into
-// `arena`. Context: normal, after fork.
+// to be bare. ret_program->traps is empty and its policy is NULL: traps are the evaluator's own affair.
+// Returns: OK; BAD_ARGUMENT (an operand was bad or an expression too deep); OUT_OF_ARENA; PROGRAM_TOO_BIG; BUG_CHECK_FAILED.
+// Owns: ret_program points into `arena`.
+// Context: normal, after fork.
 BRIG_MUST_CHECK enum brig_code brig_dsl_compile_with(const struct brig_dsl_evaluator *evaluator,
                                                      const struct brig_dsl_options *options, struct brig_dsl_arena *arena,
                                                      struct brig_dsl_program *ret_program, struct brig_error *reterr);

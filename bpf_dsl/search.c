@@ -1,8 +1,7 @@
 // search: a cheap tree of tests for one switch.
 //
 // Takes: items with weights. Gives: steps. Requires: items sorted, without overlap. Guarantees: deterministic, integers only; a
-// list of n items costs about n log n, whatever the weights are; no test whose answer the list's other tests
-// say.
+// list of n items costs about n log n, whatever the weights are; no test whose answer the list's other tests say.
 //
 // What is counted is what the kernel runs after its conversion: a test is one instruction, two where neither side can stand right
 // behind it, one more for a constant with the high bit. The cost of a tree is the weight that comes by each instruction, plus for

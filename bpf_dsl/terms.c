@@ -33,8 +33,7 @@ static void put_with_constant(const struct brig_dsl_sink *sink, const struct soc
     }
 }
 
-// Where the side that was kept ends, by `code` and in `cell` if that is a store. Returns: its last instruction's index plus one, 0
-// if there is none.
+// Where the side ends that was kept by `code`, in `cell` if that is a store. Returns: the index of what kept it; 0 if nothing did.
 static uint32_t find_kept(const struct writer *writer, uint32_t end, uint16_t code, uint32_t cell)
 {
     while (end > 0 && (writer->insns[end - 1].code != code || writer->insns[end - 1].k != cell)) {
@@ -55,12 +54,13 @@ static void put_by_x(const struct writer *writer, uint32_t end)
     put_value(writer, is_cell ? find_kept(writer, left, BPF_ST, before->k) : find_kept(writer, left, BPF_MISC | BPF_TAX, 0), true);
 }
 
-// Writes what the instructions before `end` leave in A.
+// Writes what the instructions before `end` leave in A: 0 where there are none.
 static void put_value(const struct writer *writer, uint32_t end, bool is_part)
 {
-    const struct sock_filter *last = &writer->insns[end - 1];
-    if (end == 0 || last->code == (BPF_LD | BPF_IMM)) {
-        dsl_put_hex(writer->sink, end == 0 ? 0 : last->k);
+    static const struct sock_filter zero = {.code = BPF_LD | BPF_IMM};
+    const struct sock_filter *last = end == 0 ? &zero : &writer->insns[end - 1];
+    if (last->code == (BPF_LD | BPF_IMM)) {
+        dsl_put_hex(writer->sink, last->k);
         return;
     }
     if (BPF_CLASS(last->code) != BPF_ALU) {

@@ -13,8 +13,7 @@
 //
 // Rules that hold throughout:
 // - Everything is const and lives for ever. A restriction (brig_policy_restrict_*) is a table for USE that decides its calls
-// completely: its
-//   ELSE rows are in it.
+//   completely: its ELSE rows are in it.
 // - A policy that is derived from `baseline` adds rows; what libc itself needs on glibc and musl, up to abort() and a failed
 //   assertion, is already there.
 // - Rows that use SELF_PID need brig_dsl_options.self_pid; brig_lock and the supervisor set it.

@@ -13,12 +13,10 @@
 //
 // Rules that hold throughout:
 // - Everything happens in the calling thread, inside dispatch and launch; there are no hidden threads and no global state. A
-// supervisor
-//   belongs to one thread at a time.
+//   supervisor belongs to one thread at a time.
 // - Every wait has a limit. A worker that dies, hangs or lies never hangs the supervisor.
 // - A worker is locked before its entry function runs, or it does not run: launch returns only after the supervisor has read back
-// from
-//   the kernel that every thread of the worker is filtered.
+//   from the kernel that every thread of the worker is filtered.
 // - What a report says is marked by who says it: kernel, supervisor, or claimed (by the worker).
 // - The death signal of a worker follows the launching thread: launch from a thread that lives as long as the workers should.
 // - The host must leave SIGCHLD alone (not ignored) and must not wait for all children; the supervisor waits for its own.

@@ -10,7 +10,8 @@
 // then the call answers EAGAIN. The reserved call has no end of its own; a broker that dies ends it.
 //
 // A call about a descriptor itself (AT_EMPTY_PATH, or no path where that means the descriptor) is no question to a broker. It
-// becomes
+// becomes:
+//
 //   newfstatat, fstatat64, statx   fstat (fstat64 on i386), which knows no birth time and no mount
 //   fchmodat2                      fchmod
 //   utimensat, futimesat           utimensat without a path; if that itself is what the filter refused, EACCES
