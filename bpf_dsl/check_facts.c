@@ -138,16 +138,8 @@ bool dsl_check_next_fitting(uint32_t free, uint32_t fixed, uint32_t from, uint32
     return true;
 }
 
-bool dsl_check_set_meets(struct check_facts *facts, const struct check_set *set, uint32_t lo, uint32_t hi)
+bool dsl_check_find_value(struct check_facts *facts, const struct check_set *set, uint32_t lo, uint32_t hi)
 {
-    lo = lo > set->range.lo ? lo : set->range.lo;
-    hi = hi < set->range.hi ? hi : set->range.hi;
-    if (lo > hi) {
-        return false;
-    }
-    if (hi - lo >= set->range.hole_count && dsl_check_is_gapless(set)) {
-        return true; // more values than holes
-    }
     uint32_t value = lo;
     while (dsl_check_next_fitting(set->free, set->fixed, value, &value) && value <= hi) {
         if (!is_hole(facts, &set->range, value)) {

@@ -91,7 +91,8 @@ struct check_node {
     struct check_range range;
 };
 
-// The values that a masked word can have: those of a range that differ from `fixed` in `free` bits only.
+// The values that a masked word can have: those of a range that differ from `fixed` in `free` bits only. The range ends at numbers
+// from `fixed` up to `fixed | free`, or is empty.
 struct check_set {
     struct check_range range;
     uint32_t free;
@@ -161,11 +162,10 @@ static inline struct check_set dsl_check_set_of(const struct check_facts *facts,
     return set;
 }
 
-// Whether a set is all numbers of its range but the holes: the bits that are known are those in which all its numbers begin alike.
+// Whether a set is all numbers of its range but the holes: what is free are the lowest bits.
 static inline bool dsl_check_is_gapless(const struct check_set *set)
 {
-    return (set->free & (set->free + 1)) == 0 && ((set->range.lo ^ set->fixed) & ~set->free) == 0 &&
-           ((set->range.hi ^ set->fixed) & ~set->free) == 0;
+    return (set->free & (set->free + 1)) == 0;
 }
 
 // Replaces the range of (word & mask).
@@ -184,8 +184,20 @@ unsigned dsl_check_set_can(struct check_facts *facts, const struct check_set *se
 bool dsl_check_next_fitting(uint32_t free, uint32_t fixed, uint32_t from, uint32_t *ret_value);
 // Moves the ends of a set's range to values that the set has. Returns: the range; lo above hi where there is none.
 struct check_range dsl_check_fit(struct check_facts *facts, const struct check_set *set);
-// Whether a set has a value in [lo, hi].
-bool dsl_check_set_meets(struct check_facts *facts, const struct check_set *set, uint32_t lo, uint32_t hi);
+// Whether a set has a value in [lo, hi], which is in its range. Looks for one.
+bool dsl_check_find_value(struct check_facts *facts, const struct check_set *set, uint32_t lo, uint32_t hi);
+
+// Whether a set has a value in [lo, hi]. Mostly that can be seen.
+static inline bool dsl_check_set_meets(struct check_facts *facts, const struct check_set *set, uint32_t lo, uint32_t hi)
+{
+    const struct check_range part = dsl_check_clamp(set->range, lo, hi);
+    if (dsl_check_is_empty(&part)) {
+        return false;
+    }
+    bool has_more_than_holes = part.hi - part.lo >= part.hole_count && dsl_check_is_gapless(set);
+    return has_more_than_holes || dsl_check_find_value(facts, set, part.lo, part.hi);
+}
+
 // Whether nothing at all was learned about a word.
 bool dsl_check_is_untouched(const struct check_facts *facts, uint32_t word);
 // Whether a call exists that has all facts. Exact.
