@@ -50,7 +50,9 @@ void dsl_check_learn(struct check_facts *facts, uint32_t word, uint32_t mask, st
         facts->overflowed = true;
         return;
     }
-    facts->undo[facts->undo_count++] = (struct check_undo){word, *known};
+    struct check_undo *undo = &facts->undo[facts->undo_count++];
+    undo->word = word;
+    undo->was = *known;
     known->version = ++facts->versions;
     // Numbers between two that begin alike begin so as well.
     uint32_t differ = range.lo ^ range.hi;
