@@ -82,8 +82,9 @@ static bool is_denied(const struct dsl_decision *child)
     return child->kind == DSL_DECISION_RET && weight_of_number(child) == WEIGHT_DENIED;
 }
 
-// Returns: how often WEIGHT_DENIED a denied number weighs. Where a list only denies, and fewer numbers outright than by arguments,
-// code that can do without them tries them first (clone3, openat2): together they weigh half as much as what is decided.
+// Weighs each run, into weighing->shares. Returns: how often WEIGHT_DENIED a denied number weighs. Where a list only denies, and
+// fewer numbers outright than by arguments, code that can do without them tries them first (clone3, openat2): together they weigh
+// half as much as what is decided.
 static uint64_t weigh_denied(const struct weighing *weighing, const struct dsl_decision *node)
 {
     uint64_t denied = 0;
@@ -92,6 +93,7 @@ static uint64_t weigh_denied(const struct weighing *weighing, const struct dsl_d
     for (uint32_t i = 0; i < node->run_count; i++) {
         const struct dsl_decision *child = node_of(weighing, node->runs[i].child);
         uint64_t weight = weight_of_numbers(weighing, node, i);
+        weighing->shares[i] = weight;
         decided += child->kind == DSL_DECISION_SWITCH ? weight / WEIGHT_DECIDED : 0;
         denied += is_denied(child) ? weight / WEIGHT_DENIED : 0;
         killed += child->kind == DSL_DECISION_RET && weight_of_number(child) == WEIGHT_KILLED;
@@ -102,11 +104,12 @@ static uint64_t weigh_denied(const struct weighing *weighing, const struct dsl_d
 static void weigh_numbers(struct weighing *weighing, uint32_t id)
 {
     const struct dsl_decision *node = node_of(weighing, id);
+    uint64_t *weights = weights_of(weighing, id);
     uint64_t denied = weigh_denied(weighing, node);
     for (uint32_t i = 0; i < node->run_count; i++) {
-        uint64_t weight = weight_of_numbers(weighing, node, i);
-        weight *= is_denied(node_of(weighing, node->runs[i].child)) ? denied : 1;
-        weights_of(weighing, id)[i] += weight;
+        uint64_t weight = weighing->shares[i];
+        weight *= denied > 1 && is_denied(node_of(weighing, node->runs[i].child)) ? denied : 1;
+        weights[i] += weight;
         weighing->inflow[node->runs[i].child] += weight;
         weighing->assumed += weight;
     }
