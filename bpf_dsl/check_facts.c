@@ -76,23 +76,10 @@ void dsl_check_unlearn(struct check_facts *facts, uint32_t word)
     facts->words[word] = (struct check_word){.whole = {.hi = ALL}};
 }
 
-struct check_range dsl_check_without(struct check_facts *facts, struct check_range range, uint32_t value)
+void dsl_check_add_hole(struct check_facts *facts, struct check_range *range, uint32_t value)
 {
-    if (value < range.lo || value > range.hi) {
-        return range;
-    }
-    if (range.lo == range.hi) { // nothing is left: an empty range
-        return (struct check_range){.lo = 1, .hi = 0};
-    }
-    if (value == range.lo) {
-        range.lo++;
-    } else if (value == range.hi) {
-        range.hi--;
-    } else {
-        range.hole = push_node(facts, (struct check_node){.number = value, .next = range.hole});
-        range.hole_count++;
-    }
-    return range;
+    range->hole = push_node(facts, (struct check_node){.number = value, .next = range->hole});
+    range->hole_count++;
 }
 
 static bool is_whole(const struct check_range *range)

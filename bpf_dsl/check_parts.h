@@ -172,8 +172,28 @@ static inline bool dsl_check_is_gapless(const struct check_set *set)
 void dsl_check_learn(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range range);
 // Forgets everything about a word.
 void dsl_check_unlearn(struct check_facts *facts, uint32_t word);
+// Notes that a value between its ends is not in a range.
+void dsl_check_add_hole(struct check_facts *facts, struct check_range *range, uint32_t value);
+
 // Adds a hole to a range: at an end by moving the end.
-struct check_range dsl_check_without(struct check_facts *facts, struct check_range range, uint32_t value);
+static inline struct check_range dsl_check_without(struct check_facts *facts, struct check_range range, uint32_t value)
+{
+    if (value < range.lo || value > range.hi) {
+        return range;
+    }
+    if (range.lo == range.hi) { // nothing is left: an empty range
+        return (struct check_range){.lo = 1, .hi = 0};
+    }
+    if (value == range.lo) {
+        range.lo++;
+    } else if (value == range.hi) {
+        range.hi--;
+    } else {
+        dsl_check_add_hole(facts, &range, value);
+    }
+    return range;
+}
+
 // Index of the first span of a condition that ends at or above `from`; how many there are where none does.
 uint32_t dsl_check_first_span(const struct check_condition *condition, uint64_t from);
 // What the condition is for the values of a set, put below `base`: the high half where the condition is wide, else 0.
