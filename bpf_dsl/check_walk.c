@@ -324,11 +324,11 @@ static enum dsl_checked go_on_with_all_numbers(struct dsl_check_walk *walk, cons
     return checked;
 }
 
-static enum dsl_checked go_on_with_foreign(struct dsl_check_walk *walk, const struct check_path *path)
+// `arch` is what is known of it.
+static enum dsl_checked go_on_with_foreign(struct dsl_check_walk *walk, const struct check_path *path, struct check_set arch)
 {
     struct check_facts *facts = &walk->facts;
     struct dsl_check_mark mark = dsl_check_mark(facts);
-    struct check_set arch = dsl_check_set_of(facts, CHECK_ARCH, ALL);
     for (uint32_t i = 0; i < walk->target_count; i++) {
         arch.range = dsl_check_without(facts, arch.range, walk->targets[i].audit_arch);
     }
@@ -348,10 +348,6 @@ static enum dsl_checked go_on_with_target(struct dsl_check_walk *walk, const str
 {
     struct check_facts *facts = &walk->facts;
     const struct check_range ours = {.lo = target->audit_arch, .hi = target->audit_arch};
-    struct check_set arch = dsl_check_set_of(facts, CHECK_ARCH, ALL);
-    if (!dsl_check_set_meets(facts, &arch, ours.lo, ours.hi)) {
-        return DSL_CHECKED_EQUAL;
-    }
     struct dsl_check_mark mark = dsl_check_mark(facts);
     learn(facts, CHECK_ARCH, ALL, ours);
     enum dsl_checked checked = go_on_with_all_numbers(walk, path, target);
@@ -362,9 +358,13 @@ static enum dsl_checked go_on_with_target(struct dsl_check_walk *walk, const str
 // The path returns, or loads something other than arch and number: from here on it matters whose call it is.
 static enum dsl_checked go_on_with_all(struct dsl_check_walk *walk, const struct check_path *path)
 {
-    enum dsl_checked checked = go_on_with_foreign(walk, path);
+    struct check_facts *facts = &walk->facts;
+    const struct check_set arch = dsl_check_set_of(facts, CHECK_ARCH, ALL);
+    enum dsl_checked checked = go_on_with_foreign(walk, path, arch);
     for (uint32_t i = 0; checked == DSL_CHECKED_EQUAL && i < walk->target_count; i++) {
-        checked = go_on_with_target(walk, path, &walk->targets[i]);
+        const struct check_target *target = &walk->targets[i];
+        bool is_here = dsl_check_set_meets(facts, &arch, target->audit_arch, target->audit_arch);
+        checked = is_here ? go_on_with_target(walk, path, target) : DSL_CHECKED_EQUAL;
     }
     return checked;
 }
