@@ -3,13 +3,16 @@
 // Takes: valid programs in the order in which a process installed them. Gives: one that returns what the kernel makes of what they
 // return. How: all are decompiled into one graph; what an upper program returns decides which copy of the lower ones' graph stands
 // in its place, one in which their returns are what comes out of both. Where an upper program kills, nothing of the lower ones is
-// left, so most copies are a leaf. What comes out is specialised after each program, so that it does not grow with the stack.
-// Guarantees: the check compares the bytes with the stack. Weaknesses: programs that compute the action itself by dividing cannot
-// be merged; a stack that needs more than 4096 instructions even so is refused.
+// left, so most copies are a leaf. What comes out is specialised after each program, so that it does not grow with the stack, and
+// optimised at the end (optimize.c). A program of the stack that alone decides what all of them do is taken where it is smaller.
+// Guarantees: the check compares the bytes with the stack, and what was optimised with what it was. Weaknesses: programs that
+// compute the action itself by dividing cannot be merged; a stack that needs more than 4096 instructions even so is refused.
 #include <linux/seccomp.h>
 #include <string.h>
 
 #include "bpf_dsl/check_programs.h"
+#include "bpf_dsl/clean.h"
+#include "bpf_dsl/measure.h"
 #include "bpf_dsl/merge_leaves.h"
 #include "bpf_dsl/optimize.h"
 #include "bpf_dsl/optimize_parts.h"
@@ -102,7 +105,8 @@ static uint32_t stack(struct dsl_decisions *graph, uint32_t upper_root, uint32_t
 
 // Programs in the order of their installation.
 struct programs {
-    struct dsl_code codes[MERGE_MOST_PROGRAMS];
+    struct dsl_code given[MERGE_MOST_PROGRAMS];
+    struct dsl_code codes[MERGE_MOST_PROGRAMS]; // without what nothing reaches
     uint32_t count;
 };
 
@@ -149,7 +153,7 @@ static bool emit(struct dsl_decisions *graph, const struct forms *forms, const s
         if (!dsl_emit_decision(graph, forms->roots[form], options, &code)) {
             continue;
         }
-        if (dsl_keeps_bitmap(programs->codes, programs->count, &code)) {
+        if (dsl_keeps_bitmap(programs->given, programs->count, &code)) {
             *ret_code = code;
             return true;
         }
@@ -159,32 +163,113 @@ static bool emit(struct dsl_decisions *graph, const struct forms *forms, const s
     return has_one;
 }
 
+// --- in and out -------------------------------------------------------------------------------------------------------
+
+// What is left of an arena, for what is not kept.
+static struct brig_dsl_arena rest_of(const struct brig_dsl_arena *arena)
+{
+    struct brig_dsl_arena rest;
+    brig_dsl_arena_init(&rest, arena->memory + arena->used_bytes, arena->size_bytes - arena->used_bytes);
+    return rest;
+}
+
+static void give_back(struct brig_dsl_arena *arena, const struct brig_dsl_arena *rest)
+{
+    dsl_arena_close(arena);
+    if (rest->exhausted) {
+        dsl_arena_exhaust(arena);
+    }
+}
+
+static enum dsl_checked check(const struct programs *programs, const struct dsl_code *subject, struct brig_dsl_arena *arena,
+                              uint32_t *ret_nr)
+{
+    struct brig_dsl_arena rest = rest_of(arena);
+    enum dsl_checked checked = dsl_check_programs(programs->given, programs->count, subject, &rest, ret_nr);
+    give_back(arena, &rest);
+    return checked;
+}
+
+// Puts a better program in the place of one, where it was shown to return the same. Returns: DIFFERENT, with a number, where the
+// optimiser is wrong.
+static enum dsl_checked improve(struct dsl_code *code, const struct brig_dsl_options *options, struct brig_dsl_arena *arena,
+                                uint32_t *ret_nr)
+{
+    struct sock_filter *room = DSL_ARENA_ARRAY(arena, struct sock_filter, code->count);
+    if (room == NULL) {
+        return DSL_CHECKED_UNDECIDED;
+    }
+    struct brig_dsl_arena rest = rest_of(arena);
+    struct dsl_better better = dsl_find_better(code, options, &rest);
+    if (better.checked == DSL_CHECKED_EQUAL && !rest.exhausted) {
+        memcpy(room, better.code.insns, better.code.count * sizeof *room);
+        *code = (struct dsl_code){room, better.code.count};
+    }
+    give_back(arena, &rest);
+    *ret_nr = better.nr;
+    return better.checked;
+}
+
+static bool is_smaller(const struct dsl_code *code, const struct dsl_code *other)
+{
+    const uint32_t ebpf = dsl_ebpf_size(code->insns, code->count);
+    const uint32_t ebpf_other = dsl_ebpf_size(other->insns, other->count);
+    return code->count <= other->count && ebpf <= ebpf_other && (code->count < other->count || ebpf < ebpf_other);
+}
+
+// Puts the smallest program of the stack that alone decides what all of them do in the place of a bigger one, or of none.
+// Returns: whether there is one.
+static bool take_single(const struct programs *programs, struct brig_dsl_arena *arena, struct dsl_code *code)
+{
+    bool is_taken = false;
+    for (uint32_t i = 0; i < programs->count; i++) {
+        const struct dsl_code *single = &programs->codes[i];
+        uint32_t nr;
+        if ((code->insns == NULL || is_smaller(single, code)) && dsl_keeps_bitmap(programs->given, programs->count, single) &&
+            check(programs, single, arena, &nr) == DSL_CHECKED_EQUAL) {
+            *code = *single;
+            is_taken = true;
+        }
+    }
+    return is_taken;
+}
+
+// --- entry ------------------------------------------------------------------------------------------------------------
+
+// Why nothing came of a stack.
+static enum brig_code complain(const struct dsl_decisions *graph, bool is_built, uint32_t index, struct brig_error *reterr)
+{
+    if (!is_built && !graph->exploded) {
+        return fail(reterr, BRIG_BAD_ARGUMENT, "a program that computes too much", index);
+    }
+    return fail(reterr, BRIG_PROGRAM_TOO_BIG, NULL, 0);
+}
+
 static enum brig_code merge(const struct programs *programs, const struct brig_dsl_options *options, struct brig_dsl_arena *arena,
                             struct brig_dsl_optimized *ret_optimized, struct brig_error *reterr)
 {
     struct dsl_decisions *graph = DSL_ARENA_NEW(arena, struct dsl_decisions);
-    struct dsl_code merged;
+    struct dsl_code merged = {NULL, 0};
+    enum dsl_checked checked = DSL_CHECKED_UNDECIDED;
     struct forms forms;
     uint32_t index = 0;
+    uint32_t nr = 0;
     bool is_built =
         graph != NULL && dsl_decisions_init(graph, arena, 4 * programs->codes[0].count) && build(graph, programs, &forms, &index);
-    if (arena->exhausted) {
-        return fail(reterr, BRIG_OUT_OF_ARENA, NULL, (int64_t)arena->size_bytes);
+    if (is_built && emit(graph, &forms, programs, options, &merged)) {
+        checked = check(programs, &merged, arena, &nr);
+        if (checked == DSL_CHECKED_DIFFERENT || improve(&merged, options, arena, &nr) == DSL_CHECKED_DIFFERENT) {
+            return fail(reterr, BRIG_BUG_CHECK_FAILED, NULL, nr);
+        }
     }
-    if (!is_built && !graph->exploded) {
-        return fail(reterr, BRIG_BAD_ARGUMENT, "a program that computes too much", index);
-    }
-    if (!is_built || !emit(graph, &forms, programs, options, &merged)) {
-        return arena->exhausted ? fail(reterr, BRIG_OUT_OF_ARENA, NULL, (int64_t)arena->size_bytes)
-                                : fail(reterr, BRIG_PROGRAM_TOO_BIG, NULL, 0);
-    }
-    uint32_t nr;
-    enum dsl_checked checked = dsl_check_programs(programs->codes, programs->count, &merged, arena, &nr);
-    if (checked == DSL_CHECKED_DIFFERENT) {
-        return fail(reterr, BRIG_BUG_CHECK_FAILED, NULL, nr);
+    if (!arena->exhausted && take_single(programs, arena, &merged)) {
+        checked = DSL_CHECKED_EQUAL;
     }
     if (arena->exhausted) {
         return fail(reterr, BRIG_OUT_OF_ARENA, NULL, (int64_t)arena->size_bytes);
+    }
+    if (merged.insns == NULL) {
+        return complain(graph, is_built, index, reterr);
     }
     *ret_optimized =
         (struct brig_dsl_optimized){.insns = merged.insns, .insn_count = merged.count, .is_checked = checked == DSL_CHECKED_EQUAL};
@@ -206,7 +291,11 @@ enum brig_code brig_dsl_merge(const struct brig_dsl_filter *filters, size_t filt
         if (code != BRIG_OK) {
             return code;
         }
-        programs.codes[i] = (struct dsl_code){filters[i].insns, (uint32_t)filters[i].insn_count};
+        programs.given[i] = (struct dsl_code){filters[i].insns, (uint32_t)filters[i].insn_count};
     }
-    return merge(&programs, options, arena, ret_optimized, reterr);
+    for (size_t i = 0; i < filter_count; i++) {
+        programs.codes[i] = dsl_clean(&programs.given[i], arena);
+    }
+    return arena->exhausted ? fail(reterr, BRIG_OUT_OF_ARENA, NULL, (int64_t)arena->size_bytes)
+                            : merge(&programs, options, arena, ret_optimized, reterr);
 }

@@ -162,16 +162,20 @@ static bool returns_a(const struct dsl_code *code)
     return at < code->count;
 }
 
-// The best form that may take the input's place. Returns: false where there is none.
-static bool find_better(const struct dsl_code *input, const struct brig_dsl_options *options, struct brig_dsl_arena *arena,
-                        struct dsl_code *ret_code)
+struct dsl_better dsl_find_better(const struct dsl_code *given, const struct brig_dsl_options *options,
+                                  struct brig_dsl_arena *arena)
 {
-    *ret_code = *input;
-    bool is_found = take_better(ret_code, options, input, DSL_LEAVES_MANY, arena);
-    if (returns_a(input)) {
-        is_found |= take_better(ret_code, options, input, DSL_LEAVES_FEW, arena);
+    const struct dsl_code input = dsl_clean(given, arena);
+    struct dsl_better better = {.code = input, .is_input = true, .checked = DSL_CHECKED_UNDECIDED};
+    if (input.insns == NULL) {
+        return better;
     }
-    return is_found;
+    better.is_input = !take_better(&better.code, options, &input, DSL_LEAVES_MANY, arena);
+    if (returns_a(&input)) {
+        better.is_input &= !take_better(&better.code, options, &input, DSL_LEAVES_FEW, arena);
+    }
+    better.checked = dsl_check_programs(given, 1, &better.code, arena, &better.nr);
+    return better;
 }
 
 // --- entry ------------------------------------------------------------------------------------------------------------
@@ -189,22 +193,16 @@ enum brig_code brig_dsl_optimize(const struct brig_dsl_filter *filter, const str
         return code;
     }
     const struct dsl_code given = {filter->insns, (uint32_t)filter->insn_count};
-    struct dsl_code input = dsl_clean(&given, arena);
-    if (input.insns == NULL) {
-        return fail(reterr, BRIG_OUT_OF_ARENA, (int64_t)arena->size_bytes);
-    }
-    struct dsl_code better;
-    bool is_input = !find_better(&input, options, arena, &better);
-    const struct dsl_code *result = is_input ? &input : &better;
-    uint32_t nr = 0;
-    enum dsl_checked checked = dsl_check_programs(&given, 1, result, arena, &nr);
-    if (checked == DSL_CHECKED_DIFFERENT) {
-        return fail(reterr, BRIG_BUG_CHECK_FAILED, nr);
+    const struct dsl_better better = dsl_find_better(&given, options, arena);
+    if (better.checked == DSL_CHECKED_DIFFERENT) {
+        return fail(reterr, BRIG_BUG_CHECK_FAILED, better.nr);
     }
     if (arena->exhausted) {
         return fail(reterr, BRIG_OUT_OF_ARENA, (int64_t)arena->size_bytes);
     }
-    *ret_optimized = (struct brig_dsl_optimized){
-        .insns = result->insns, .insn_count = result->count, .is_input = is_input, .is_checked = checked == DSL_CHECKED_EQUAL};
+    *ret_optimized = (struct brig_dsl_optimized){.insns = better.code.insns,
+                                                 .insn_count = better.code.count,
+                                                 .is_input = better.is_input,
+                                                 .is_checked = better.checked == DSL_CHECKED_EQUAL};
     return BRIG_OK;
 }

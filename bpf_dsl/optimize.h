@@ -54,8 +54,9 @@ BRIG_MUST_CHECK enum brig_code brig_dsl_optimize(const struct brig_dsl_filter *f
 //
 // What the new program returns is what the kernel makes of what they return: the action that comes first in the kernel's order
 // (KILL_PROCESS, KILL_THREAD, TRAP, ERRNO, USER_NOTIF, TRACE, LOG, ALLOW; as signed numbers the lowest), of equal actions the data
-// of the program that was installed last; ALLOW without data. One filter is as brig_dsl_optimize. Flags of an installation (LOG, a
-// listener of its own) are not part of a program.
+// of the program that was installed last; ALLOW without data. Where one of them is shown to decide alone what all of them do, what
+// comes out has no more instructions than that one, or fewer of the kernel's. One filter is as brig_dsl_optimize. Flags of an
+// installation (LOG, a listener of its own) are not part of a program.
 //
 // Returns: OK, with is_input false for more than one filter; BAD_PROGRAM; BAD_ARGUMENT (no filters, more than 64, or one that
 // computes too much, or its action by dividing: then its index is the detail); PROGRAM_TOO_BIG; OUT_OF_ARENA; BUG_CHECK_FAILED.

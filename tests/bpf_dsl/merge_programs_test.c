@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf_dsl/measure.h"
 #include "bpf_dsl/optimize.h"
 #include "bpf_dsl/program.h"
 #include "tests/bpf_dsl/random_filter.h"
@@ -93,6 +94,52 @@ TEST(merge_programs, random_stacks_return_what_the_kernel_makes_of_them)
     test_message("%u merged, %u checked", merged_count, checked);
     CHECK_GT(merged_count, 200);
     CHECK_GT(checked, 160);
+}
+
+static bool has_allow_with_data(const struct sock_filter *insns, uint32_t count)
+{
+    for (uint32_t at = 0; at < count; at++) {
+        if (insns[at].code == (BPF_RET | BPF_K) && (insns[at].k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ALLOW &&
+            (insns[at].k & SECCOMP_RET_DATA) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// A program that allows everything adds nothing, wherever it stands, and neither does the same program again.
+TEST(merge_programs, what_adds_nothing_makes_nothing_bigger)
+{
+    static const struct sock_filter allow[] = {{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
+    static struct sock_filter insns[LENGTH];
+    uint32_t count = 0;
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        struct random random = random_of_seed(seed);
+        struct brig_dsl_optimized best = {.insns = NULL};
+        struct brig_error error;
+        const struct brig_dsl_filter one = {insns, random_filter(&random, insns, 16 + random_below(&random, 60))};
+        test_message("seed %llu", (unsigned long long)seed);
+        REQUIRE(merge(&one, 1, &best, &error) == BRIG_OK);
+        memcpy(insns, best.insns, best.insn_count * sizeof *insns);
+        if (has_allow_with_data(insns, best.insn_count)) {
+            continue; // which comes out without
+        }
+        const struct brig_dsl_filter self = {insns, best.insn_count}, nothing = {allow, 1};
+        const struct brig_dsl_filter stacks[][2] = {{self, nothing}, {nothing, self}, {self, self}};
+        for (size_t i = 0; i < COUNT_OF(stacks); i++) {
+            struct brig_dsl_optimized merged = {.insns = NULL};
+            enum brig_code code = merge(stacks[i], 2, &merged, &error);
+            CHECK(code == BRIG_OK || code == BRIG_BAD_ARGUMENT);
+            if (code != BRIG_OK || !merged.is_checked) {
+                continue;
+            }
+            CHECK(merged.insn_count <= best.insn_count ||
+                  dsl_ebpf_size(merged.insns, merged.insn_count) < dsl_ebpf_size(insns, best.insn_count));
+            count++;
+        }
+    }
+    test_message("%u merged and checked", count);
+    CHECK_GT(count, 500u);
 }
 
 // Programs that return what they compute, the action included.
