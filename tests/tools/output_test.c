@@ -61,6 +61,21 @@ static const struct command rows[] = {
                   "cmp on old && test -s on'; fi 2> /dev/null; ls"),
      0,
      {"old\n"}},
+    // Written over, it is whole or as it was as well.
+    {IN_DIRECTORY("ln old hard; trap '' XFSZ; ulimit -f 8; brig dump renderer -o old; cat old hard; stat -c '%s %h' old; ls"),
+     0,
+     {"cannot write all of 'old': File too large", "kept\nkept\n5 2\nhard\nold\n"}},
+    {IN_DIRECTORY("ln old hard; (ulimit -f 8; brig dump renderer -o old); cat old; ls"), 0, {"kept\nhard\nold\n"}},
+    {IN_DIRECTORY(
+         "mkdir m; unshare -rm true 2> /dev/null || { printf 'cannot mount: No space left on device\nkept\nkept\n'; false; } && "
+         "unshare -rm sh -c 'mount -t tmpfs -o size=64k none m && cd m && echo kept > old && ln old hard && "
+         "{ cat /dev/zero > fill; } 2> /dev/null; brig dump renderer -o old; cat old hard'; true"),
+     0,
+     {": No space left on device\n", "kept\nkept\n"}},
+    {IN_DIRECTORY(
+         "ln old hard; seq 100000 > old; echo 'ret ALLOW' | brig asm - -o old; stat -c '%s %h' old; brig disasm ./old --from=bpf"),
+     0,
+     {"8 2\n", "ret "}},
     // What a program printed to the same file stays.
     {IN_DIRECTORY("brig run -o /dev/stdout -- echo printed >> old; cat old"), 0, {"kept\nprinted\n"}},
     // Who is ended by a signal leaves nothing behind.

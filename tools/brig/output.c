@@ -1,10 +1,12 @@
-// output: where verbs write: standard output, and files that most of the time are whole in the end or as they were. See tool.h.
+// output: where verbs write: standard output, and files that are whole in the end or as they were. See tool.h.
 //
 // A file's text is collected in memory and written when all of it is there. It then takes the place of the old file in one step, so
 // that neither a full disk nor whoever reads it meanwhile finds half of it. Where that would change more than what the file holds,
-// the old one is written over, and there a full disk does leave half: it is a link or has several names, a new file would have
-// another owner or group, it has extended attributes (a list of who may do what, a label), something is mounted on it, or its
-// directory takes no new files. What `brig run` tells is written over too, to a file that was emptied before the program ran.
+// the old one is written over: it is a link or has several names, a new file would have another owner or group, it has extended
+// attributes (a list of who may do what, a label), something is mounted on it, or its directory takes no new files. There what
+// needs room is written first, behind the old text, so that a full disk leaves that as it was; whoever reads it meanwhile may find
+// half, and so does everybody where the power fails, or a disk that keeps old blocks has no room for new ones. What `brig run`
+// tells is written to a file that was emptied before the program ran.
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -32,15 +34,21 @@ static int complain_about_file(const char *verb, const char *path, int code)
     return tool_complain(verb, "cannot write '%s': %s", path, strerror(code));
 }
 
-// Returns: 0 or an errno. Closes the descriptor in any case.
-static int write_and_close(int fd, const struct tool_output *output)
+// Returns: 0 or an errno.
+static int write_all(int fd, const char *text, size_t text_bytes)
 {
     int code = 0;
-    for (size_t done = 0; done < output->text_bytes && code == 0;) {
-        const ssize_t bytes = write(fd, output->text + done, output->text_bytes - done);
+    for (size_t done = 0; done < text_bytes && code == 0;) {
+        const ssize_t bytes = write(fd, text + done, text_bytes - done);
         done += bytes > 0 ? (size_t)bytes : 0;
         code = bytes >= 0 || errno == EINTR ? 0 : errno;
     }
+    return code;
+}
+
+// Closes a descriptor that was written to with `code`. Returns: 0 or an errno.
+static int close_written(int fd, int code)
+{
     return close(fd) == 0 || code != 0 ? code : errno;
 }
 
@@ -72,11 +80,40 @@ static int open_over(const char *path)
     return -1;
 }
 
-// Returns: 0 or an errno.
+// Writes over what a file of `old_bytes` holds. Returns: 0 or an errno.
+static int write_from_behind(int fd, size_t old_bytes, const struct tool_output *output)
+{
+    const size_t shared_bytes = output->text_bytes < old_bytes ? output->text_bytes : old_bytes;
+    const size_t more_bytes = output->text_bytes - shared_bytes;
+    int code = lseek(fd, (off_t)shared_bytes, SEEK_SET) < 0 ? errno : write_all(fd, output->text + shared_bytes, more_bytes);
+    // Some disks say only here that they are full.
+    code = code == 0 && more_bytes > 0 && fdatasync(fd) != 0 && errno != EINVAL ? errno : code;
+    if (code != 0) {
+        return ftruncate(fd, (off_t)old_bytes) != 0 ? errno : code;
+    }
+    code = lseek(fd, 0, SEEK_SET) < 0 ? errno : write_all(fd, output->text, shared_bytes);
+    return code == 0 && ftruncate(fd, (off_t)output->text_bytes) != 0 ? errno : code;
+}
+
+// Returns: 0 or an errno. Signals wait while a file is between two texts; where a pipe or a terminal makes us wait, they end that.
 static int write_over(const struct tool_output *output)
 {
-    const int fd = open_over(output->path);
-    return fd < 0 ? errno : write_and_close(fd, output);
+    struct stat old;
+    sigset_t all, before;
+    const int fd = open(output->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    int code = fd < 0 || fstat(fd, &old) != 0 ? errno : 0;
+    if (fd < 0 || code != 0) {
+        return fd < 0 ? code : close_written(fd, code);
+    }
+    if (!S_ISREG(old.st_mode) || is_own_stream(&old)) {
+        code = fcntl(fd, F_SETFL, O_APPEND) != 0 ? errno : write_all(fd, output->text, output->text_bytes);
+        return close_written(fd, code);
+    }
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    code = close_written(fd, write_from_behind(fd, (size_t)old.st_size, output));
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return code;
 }
 
 static bool has_attributes(ssize_t list_bytes)
@@ -120,7 +157,7 @@ static int replace_by(const char *name, const struct tool_output *output)
     if (is_there && !take_after(fd, &old)) {
         close(fd);
     } else {
-        code = write_and_close(fd, output);
+        code = close_written(fd, write_all(fd, output->text, output->text_bytes));
         code = code == 0 && rename(name, output->path) != 0 ? errno : code;
         code = code == EBUSY || code == EXDEV ? -1 : code; // something is mounted there
     }
@@ -228,7 +265,7 @@ int tool_close_output(const char *verb, struct tool_output *output)
     int code = is_json_lost ? EILSEQ : ferror(output->file) != 0 ? ENOMEM : 0;
     code = fclose(output->file) != 0 ? ENOMEM : code;
     if (output->fd >= 0) {
-        const int write_code = write_and_close(output->fd, output);
+        const int write_code = close_written(output->fd, write_all(output->fd, output->text, output->text_bytes));
         code = code == 0 ? write_code : code;
     } else if (code == 0) {
         code = replace(output);

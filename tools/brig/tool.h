@@ -141,8 +141,8 @@ const char *tool_closest(const char *name, const char *const *candidates, size_t
 
 // --- output -----------------------------------------------------------------------------------------------------------
 
-// Where a verb writes what it was asked for: standard output, or a file, which is whole in the end or as it was before, but for the
-// files that have to be written over (output.c).
+// Where a verb writes what it was asked for: standard output, or a file, which is whole in the end or as it was before (output.c
+// says where a power cut is an exception).
 struct tool_output {
     FILE *file;       // to write to
     const char *path; // NULL: standard output
