@@ -35,7 +35,9 @@ static uint32_t push_node(struct check_facts *facts, struct check_node node)
 
 const struct check_node *dsl_check_find_mask(const struct check_facts *facts, uint32_t word, uint32_t mask)
 {
-    for (uint32_t at = facts->words[word].masked; at != 0; at = facts->nodes[at - 1].next) {
+    const struct check_word *known = &facts->words[word];
+    bool is_there = (known->masks & dsl_check_mask_bit(mask)) != 0;
+    for (uint32_t at = is_there ? known->masked : 0; at != 0; at = facts->nodes[at - 1].next) {
         if (facts->nodes[at - 1].number == mask) {
             return &facts->nodes[at - 1];
         }
@@ -63,6 +65,7 @@ void dsl_check_learn(struct check_facts *facts, uint32_t word, uint32_t mask, st
         known->whole = range;
     } else if (range.lo != range.hi) {
         known->masked = push_node(facts, (struct check_node){mask, known->masked, range});
+        known->masks |= dsl_check_mask_bit(mask);
     }
 }
 

@@ -82,6 +82,7 @@ struct check_word {
     uint32_t known; // bits that have one value, and that value
     uint32_t value;
     uint32_t masked;  // node + 1; 0: none
+    uint64_t masks;   // bit dsl_check_mask_bit of each mask among them
     uint32_t version; // of all that is known of this word: the same number, the same facts; 0: nothing is known
 };
 
@@ -144,6 +145,12 @@ static inline void dsl_check_rewind(struct check_facts *facts, struct dsl_check_
         facts->words[undo->word] = undo->was;
     }
     facts->node_count = mark.nodes;
+}
+
+// A bit for each mask, which others may share.
+static inline uint64_t dsl_check_mask_bit(uint32_t mask)
+{
+    return UINT64_C(1) << (mask * 0x9e3779b1u >> 26);
 }
 
 // The newest node of a mask of a word; NULL if there is none.
