@@ -48,6 +48,9 @@ const struct check_node *dsl_check_find_mask(const struct check_facts *facts, ui
 void dsl_check_learn(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range range)
 {
     struct check_word *known = &facts->words[word];
+    if (mask == ALL && known->whole.lo == range.lo && known->whole.hi == range.hi && known->whole.hole == range.hole) {
+        return;
+    }
     if (facts->undo_count == facts->undo_limit) {
         facts->overflowed = true;
         return;

@@ -11,10 +11,10 @@
 
 static const struct check_range nothing = {.lo = 1, .hi = 0};
 
-// The values of a set that are in `part`. Of a set without gaps and holes every part is what it seems.
+// The values of a set that are in `part`. Of a set without gaps every part is what it seems that has more values than holes.
 static struct check_range fit(struct check_facts *facts, const struct check_set *set, struct check_range part)
 {
-    if (dsl_check_is_empty(&part) || (part.hole == 0 && dsl_check_is_gapless(set))) {
+    if (dsl_check_is_empty(&part) || (part.hi - part.lo >= part.hole_count && dsl_check_is_gapless(set))) {
         return part;
     }
     const struct check_set narrowed = {part, set->free, set->fixed};

@@ -33,10 +33,16 @@ static struct check_rest rest_of(const struct check_path *path)
 
 // --- tests ------------------------------------------------------------------------------------------------------------
 
+static bool is_known(const struct check_facts *facts, uint32_t word, uint32_t mask, const struct check_range *range)
+{
+    const struct check_range known = dsl_check_set_of(facts, word, mask).range;
+    return known.lo == range->lo && known.hi == range->hi && known.hole == range->hole;
+}
+
+// A whole word that is known already is noticed where it is learned.
 static void learn(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range range)
 {
-    const struct check_range known = mask == ALL ? facts->words[word].whole : dsl_check_set_of(facts, word, mask).range;
-    if (known.lo != range.lo || known.hi != range.hi || known.hole != range.hole) {
+    if (mask == ALL || !is_known(facts, word, mask, &range)) {
         dsl_check_learn(facts, word, mask, range);
     }
 }

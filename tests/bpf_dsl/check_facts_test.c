@@ -207,8 +207,8 @@ TEST(check_facts, going_back_forgets)
     dsl_check_rewind(&facts, mark);
     CHECK(dsl_check_is_untouched(&facts, WORD));
     CHECK(dsl_check_is_untouched(&facts, WORD + 1));
-    for (int i = 0; i < 20; i++) {
-        dsl_check_learn(&facts, WORD, UINT32_MAX, (struct check_range){.lo = 3, .hi = 9});
+    for (uint32_t i = 0; i < 20; i++) {
+        dsl_check_learn(&facts, WORD, UINT32_MAX, (struct check_range){.lo = 3, .hi = 99 - i});
     }
     CHECK(facts.overflowed);
 }
