@@ -61,17 +61,17 @@ static bool ask_again(struct reader *reader, enum brig_dsl_call call, struct che
 static const struct check_subject *read_call(struct reader *reader, enum brig_dsl_call call)
 {
     const struct brig_dsl_rules *rules = reader->target->rules;
-    if (rules != NULL && (call == BRIG_SYS_NONE || rules->calls[call].rule_count == 0)) {
+    if (rules != NULL && (call == BRIG_SYS_NONE || brig_dsl_rules_of(rules, call)->rule_count == 0)) {
         bool is_new = call == BRIG_SYS_NONE || brig_dsl_call_since(call) > rules->kernel;
         return constant(reader, is_new ? rules->unknown_ret : rules->fallback_ret);
     }
-    if (rules != NULL && rules->calls[call].rule_count == 1) {
-        return constant(reader, rules->calls[call].rules[0]->ret);
+    if (rules != NULL && brig_dsl_rules_of(rules, call)->rule_count == 1) {
+        return constant(reader, brig_dsl_rules_of(rules, call)->rules[0]->ret);
     }
     struct check_subject *subject = DSL_ARENA_NEW(reader->arena, struct check_subject);
     bool done = false;
     if (subject != NULL && rules != NULL) {
-        done = dsl_check_read_rules(&rules->calls[call], reader->arena, subject);
+        done = dsl_check_read_rules(brig_dsl_rules_of(rules, call), reader->arena, subject);
     } else if (subject != NULL) {
         done = ask_again(reader, call, subject);
     }

@@ -44,7 +44,7 @@ static void dump_rule(const struct brig_dsl_rules *rules, const struct brig_dsl_
 
 static void dump_call(const struct brig_dsl_rules *rules, enum brig_dsl_call call, const struct brig_dsl_sink *sink)
 {
-    const struct brig_dsl_call_rules *list = &rules->calls[call];
+    const struct brig_dsl_call_rules *list = brig_dsl_rules_of(rules, call);
     dsl_put(sink, brig_dsl_call_name(call));
     dsl_put(sink, " ");
     dsl_put_decimal(sink, brig_dsl_call_nr(call, rules->arch));
@@ -126,7 +126,7 @@ void dsl_dump_rules(const struct brig_dsl_rules *rules, const struct brig_dsl_si
     uint32_t rowless = 0;
     dump_head(rules, sink);
     for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT; call++) {
-        if (rules->calls[call].rule_count > 0) {
+        if (brig_dsl_rules_of(rules, (enum brig_dsl_call)call)->rule_count > 0) {
             dump_call(rules, (enum brig_dsl_call)call, sink);
         } else {
             rowless += brig_dsl_call_nr((enum brig_dsl_call)call, rules->arch) >= 0;

@@ -111,7 +111,7 @@ struct verdict {
 
 static struct verdict decide_call(const struct brig_dsl_rules *rules, enum brig_dsl_call call, const struct brig_dsl_data *data)
 {
-    const struct brig_dsl_rule *rule = deciding_rule(&rules->calls[call], data);
+    const struct brig_dsl_rule *rule = deciding_rule(brig_dsl_rules_of(rules, call), data);
     if (rule) {
         return (struct verdict){.ret = rule->ret, .trap = rule->trap, .rule = rule};
     }

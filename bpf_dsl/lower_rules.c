@@ -175,7 +175,7 @@ static struct brig_dsl_verdict evaluate_rules(const void *context, struct brig_d
 {
     (void)arch;
     const struct brig_dsl_rules *rules = context;
-    const struct brig_dsl_call_rules *of_call = &rules->calls[call];
+    const struct brig_dsl_call_rules *of_call = brig_dsl_rules_of(rules, call);
     if (call == BRIG_SYS_NONE) {
         return brig_dsl_ret(builder, rules->unknown_ret);
     }
@@ -216,7 +216,7 @@ static void ask_about(struct dsl_asked_calls *asked, uint32_t call)
 {
     uint32_t nr = (uint32_t)brig_dsl_call_nr((enum brig_dsl_call)call, asked->arch);
     asked->most++;
-    if (asked->rules->calls[call].rule_count != 0 && nr < BRIG_DSL_TRAP_NRS) {
+    if (brig_dsl_rules_of(asked->rules, call)->rule_count != 0 && nr < BRIG_DSL_TRAP_NRS) {
         asked->nr_set[nr / 64] |= UINT64_C(1) << nr % 64;
         asked->end = nr >= asked->end ? nr + 1 : asked->end;
     }
@@ -261,6 +261,6 @@ enum brig_dsl_call dsl_asked_next(struct dsl_asked_calls *asked, uint32_t *ret_n
         }
         call = brig_dsl_next_call(asked->arch, asked->from, ret_nr);
         asked->from = *ret_nr + 1;
-    } while (call != BRIG_SYS_NONE && asked->rules != NULL && asked->rules->calls[call].rule_count == 0);
+    } while (call != BRIG_SYS_NONE && asked->rules != NULL && brig_dsl_rules_of(asked->rules, call)->rule_count == 0);
     return call;
 }

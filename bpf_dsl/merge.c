@@ -291,8 +291,10 @@ static void note_only_rule(struct dsl_resolver *resolver, const struct brig_dsl_
     }
 }
 
-static enum brig_code write_list(struct dsl_resolver *resolver, struct brig_dsl_call_rules *ret_rules)
+// Writes the list of the call at work to the same place in `calls`.
+static enum brig_code write_list(struct dsl_resolver *resolver, struct brig_dsl_call_rules *calls)
 {
+    const uint32_t place = resolver->list_of[resolver->call];
     const struct dsl_call_list *list = list_of(resolver, resolver->call);
     if (!list || list->count == 0) {
         return BRIG_OK;
@@ -308,7 +310,7 @@ static enum brig_code write_list(struct dsl_resolver *resolver, struct brig_dsl_
     if (count == 1) {
         note_only_rule(resolver, rules[0]);
     }
-    *ret_rules = (struct brig_dsl_call_rules){.rules = rules, .rule_count = count};
+    calls[place] = (struct brig_dsl_call_rules){.rules = rules, .rule_count = count};
     return BRIG_OK;
 }
 
@@ -333,7 +335,7 @@ static enum brig_code finish_call(struct dsl_resolver *resolver, enum brig_dsl_c
     }
     resolver->call = call;
     enum brig_code code = end_list(resolver, (uint32_t)nr);
-    return code == BRIG_OK ? write_list(resolver, &calls[call]) : code;
+    return code == BRIG_OK ? write_list(resolver, calls) : code;
 }
 
 // An imported policy says nothing of calls without rows.
@@ -357,11 +359,13 @@ static enum brig_code finish_all(struct dsl_resolver *resolver, struct brig_dsl_
 
 enum brig_code dsl_merge_finish(struct dsl_resolver *resolver, const struct brig_dsl_call_rules **ret_calls)
 {
-    struct brig_dsl_call_rules *calls = DSL_ARENA_ARRAY(resolver->arena, struct brig_dsl_call_rules, BRIG_SYS_COUNT);
+    // The first one is of all calls without a list.
+    const size_t places = (size_t)resolver->list_room + 1;
+    struct brig_dsl_call_rules *calls = DSL_ARENA_ARRAY(resolver->arena, struct brig_dsl_call_rules, places);
     if (!calls) {
         return dsl_resolve_exhausted(resolver);
     }
-    memset(calls, 0, BRIG_SYS_COUNT * sizeof calls[0]);
+    memset(calls, 0, places * sizeof calls[0]);
     resolver->entry = (struct dsl_entry){.row = NULL};
     resolver->asks_broker |= asks_broker(resolver, &resolver->fallback);
     if (!resolver->asks_broker) {

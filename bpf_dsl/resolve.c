@@ -121,7 +121,7 @@ static enum brig_code merge_rows(struct dsl_resolver *resolver, const struct bri
 static bool is_allowed_somewhere(const struct dsl_resolver *resolver, const struct brig_dsl_call_rules *calls,
                                  enum brig_dsl_call call)
 {
-    const struct brig_dsl_call_rules *rules = &calls[call];
+    const struct brig_dsl_call_rules *rules = &calls[resolver->list_of[call]];
     for (uint32_t i = 0; i < rules->rule_count; i++) {
         if (dsl_action_allows(&rules->rules[i]->action)) {
             return true;
@@ -206,6 +206,7 @@ enum brig_code brig_dsl_resolve(const struct brig_dsl_policy *policy, const stru
                                          .is_import = resolver.import != NULL,
                                          .kernel = resolver.kernel,
                                          .calls = calls,
+                                         .place_of = resolver.list_of,
                                          .with_rules = resolver.with_rules,
                                          .fallback_ret = resolver.fallback_ret,
                                          .unknown_ret = resolver.unknown_ret,

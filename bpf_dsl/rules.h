@@ -46,7 +46,8 @@ struct brig_dsl_rules {
     enum brig_dsl_process target;
     bool is_import;                          // written for another tool: no reserved numbers, and `data` of a TRAP is no id
     uint16_t kernel;                         // baseline in force; 0: an imported policy has none
-    const struct brig_dsl_call_rules *calls; // indexed by enum brig_dsl_call
+    const struct brig_dsl_call_rules *calls; // brig_dsl_rules_of finds a call's
+    const uint16_t *place_of;                // by enum brig_dsl_call: which of `calls`; NULL: they are indexed by it themselves
     const uint64_t *with_rules;              // bit per enum brig_dsl_call, 64 a word: those not set have no rules; NULL: not known
     uint32_t fallback_ret;                   // calls up to the baseline without rows
     uint32_t unknown_ret;                    // newer calls without rows, and numbers that are no call: ENOSYS, or import's fallback
@@ -59,6 +60,15 @@ struct brig_dsl_rules {
     uint32_t foreign_trap;
     uint32_t x32_trap;
 };
+
+// Finds the rules of one call.
+//
+// `call` is BRIG_SYS_NONE or one of the calls. Returns: its rules, of which there may be 0. Owns: lives as long as the rules.
+// Context: any.
+static inline const struct brig_dsl_call_rules *brig_dsl_rules_of(const struct brig_dsl_rules *rules, enum brig_dsl_call call)
+{
+    return &rules->calls[rules->place_of != NULL ? rules->place_of[call] : (unsigned)call];
+}
 
 // Merges, checks and resolves `policy` for options->arch.
 //

@@ -91,7 +91,8 @@ TEST(bitmap, holds_every_outright_allow)
         for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT; call++) {
             int32_t nr = brig_dsl_call_nr((enum brig_dsl_call)call, rules.arch);
             bool is_known = brig_dsl_call_since((enum brig_dsl_call)call) <= rules.kernel;
-            for (int form = 0; form < 2 && nr >= 0 && is_known && rules.calls[call].rule_count == 0; form++) {
+            for (int form = 0;
+                 form < 2 && nr >= 0 && is_known && brig_dsl_rules_of(&rules, (enum brig_dsl_call)call)->rule_count == 0; form++) {
                 test_message("seed %llu, %s", (unsigned long long)seed, brig_dsl_call_name((enum brig_dsl_call)call));
                 REQUIRE(CHECK(brig_dsl_is_cached_allow(compiled->insns[form], compiled->count[form],
                                                        brig_dsl_arch_audit(rules.arch), (uint32_t)nr)));

@@ -51,7 +51,7 @@ TEST(describe, conditions)
         struct brig_dsl_sink sink = dsl_buffer_sink(&buffer);
         test_message("%s", phrases[i].text);
         REQUIRE(CHECK_OK(fixture_resolve_rows(table, phrases[i].arch, &rules, &error), &error));
-        const struct brig_dsl_call_rules *list = &rules.calls[phrases[i].row.call];
+        const struct brig_dsl_call_rules *list = brig_dsl_rules_of(&rules, phrases[i].row.call);
         uint32_t at = 0;
         while (list->rules[at]->row != table) {
             at++; // the handler's own rows

@@ -27,7 +27,7 @@ static const struct compiled *compile_policy(struct random *random, uint64_t see
     brig_dsl_arena_init(&arena, memory, sizeof memory);
     struct brig_dsl_rules rules = random_rules(random, &shape, &arena);
     for (int call = 0; call < BRIG_SYS_COUNT; call++) {
-        of_calls[call] = rules.calls[call];
+        of_calls[call] = *brig_dsl_rules_of(&rules, (enum brig_dsl_call)call);
     }
     of_calls[BRIG_SYS_exit_group] = (struct brig_dsl_call_rules){.rules = allowed, .rule_count = 1};
     rules.calls = of_calls;

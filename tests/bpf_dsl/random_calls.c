@@ -23,7 +23,7 @@ static const struct brig_dsl_rule_condition *some_condition_of(struct random *ra
 
 uint64_t random_value(struct random *random, const struct brig_dsl_rules *rules, enum brig_dsl_call call, int argument)
 {
-    const struct brig_dsl_rule_condition *condition = some_condition_of(random, &rules->calls[call], argument);
+    const struct brig_dsl_rule_condition *condition = some_condition_of(random, brig_dsl_rules_of(rules, call), argument);
     if (condition == NULL || random_once_in(random, 8)) {
         return random_number(random);
     }
@@ -77,7 +77,7 @@ static enum brig_dsl_call some_call(struct random *random, const struct brig_dsl
     for (int tries = 0; tries < 4000; tries++) {
         uint32_t call = 1 + random_below(random, BRIG_SYS_COUNT - 1);
         bool exists = brig_dsl_call_nr((enum brig_dsl_call)call, rules->arch) >= 0;
-        if (exists && (rules->calls[call].rule_count > 1 || tries > 2000)) {
+        if (exists && (brig_dsl_rules_of(rules, call)->rule_count > 1 || tries > 2000)) {
             return (enum brig_dsl_call)call;
         }
     }
@@ -92,7 +92,7 @@ static struct brig_dsl_data data_of(struct random *random, const struct brig_dsl
     for (int i = 0; i < 6; i++) {
         data.args[i] = random_value(random, rules, call, i);
     }
-    const struct brig_dsl_rule *rule = some_rule(random, &rules->calls[call]);
+    const struct brig_dsl_rule *rule = some_rule(random, brig_dsl_rules_of(rules, call));
     if (rule != NULL && !random_once_in(random, 3)) {
         meet_all(random, rule, &data);
         uint32_t spoiled = random_below(random, 12);
@@ -197,7 +197,7 @@ static bool visit_condition(const struct visit *visit, const struct brig_dsl_rul
 
 static bool visit_call(struct visit *visit)
 {
-    const struct brig_dsl_call_rules *of_call = &visit->rules->calls[visit->call];
+    const struct brig_dsl_call_rules *of_call = brig_dsl_rules_of(visit->rules, visit->call);
     for (uint32_t i = 0; i < of_call->rule_count; i++) {
         visit->rule = of_call->rules[i];
         for (uint32_t c = 0; c < visit->rule->condition_count; c++) {

@@ -385,7 +385,7 @@ TEST(resolve, the_handlers_rows_come_first)
     }
     options.notify_fd = BRIG_DSL_SLOT_UNSET;
     REQUIRE(CHECK_OK(fixture_resolve(&handler_policy, &options, &rules, &error), &error));
-    CHECK_EQ(rules.calls[BRIG_SYS_write].rule_count, 0);
+    CHECK_EQ(brig_dsl_rules_of(&rules, BRIG_SYS_write)->rule_count, 0);
 }
 
 TEST(resolve, only_the_last_rule_is_unconditional)
@@ -396,7 +396,7 @@ TEST(resolve, only_the_last_rule_is_unconditional)
         struct brig_error error;
         REQUIRE(CHECK_OK(fixture_resolve(&derived_policy, &options, &rules, &error), &error));
         for (int call = BRIG_SYS_NONE; call < BRIG_SYS_COUNT; call++) {
-            const struct brig_dsl_call_rules *list = &rules.calls[call];
+            const struct brig_dsl_call_rules *list = brig_dsl_rules_of(&rules, (enum brig_dsl_call)call);
             test_message("%s on %s", brig_dsl_call_name((enum brig_dsl_call)call), brig_dsl_arch_name(options.arch));
             CHECK(list->rule_count == 0 || brig_dsl_call_nr((enum brig_dsl_call)call, options.arch) >= 0);
             // What is not set here neither the lowering nor the check looks at.
@@ -424,7 +424,7 @@ TEST(resolve, arguments_are_where_the_target_has_them)
         struct brig_error error;
         test_message("%s", brig_dsl_arch_name(rows[i].arch));
         REQUIRE(CHECK_OK(fixture_resolve_rows(tls, rows[i].arch, &rules, &error), &error));
-        const struct brig_dsl_rule_condition *condition = rules.calls[BRIG_SYS_clone].rules[0]->conditions;
+        const struct brig_dsl_rule_condition *condition = brig_dsl_rules_of(&rules, BRIG_SYS_clone)->rules[0]->conditions;
         CHECK_EQ(condition->argument, rows[i].argument);
         CHECK_EQ(condition->bits, rows[i].bits);
     }
@@ -441,11 +441,11 @@ TEST(resolve, calls_that_the_target_lacks_are_skipped)
     struct brig_dsl_rules rules;
     struct brig_error error;
     REQUIRE(CHECK_OK(fixture_resolve_rows(partly_absent, BRIG_DSL_AARCH64, &rules, &error), &error));
-    CHECK_EQ(rules.calls[BRIG_SYS_open].rule_count, 0);
-    CHECK_EQ(rules.calls[BRIG_SYS_stat].rule_count, 0);
-    CHECK_EQ(rules.calls[BRIG_SYS_fstat64].rule_count, 0);
-    CHECK_EQ(rules.calls[BRIG_SYS_newfstatat].rule_count, 1);
-    CHECK(rules.calls[BRIG_SYS_newfstatat].rules[0] == rules.calls[BRIG_SYS_statx].rules[0]);
+    CHECK_EQ(brig_dsl_rules_of(&rules, BRIG_SYS_open)->rule_count, 0);
+    CHECK_EQ(brig_dsl_rules_of(&rules, BRIG_SYS_stat)->rule_count, 0);
+    CHECK_EQ(brig_dsl_rules_of(&rules, BRIG_SYS_fstat64)->rule_count, 0);
+    CHECK_EQ(brig_dsl_rules_of(&rules, BRIG_SYS_newfstatat)->rule_count, 1);
+    CHECK(brig_dsl_rules_of(&rules, BRIG_SYS_newfstatat)->rules[0] == brig_dsl_rules_of(&rules, BRIG_SYS_statx)->rules[0]);
 }
 
 static const struct brig_dsl_row partly_hidden[] = {ROW(mmap, ALLOW, NO_BITS(prot, PROT_EXEC)), ELSE(mmap, CRASH),
@@ -518,7 +518,7 @@ TEST(resolve, trap_ids)
     CHECK_EQ(rules.x32_ret, SECCOMP_RET_TRAP | 2);
     CHECK_EQ(rules.fallback_ret, SECCOMP_RET_TRAP | 3);
     CHECK_EQ(rules.unknown_ret, SECCOMP_RET_ERRNO | ENOSYS);
-    CHECK_EQ(rules.calls[BRIG_SYS_write].rules[0]->ret, SECCOMP_RET_TRAP | 4);
+    CHECK_EQ(brig_dsl_rules_of(&rules, BRIG_SYS_write)->rules[0]->ret, SECCOMP_RET_TRAP | 4);
 }
 
 TEST(resolve, other_arches_have_no_x32)

@@ -71,7 +71,7 @@ TEST(targets, actions_as_the_kernel_sees_them)
         options.target = (enum brig_dsl_process)(i % BRIG_DSL_PROCESS_COUNT);
         test_message("%s, target %d", rows[row].text, options.target);
         REQUIRE(CHECK_OK(fixture_resolve(&policy, &options, &rules, &error), &error));
-        CHECK_EQ(rules.calls[BRIG_SYS_read].rules[0]->ret, rows[row].rets[options.target]);
+        CHECK_EQ(brig_dsl_rules_of(&rules, BRIG_SYS_read)->rules[0]->ret, rows[row].rets[options.target]);
         CHECK_STR_EQ(fixture_decide(&rules, BRIG_SYS_read, none), rows[row].text);
         CHECK_EQ(rules.traps[rules.trap_count - 1].origin == BRIG_DSL_ORIGIN_ROW,
                  (rows[row].rets[BRIG_DSL_LINKED] & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRAP);

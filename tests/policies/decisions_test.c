@@ -101,7 +101,7 @@ TEST(policies, every_row_and_set_has_a_reason)
         struct decided_policy policy;
         REQUIRE(decide_start(policies[p].policy, BRIG_DSL_X86_64, DECIDE_SELF_PID, &policy));
         for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT; call++) {
-            const struct brig_dsl_call_rules *rules = &policy.rules.calls[call];
+            const struct brig_dsl_call_rules *rules = brig_dsl_rules_of(&policy.rules, (enum brig_dsl_call)call);
             for (uint32_t i = 0; i < rules->rule_count; i++) {
                 test_message("%s: %s, rule %u", policies[p].policy->name, brig_dsl_call_name((enum brig_dsl_call)call), i);
                 CHECK(rules->rules[i]->why && strlen(rules->rules[i]->why) > 10);

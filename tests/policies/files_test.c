@@ -18,7 +18,8 @@ TEST(policies, files_asks_its_broker_all_that_a_broker_answers)
         for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT; call++) {
             if (brig_dsl_call_nr((enum brig_dsl_call)call, policy.arch) >= 0) {
                 test_message("%s on %s", brig_dsl_call_name((enum brig_dsl_call)call), brig_dsl_arch_name(policy.arch));
-                CHECK_EQ(is_brokered(&policy.rules.calls[call]), brig_broker_find_call((enum brig_dsl_call)call) != NULL);
+                CHECK_EQ(is_brokered(brig_dsl_rules_of(&policy.rules, (enum brig_dsl_call)call)),
+                         brig_broker_find_call((enum brig_dsl_call)call) != NULL);
             }
         }
         decide_end(&policy);

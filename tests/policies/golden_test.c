@@ -14,7 +14,7 @@
 
 static bool is_allowed(const struct decided_policy *policy, int call)
 {
-    const struct brig_dsl_call_rules *rules = &policy->rules.calls[call];
+    const struct brig_dsl_call_rules *rules = brig_dsl_rules_of(&policy->rules, (enum brig_dsl_call)call);
     return rules->rule_count > 0 && rules->rules[0]->condition_count == 0 && rules->rules[0]->action.verb == BRIG_DSL_ALLOW;
 }
 

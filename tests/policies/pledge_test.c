@@ -128,7 +128,7 @@ TEST(pledge, every_rule_has_a_reason_and_error_never_kills)
         bool may_fail = strstr(sets[s], "error") != NULL;
         REQUIRE(start(&pledged, sets[s], brig_dsl_arch_native()));
         for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT; call++) {
-            const struct brig_dsl_call_rules *rules = &pledged.policy.rules.calls[call];
+            const struct brig_dsl_call_rules *rules = brig_dsl_rules_of(&pledged.policy.rules, (enum brig_dsl_call)call);
             for (uint32_t i = 0; i < rules->rule_count; i++) {
                 test_message("'%s': %s, rule %u", sets[s], brig_dsl_call_name((enum brig_dsl_call)call), i);
                 CHECK(rules->rules[i]->why && strlen(rules->rules[i]->why) > 10);

@@ -74,7 +74,7 @@ static json_t *rules_json(const struct brig_dsl_rules *rules)
 {
     json_t *calls = json_array();
     for (int call = BRIG_SYS_NONE + 1; call < BRIG_SYS_COUNT; call++) {
-        const struct brig_dsl_call_rules *list = &rules->calls[call];
+        const struct brig_dsl_call_rules *list = brig_dsl_rules_of(rules, (enum brig_dsl_call)call);
         json_t *array = json_array();
         for (uint32_t i = 0; i < list->rule_count; i++) {
             json_array_append_new(array, rule_json(list->rules[i], (enum brig_dsl_call)call, rules->arch));

@@ -283,7 +283,7 @@ static void add_unlisted(const struct listing *listing, enum brig_dsl_call call,
 static void add_all_unlisted(const struct listing *listing, const bool *wanted, json_t *ret_rows)
 {
     for (int call = 1; call < BRIG_SYS_COUNT; call++) {
-        if (wanted[call] && listing->rules->calls[call].rule_count == 0) {
+        if (wanted[call] && brig_dsl_rules_of(listing->rules, (enum brig_dsl_call)call)->rule_count == 0) {
             add_unlisted(listing, (enum brig_dsl_call)call, ret_rows);
         }
     }

@@ -168,7 +168,7 @@ static size_t count_rules(const struct brig_dsl_rules *rules)
 {
     size_t count = 0;
     for (int call = 1; call < BRIG_SYS_COUNT; call++) {
-        count += rules->calls[call].rule_count;
+        count += brig_dsl_rules_of(rules, (enum brig_dsl_call)call)->rule_count;
     }
     return count;
 }
@@ -197,7 +197,7 @@ bool explain_collect(const struct brig_dsl_policy *policy, const struct brig_dsl
     const bool has_memory = rank_rows(policy, &collection.ranks) && ret_lines->of != NULL && collection.slots != NULL;
     for (int call = 1; call < BRIG_SYS_COUNT && has_memory; call++) {
         if (wanted == NULL || wanted[call]) {
-            add_rules(&collection, &rules->calls[call], call);
+            add_rules(&collection, brig_dsl_rules_of(rules, (enum brig_dsl_call)call), call);
         }
     }
     if (has_memory) {

@@ -166,8 +166,8 @@ static bool encode_part(struct comparison *comparison, const struct brig_dsl_rul
         ret = SECCOMP_RET_ERRNO | BRIG_DSL_PROBE_ERRNO;
     } else if (domain->nr_lo == BRIG_DSL_BROKER_NR && rules->asks_broker) {
         ret = SECCOMP_RET_ALLOW;
-    } else if (call != BRIG_SYS_NONE && rules->calls[call].rule_count > 0) {
-        return encode_rules(comparison, &rules->calls[call]);
+    } else if (call != BRIG_SYS_NONE && brig_dsl_rules_of(rules, call)->rule_count > 0) {
+        return encode_rules(comparison, brig_dsl_rules_of(rules, call));
     } else if (call != BRIG_SYS_NONE && brig_dsl_call_since(call) <= rules->kernel) {
         ret = rules->fallback_ret;
     }

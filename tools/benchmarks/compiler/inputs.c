@@ -93,7 +93,7 @@ static void add_numbers(struct constants *constants, const struct brig_dsl_rules
 {
     for (uint32_t other = 0; other < BRIG_DSL_BITMAP_NUMBERS; other++) {
         const enum brig_dsl_call call = brig_dsl_call_by_nr(other, rules->arch);
-        if (other != nr && call != BRIG_SYS_NONE && rules->calls[call].rule_count > 0) {
+        if (other != nr && call != BRIG_SYS_NONE && brig_dsl_rules_of(rules, call)->rule_count > 0) {
             add_constant(constants, other);
         }
     }

@@ -218,7 +218,7 @@ static uint32_t count_needed(const struct brig_dsl_call_rules *of_call, uint32_t
 
 static void add_call(struct maker *maker, const struct brig_dsl_rules *rules, bool in_order)
 {
-    const struct brig_dsl_call_rules *of_call = &rules->calls[maker->call];
+    const struct brig_dsl_call_rules *of_call = brig_dsl_rules_of(rules, maker->call);
     const int32_t nr = brig_dsl_call_nr(maker->call, rules->arch);
     const size_t first = maker->out->count;
     if (nr < 0) {
