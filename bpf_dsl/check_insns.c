@@ -9,17 +9,20 @@
 #include <linux/filter.h>
 #include <string.h>
 
-enum { CHECK_PICKS = 16 }; // shifts by X that one path may come by
+enum {
+    CHECK_PICKS = 16, // shifts by X that one path may come by
+    CHECK_SHORT = 64, // instructions of a program whose paths are taken to be as long as itself
+};
 
 static uint32_t larger(uint32_t a, uint32_t b)
 {
     return a > b ? a : b;
 }
 
-bool dsl_check_measure(const struct dsl_check_walk *walk, struct brig_dsl_arena *arena, uint32_t *ret_depth, uint32_t *ret_picks)
+// Returns: false when the arena is exhausted.
+static bool measure_depth(const struct dsl_check_walk *walk, struct brig_dsl_arena *arena, uint32_t *ret_depth)
 {
     uint16_t *depth = DSL_ARENA_ARRAY(arena, uint16_t, walk->insn_count);
-    uint32_t picks = 0;
     if (depth == NULL) {
         return false;
     }
@@ -32,11 +35,20 @@ bool dsl_check_measure(const struct dsl_check_walk *walk, struct brig_dsl_arena 
             below = 1u + depth[pc + 1 + (BPF_CLASS(insn->code) == BPF_JMP ? insn->k : 0)];
         }
         depth[pc] = (uint16_t)below;
-        picks += insn->code == (BPF_ALU | BPF_RSH | BPF_X);
     }
     *ret_depth = depth[0];
-    *ret_picks = picks < CHECK_PICKS ? picks : CHECK_PICKS;
     return true;
+}
+
+bool dsl_check_measure(const struct dsl_check_walk *walk, struct brig_dsl_arena *arena, uint32_t *ret_depth, uint32_t *ret_picks)
+{
+    uint32_t picks = 0;
+    for (uint32_t pc = 0; pc < walk->insn_count; pc++) {
+        picks += walk->insns[pc].code == (BPF_ALU | BPF_RSH | BPF_X);
+    }
+    *ret_depth = walk->insn_count;
+    *ret_picks = picks < CHECK_PICKS ? picks : CHECK_PICKS;
+    return walk->insn_count <= CHECK_SHORT || measure_depth(walk, arena, ret_depth);
 }
 
 static void follow(struct check_insn *about, uint32_t from, uint32_t to)

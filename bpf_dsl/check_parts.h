@@ -426,8 +426,8 @@ struct dsl_check_walk {
     unsigned char *taken;      // as in struct dsl_check_input
 };
 
-// Returns: the most instructions to a return, and how many shifts by X are expected on one path, more of which make the walk
-// undecided; false when the arena is exhausted.
+// Returns: how many instructions there are to a return, at most, and how many shifts by X are expected on one path, more of which
+// make the walk undecided; false when the arena is exhausted.
 bool dsl_check_measure(const struct dsl_check_walk *walk, struct brig_dsl_arena *arena, uint32_t *ret_depth, uint32_t *ret_picks);
 // Reads the program as text: only long walks need it.
 void dsl_check_read_insns(struct dsl_check_walk *walk);

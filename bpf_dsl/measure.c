@@ -173,6 +173,9 @@ static uint64_t hash_insn(uint64_t hash, const struct sock_filter *insn)
         return (hash ^ insn->k) * (square * square);
     }
     hash = (hash ^ (insn->k & 0xff)) * prime;
+    if (insn->k <= 0xffff) {
+        return (hash ^ insn->k >> 8) * (square * prime);
+    }
     hash = (hash ^ (insn->k >> 8 & 0xff)) * prime;
     hash = (hash ^ (insn->k >> 16 & 0xff)) * prime;
     return (hash ^ insn->k >> 24) * prime;
