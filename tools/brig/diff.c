@@ -268,7 +268,7 @@ static int find_differences(struct diff *diff, long timeout_seconds, bool as_jso
     question.progress = set_progress;
     question.context = diff;
     pair_progress_start(&diff->progress, "diff");
-    enum prove_answer answer = prove_run(&question, &result);
+    enum prove_answer answer = prove_run_apart(&question, &result);
     pair_progress_end(&diff->progress);
     if (answer == PROVE_UNABLE) {
         tool_complain("diff", "%s", result.why);

@@ -146,7 +146,7 @@ static void prove(struct improvement *improvement, long timeout_seconds)
     question.programs[1] = stack[0];
     question.stacks[1] = (struct prove_stack){stack, improvement->count > 1 ? improvement->count : 0};
     pair_progress_start(&progress, improvement->kind->verb);
-    improvement->answer = prove_run(&question, &improvement->proof);
+    improvement->answer = prove_run_apart(&question, &improvement->proof);
     improvement->proof_ms = pair_progress_end(&progress);
 }
 
@@ -159,7 +159,7 @@ static const char *proof_words(const struct improvement *improvement)
     if (!improvement->optimized.is_checked) {
         return "not proven";
     }
-    return improvement->answer == PROVE_UNABLE ? "equal by the library's check, Z3 could not be loaded"
+    return improvement->answer == PROVE_UNABLE ? "equal by the library's check, Z3 could not be asked"
                                                : "equal by the library's check, Z3 did not finish";
 }
 

@@ -149,7 +149,7 @@ static int prove(const struct pair *pair, const struct tool_arguments *arguments
     question.progress = set_progress;
     question.context = &progress;
     pair_progress_start(&progress, "prove");
-    answer.answer = prove_run(&question, &answer.result);
+    answer.answer = prove_run_apart(&question, &answer.result);
     answer.elapsed_ms = pair_progress_end(&progress);
     if (arguments->values[JSON] != NULL) {
         print_json(pair, &answer);

@@ -26,9 +26,9 @@ enum prove_relation {
 enum prove_answer {
     PROVE_HOLDS,
     PROVE_FAILS,     // there is a witness
-    PROVE_UNDECIDED, // the time limit was reached, or Z3 gave up
-    PROVE_UNABLE,    // the library of Z3 could not be loaded, see `why`
-    PROVE_BROKEN,    // Z3 and the interpreter disagree, or memory ran out: a bug or a lack, see `why`
+    PROVE_UNDECIDED, // the time limit was reached, memory ran out, or Z3 gave up, see `why`
+    PROVE_UNABLE,    // the library of Z3 could not be loaded, or no process be made for it, see `why`
+    PROVE_BROKEN,    // Z3 and the interpreter disagree: a bug, see `why`
 };
 
 struct prove_program {
@@ -88,6 +88,8 @@ struct prove_result {
 
 // Answers `question`. Returns: the answer; *ret_result is always written.
 enum prove_answer prove_run(const struct prove_question *question, struct prove_result *ret_result);
+// The same in a process of its own, for whoever must not end where Z3 does: without memory, or without threads.
+enum prove_answer prove_run_apart(const struct prove_question *question, struct prove_result *ret_result);
 
 // What is asked about a program and the rules that it was made from.
 struct prove_rules_question {

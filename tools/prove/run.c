@@ -283,14 +283,14 @@ enum prove_answer prove_run(const struct prove_question *question, struct prove_
     }
     struct run *run = calloc(1, sizeof *run);
     if (run == NULL) {
-        ret_result->why = "out of memory";
-        return PROVE_BROKEN;
+        ret_result->why = "memory ran out";
+        return PROVE_UNDECIDED;
     }
     run->question = question;
     run->result = ret_result;
     run->encoder.solver = &run->solver;
     if (!make_rooms(run) || !prove_solver_open(&run->solver, question->timeout_ms) || !search(run)) {
-        give_up(run, PROVE_BROKEN, "out of memory");
+        give_up(run, PROVE_UNDECIDED, "memory ran out");
     }
     ret_result->queries = run->solver.queries;
     enum prove_answer answer = run->answer;

@@ -102,15 +102,28 @@ static void remember(struct prove_solver *solver, Z3_ast formula)
 
 // --- questions --------------------------------------------------------------------------------------------------------
 
-static void assert_bounds(const struct prove_solver *solver, Z3_solver z3_solver, Z3_ast word, uint32_t lo, uint32_t hi)
+// Returns: false if memory ran out.
+static bool demand(const struct prove_solver *solver, Z3_solver z3_solver, Z3_ast formula)
+{
+    if (formula == NULL) {
+        return false;
+    }
+    prove_z3.solver_assert(solver->z3, z3_solver, formula);
+    return prove_z3.get_error_code(solver->z3) == Z3_OK;
+}
+
+// Returns: false if memory ran out.
+static bool demand_bounds(const struct prove_solver *solver, Z3_solver z3_solver, Z3_ast word, uint32_t lo, uint32_t hi)
 {
     Z3_context z3 = solver->z3;
+    bool is_demanded = true;
     if (lo > 0) {
-        prove_z3.solver_assert(z3, z3_solver, prove_z3.mk_bvuge(z3, word, prove_ast(solver, prove_constant(lo))));
+        is_demanded = demand(solver, z3_solver, prove_z3.mk_bvuge(z3, word, prove_ast(solver, prove_constant(lo))));
     }
     if (hi < UINT32_MAX) {
-        prove_z3.solver_assert(z3, z3_solver, prove_z3.mk_bvule(z3, word, prove_ast(solver, prove_constant(hi))));
+        is_demanded = is_demanded && demand(solver, z3_solver, prove_z3.mk_bvule(z3, word, prove_ast(solver, prove_constant(hi))));
     }
+    return is_demanded;
 }
 
 static Z3_solver make_solver(const struct prove_solver *solver)
@@ -163,11 +176,11 @@ enum prove_sat prove_solver_find(struct prove_solver *solver, const struct prove
         return PROVE_UNSAT;
     }
     Z3_solver z3_solver = make_solver(solver);
-    prove_z3.solver_assert(solver->z3, z3_solver, formula);
-    assert_bounds(solver, z3_solver, solver->words[0], domain->nr_lo, domain->nr_hi);
-    assert_bounds(solver, z3_solver, solver->words[1], domain->arch_lo, domain->arch_hi);
+    const bool is_asked = demand(solver, z3_solver, formula) &&
+                          demand_bounds(solver, z3_solver, solver->words[0], domain->nr_lo, domain->nr_hi) &&
+                          demand_bounds(solver, z3_solver, solver->words[1], domain->arch_lo, domain->arch_hi);
     solver->queries++;
-    Z3_lbool result = prove_z3.solver_check(solver->z3, z3_solver);
+    Z3_lbool result = is_asked ? prove_z3.solver_check(solver->z3, z3_solver) : Z3_L_UNDEF;
     if (result == Z3_L_TRUE && read_model(solver, z3_solver, ret_data)) {
         answer = PROVE_SAT;
     } else if (result == Z3_L_FALSE && prove_z3.get_error_code(solver->z3) == Z3_OK) {
