@@ -1,4 +1,5 @@
 // brig asm: assembler as `brig disasm` prints it, or written by hand, becomes a program.
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,10 @@ static bool read_text(const char *name, struct brig_dsl_text *ret_text)
     size_t text_bytes = 0;
     const bool is_stdin = strcmp(name, "-") == 0;
     const int code = is_stdin ? files_read_stream(stdin, &text, &text_bytes) : files_read(name, &text, &text_bytes);
+    if (code == EFBIG) {
+        tool_complain("asm", "'%s' is too big: the limit is %d MiB", name, FILES_BYTES_MAX >> 20);
+        return false;
+    }
     if (code != 0) {
         tool_complain("asm", "cannot read '%s': %s", is_stdin ? "standard input" : name, strerror(code));
         return false;
@@ -44,9 +49,10 @@ static int complain(const char *name, const struct brig_error *error)
     bool is_same = closest != NULL && strlen(closest) == error->subject_bytes &&
                    memcmp(closest, error->subject, error->subject_bytes) == 0; // known, but not as what is wanted here
     bool is_known = closest != NULL && !is_same;
-    return tool_complain("asm", "%s:%d:%" PRId64 ": %s: '%.*s'%s%s%s%s", name, error->line, error->detail, error->step,
-                         (int)error->subject_bytes, error->subject, is_known ? "; did you mean '" : "", is_known ? prefix : "",
-                         is_known ? closest : "", is_known ? "'?" : "");
+    const bool has_zero = memchr(error->subject, '\0', error->subject_bytes) != NULL; // where printf ends
+    return tool_complain("asm", "%s:%d:%" PRId64 ": %s: '%.*s%s'%s%s%s%s", name, error->line, error->detail, error->step,
+                         (int)error->subject_bytes, error->subject, has_zero ? "\\x00" : "", is_known ? "; did you mean '" : "",
+                         is_known ? prefix : "", is_known ? closest : "", is_known ? "'?" : "");
 }
 
 static void write_raw(FILE *out, const struct sock_filter *insns, size_t insn_count)

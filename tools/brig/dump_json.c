@@ -237,7 +237,7 @@ static json_t *add_stages(const struct dump *dump, json_t *stages, struct brig_e
         json_object_set_new(stages, brig_dsl_stage_name((enum brig_dsl_stage)stage), json);
     }
     if (memory == NULL) {
-        *reterr = (struct brig_error){.code = BRIG_OUT_OF_MEMORY, .step = "dump"};
+        *reterr = (struct brig_error){.code = BRIG_OUT_OF_MEMORY, .step = "make JSON"};
     }
     free(memory);
     return memory == NULL ? NULL : json;
