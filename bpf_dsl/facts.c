@@ -390,20 +390,35 @@ static uint32_t child_of(const struct dsl_decision *node, const struct sample *s
     return node->runs[dsl_find_run(node, sample->values[node->word] & node->mask)].child;
 }
 
-// Returns: the leaf that a diagram comes to.
-static uint32_t decide(struct narrowing *narrowing, uint32_t id, struct sample *sample)
+// Goes down to the next node, with a value that is chosen where the word comes up for the first time.
+static uint32_t step_down(struct narrowing *narrowing, const struct dsl_decision *node, struct sample *sample)
 {
-    const struct dsl_decision *node = dsl_decision_get(narrowing->graph, id);
-    while (node->kind == DSL_DECISION_SWITCH) {
-        narrowing->steps++;
-        if (!sample->is_known[node->word]) {
-            sample->is_known[node->word] = true;
-            sample->values[node->word] = node->runs[sample->choice % node->run_count].first;
-        }
-        id = child_of(node, sample);
-        node = dsl_decision_get(narrowing->graph, id);
+    narrowing->steps++;
+    if (!sample->is_known[node->word]) {
+        sample->is_known[node->word] = true;
+        sample->values[node->word] = node->runs[sample->choice % node->run_count].first;
     }
-    return id;
+    return child_of(node, sample);
+}
+
+// Whether two diagrams come to different leaves. Ways that meet stay together, and children have smaller ids: so the upper one of
+// two goes on, and two parts of one chain are walked no further than to where the chain takes both.
+static bool decide_apart(struct narrowing *narrowing, const uint32_t diagrams[2], struct sample *sample)
+{
+    uint32_t a = diagrams[0];
+    uint32_t b = diagrams[1];
+    while (a != b) {
+        const struct dsl_decision *at_a = dsl_decision_get(narrowing->graph, a);
+        const struct dsl_decision *at_b = dsl_decision_get(narrowing->graph, b);
+        if (at_a->kind == DSL_DECISION_SWITCH && (a > b || at_b->kind != DSL_DECISION_SWITCH)) {
+            a = step_down(narrowing, at_a, sample);
+        } else if (at_b->kind == DSL_DECISION_SWITCH) {
+            b = step_down(narrowing, at_b, sample);
+        } else {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool has_facts(const struct narrowing *narrowing, const struct fact_list *list, const struct sample *sample)
@@ -428,8 +443,7 @@ static bool were_different(struct narrowing *narrowing, const struct dsl_decisio
         sample.choice = choice / 2;
         sample.is_known[node->word] = true;
         sample.values[node->word] = node->runs[run].first | (choice % 2 != 0 ? ~node->mask : 0);
-        uint32_t first = decide(narrowing, diagrams[0], &sample);
-        if (first != decide(narrowing, diagrams[1], &sample) && has_facts(narrowing, list, &sample)) {
+        if (decide_apart(narrowing, diagrams, &sample) && has_facts(narrowing, list, &sample)) {
             return true;
         }
     }
