@@ -368,6 +368,52 @@ uint32_t dsl_decision_graft(struct dsl_decisions *graph, uint32_t base, enum dsl
     return result;
 }
 
+// A walk over a diagram that ends as soon as it is known to be too big.
+struct measuring {
+    const struct dsl_decisions *graph;
+    uint32_t *seen; // ids of switches plus one, 0: free; more than can be seen
+    uint32_t slots; // a power of two
+    uint32_t left;  // switches and runs
+    bool is_over;
+};
+
+// Recursion: one level per variable.
+static void measure(struct measuring *measuring, uint32_t id)
+{
+    const struct dsl_decision *node = dsl_decision_get(measuring->graph, id);
+    if (node->kind != DSL_DECISION_SWITCH || measuring->is_over) {
+        return;
+    }
+    uint32_t at = dsl_hash_end(dsl_hash(id, 0)) & (measuring->slots - 1);
+    while (measuring->seen[at] != 0 && measuring->seen[at] != id + 1) {
+        at = (at + 1) & (measuring->slots - 1);
+    }
+    if (measuring->seen[at] != 0) {
+        return;
+    }
+    measuring->seen[at] = id + 1;
+    measuring->is_over = measuring->left < 1 + node->run_count;
+    measuring->left -= 1 + node->run_count;
+    for (uint32_t i = 0; i < node->run_count && !measuring->is_over; i++) {
+        measure(measuring, node->runs[i].child);
+    }
+}
+
+bool dsl_decision_exceeds(const struct dsl_decisions *graph, uint32_t root, uint32_t size)
+{
+    struct measuring measuring = {.graph = graph, .slots = 32, .left = size};
+    while (measuring.slots < size && measuring.slots < DSL_INTERN_LIMIT) { // a switch counts three at least
+        measuring.slots *= 2;
+    }
+    measuring.seen = DSL_ARENA_ARRAY(graph->nodes.arena, uint32_t, measuring.slots);
+    if (measuring.seen == NULL) {
+        return true; // out of arena, which ends the compile
+    }
+    memset(measuring.seen, 0, measuring.slots * sizeof *measuring.seen);
+    measure(&measuring, root);
+    return measuring.is_over;
+}
+
 unsigned char *dsl_decisions_mark(const struct dsl_decisions *graph, uint32_t root)
 {
     unsigned char *marks = DSL_ARENA_ARRAY(graph->nodes.arena, unsigned char, (size_t)root + 1);

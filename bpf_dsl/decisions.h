@@ -133,6 +133,9 @@ uint32_t dsl_decision_graft(struct dsl_decisions *graph, uint32_t base, enum dsl
 // Whether a node may stand below a switch over (word & mask): it is a leaf, or asks for a variable that comes later in the order.
 bool dsl_decision_comes_after(const struct dsl_decisions *graph, uint32_t id, uint32_t word, uint32_t mask);
 
+// Whether a sorted diagram has more than `size` switches and runs.
+bool dsl_decision_exceeds(const struct dsl_decisions *graph, uint32_t root, uint32_t size);
+
 // Marks of nodes that a root reaches, 0 of others: one run leads there (or it is the root), or more than one.
 enum { DSL_MARK_ONE = 1, DSL_MARK_MORE = 2 };
 

@@ -17,8 +17,7 @@
 
 enum {
     FACTS_DEPTH = 256,
-    FACTS_VIEWS = 256,       // of nodes, under whatever facts, in each diagram
-    FACTS_MORE_VIEWS = 1024, // beyond that, in all diagrams of a graph
+    FACTS_MORE_VIEWS = 1024, // beyond what a diagram has for itself, in all diagrams of a graph
     FACTS_MEMO_SLOTS = 1024,
     FACTS_AT_ONCE = 12,
     ABSORB_RUNS = 6,
@@ -506,10 +505,10 @@ static uint32_t narrow(struct narrowing *narrowing, uint32_t id, const struct fa
     return result;
 }
 
-uint32_t dsl_facts_narrow(struct dsl_decisions *graph, uint32_t root, bool is_chain, uint32_t steps)
+uint32_t dsl_facts_narrow(struct dsl_decisions *graph, uint32_t root, struct dsl_facts_budget budget)
 {
-    struct narrowing narrowing = {.graph = graph, .step_limit = steps};
-    narrowing.view_limit = FACTS_VIEWS + (is_chain ? 0 : FACTS_MORE_VIEWS - graph->more_views);
+    struct narrowing narrowing = {.graph = graph, .step_limit = budget.steps};
+    narrowing.view_limit = budget.views + (budget.takes_more ? FACTS_MORE_VIEWS - graph->more_views : 0);
     narrowing.memo_slots = dsl_memo_slots(graph, FACTS_MEMO_SLOTS);
     narrowing.memo = DSL_ARENA_ARRAY(graph->nodes.arena, struct memo_slot, narrowing.memo_slots);
     if (narrowing.memo == NULL) {
@@ -518,7 +517,7 @@ uint32_t dsl_facts_narrow(struct dsl_decisions *graph, uint32_t root, bool is_ch
     memset(narrowing.memo, 0, narrowing.memo_slots * sizeof *narrowing.memo);
     const struct fact_list nothing = {.count = 0};
     uint32_t result = narrow(&narrowing, root, &nothing, 0);
-    uint32_t more = !is_chain && narrowing.views > FACTS_VIEWS ? narrowing.views - FACTS_VIEWS : 0;
+    uint32_t more = budget.takes_more && narrowing.views > budget.views ? narrowing.views - budget.views : 0;
     graph->more_views = graph->more_views + more < FACTS_MORE_VIEWS ? graph->more_views + more : FACTS_MORE_VIEWS;
     return narrowing.gave_up || graph->exploded ? DSL_INTERN_NONE : result;
 }

@@ -4,12 +4,17 @@
 
 #include "bpf_dsl/decisions.h"
 
-#define DSL_FACTS_STEPS 400000u
+// What narrowing a diagram may cost.
+struct dsl_facts_budget {
+    uint32_t steps;
+    uint32_t views;  // of nodes, under whatever facts
+    bool takes_more; // views beyond these, of which there are some for all diagrams of a graph
+};
+
+static const struct dsl_facts_budget dsl_facts_most = {.steps = 400000, .views = 256, .takes_more = true};
 
 // Narrows a diagram in which words are tested more than once (through several masks, or again), so that each branch is one that
-// some call takes. A chain of rules, whose parts are shared by many ways through it, is left as it is where these would have to
-// part. `steps`: what it may cost, DSL_FACTS_STEPS at most. Returns: the narrowed diagram; DSL_INTERN_NONE where that would take
-// too long.
-uint32_t dsl_facts_narrow(struct dsl_decisions *graph, uint32_t root, bool is_chain, uint32_t steps);
+// some call takes. Returns: the narrowed diagram; DSL_INTERN_NONE where that would take too long.
+uint32_t dsl_facts_narrow(struct dsl_decisions *graph, uint32_t root, struct dsl_facts_budget budget);
 
 #endif

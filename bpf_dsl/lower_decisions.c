@@ -32,6 +32,14 @@ enum { DSL_STEPS_PER_CALL = 500, DSL_STEPS_PER_VALUE = 40, DSL_STEPS_MOST = 6000
 // The same for what tests of one word say about others of that word.
 enum { DSL_NARROW_STEPS = 300, DSL_NARROW_STEPS_PER_VALUE = 40, DSL_NARROW_STEPS_MOST = 20000 };
 
+// A chain's parts are shared by many ways through it, and there are more views of them than can be looked at as soon as these have
+// to part: the few chains that gain anything gain it at once. Where a program is to become smaller, all that is usual is tried.
+enum { DSL_NARROW_VIEWS_OF_CHAINS = 32 };
+
+// What a sorted diagram that asks about some word more than once may be big: one of rules one after the other has about three
+// switches and runs for each value.
+enum { DSL_SIZE_PER_VALUE = 5 };
+
 struct state {
     struct dsl_lowering *lowering;
     struct dsl_decisions *graph;
@@ -429,33 +437,44 @@ static uint64_t count_all_values(const struct state *state, uint32_t node)
     return values;
 }
 
-// What may be spent on a chain of rules before they are chained: diagrams whose words go together need far less.
-static uint32_t steps_for(const struct state *state, uint32_t node)
+// What may be spent on rules with so many values before they are chained: diagrams whose words go together need far less.
+static uint32_t steps_for(uint64_t values)
 {
-    uint64_t values = count_all_values(state, node);
     uint64_t steps = DSL_STEPS_PER_CALL + DSL_STEPS_PER_VALUE * values;
     uint64_t most = DSL_STEPS_AT_LEAST * values > DSL_STEPS_MOST ? DSL_STEPS_AT_LEAST * values : DSL_STEPS_MOST;
     return (uint32_t)(steps < most ? steps : most);
 }
 
-// Lowers a chain of rules in the way that the state says. Returns: its decision; DSL_INTERN_NONE where that explodes, or where
-// words that are tested more than once would take too long to be sorted out.
+// Takes the tests that no call needs out of a diagram that may ask about a word more than once. Returns: DSL_INTERN_NONE where that
+// would take too long, or where the rules one after the other are smaller.
+static uint32_t sort_out(struct state *state, uint32_t root, uint64_t values)
+{
+    struct dsl_decisions *graph = state->graph;
+    uint64_t size = DSL_SIZE_PER_VALUE * values;
+    if (!state->is_chaining && dsl_decision_exceeds(graph, root, size < UINT32_MAX ? (uint32_t)size : UINT32_MAX)) {
+        return DSL_INTERN_NONE;
+    }
+    uint32_t joined = dsl_masks_join(graph, root);
+    uint64_t steps = DSL_NARROW_STEPS + DSL_NARROW_STEPS_PER_VALUE * values;
+    struct dsl_facts_budget budget = dsl_facts_most;
+    budget.steps = (uint32_t)(steps < DSL_NARROW_STEPS_MOST ? steps : DSL_NARROW_STEPS_MOST);
+    budget.takes_more = !state->is_chaining;
+    budget.views = state->is_chaining && !state->lowering->prefer_chains ? DSL_NARROW_VIEWS_OF_CHAINS : budget.views;
+    uint32_t narrowed = dsl_facts_narrow(graph, joined, budget);
+    return narrowed == DSL_INTERN_NONE && state->is_chaining ? joined : narrowed;
+}
+
+// Lowers a chain of rules in the way that the state says. Returns: its decision; DSL_INTERN_NONE where that explodes.
 static uint32_t try_to_lower(struct state *state, uint32_t node)
 {
     struct dsl_decisions *graph = state->graph;
-    dsl_decisions_allow_steps(graph, state->is_chaining ? DSL_STEPS_MOST : steps_for(state, node));
+    uint64_t values = count_all_values(state, node);
+    dsl_decisions_allow_steps(graph, state->is_chaining ? DSL_STEPS_MOST : steps_for(values));
     uint32_t result = lower_chain(state, node);
     if (graph->exploded) {
         return DSL_INTERN_NONE;
     }
-    if (!has_relatives(state)) {
-        return result;
-    }
-    uint32_t joined = dsl_masks_join(graph, result);
-    uint64_t steps = DSL_NARROW_STEPS + DSL_NARROW_STEPS_PER_VALUE * count_all_values(state, node);
-    uint32_t most = (uint32_t)(steps < DSL_NARROW_STEPS_MOST ? steps : DSL_NARROW_STEPS_MOST);
-    uint32_t narrowed = dsl_facts_narrow(graph, joined, state->is_chaining, most);
-    return narrowed == DSL_INTERN_NONE && state->is_chaining ? joined : narrowed;
+    return has_relatives(state) ? sort_out(state, result, values) : result;
 }
 
 static uint32_t lower_root(struct dsl_lowering *lowering, uint32_t node)

@@ -244,7 +244,7 @@ static uint32_t narrowed(struct dsl_reordering *reordering, uint32_t id)
         return id;
     }
     uint32_t joined = dsl_masks_join(reordering->graph, id);
-    uint32_t narrow = dsl_facts_narrow(reordering->graph, joined, false, DSL_FACTS_STEPS);
+    uint32_t narrow = dsl_facts_narrow(reordering->graph, joined, dsl_facts_most);
     return narrow == DSL_INTERN_NONE ? joined : narrow;
 }
 

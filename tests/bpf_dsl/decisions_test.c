@@ -140,7 +140,7 @@ TEST(decisions, grafts_mean_what_they_say)
         uint32_t graft = some_diagram(&random, 4);
         uint32_t both = dsl_decision_graft(&graph, base, DSL_DECISION_YES, graft);
         uint32_t either = dsl_decision_graft(&graph, base, DSL_DECISION_NO, graft);
-        uint32_t narrowed = dsl_facts_narrow(&graph, both, false, DSL_FACTS_STEPS);
+        uint32_t narrowed = dsl_facts_narrow(&graph, both, dsl_facts_most);
         REQUIRE(CHECK(is_normal(both) && is_normal(either) && is_normal(narrowed)));
         for (uint32_t i = 0; i < 16 * 16 * 16; i++) {
             const uint32_t words[3] = {i & 15, i >> 4 & 15, i >> 8};
@@ -184,6 +184,31 @@ static void mark_branches(uint32_t id, const uint32_t words[3], unsigned char *t
     }
 }
 
+// Switches and runs, each switch once.
+static uint32_t size_of(uint32_t root)
+{
+    const unsigned char *marks = dsl_decisions_mark(&graph, root);
+    uint32_t size = 0;
+    for (uint32_t id = 0; id <= root; id++) {
+        const struct dsl_decision *node = dsl_decision_get(&graph, id);
+        size += marks[id] && node->kind == DSL_DECISION_SWITCH ? 1 + node->run_count : 0;
+    }
+    return size;
+}
+
+TEST(decisions, size_is_what_can_be_reached)
+{
+    struct random random = {7};
+    for (int round = 0; round < 60; round++) {
+        REQUIRE(start());
+        uint32_t root = some_diagram(&random, 6);
+        uint32_t size = size_of(root);
+        CHECK(!dsl_decision_exceeds(&graph, root, size));
+        CHECK_EQ(size > 0 && dsl_decision_exceeds(&graph, root, size - 1), size > 0);
+        CHECK_EQ(dsl_decision_exceeds(&graph, root, 0), size > 0);
+    }
+}
+
 TEST(decisions, narrowing_leaves_no_dead_branch)
 {
     enum { PER_NODE = 32, NODES = 4096 };
@@ -191,7 +216,7 @@ TEST(decisions, narrowing_leaves_no_dead_branch)
     struct random random = {3};
     for (int round = 0; round < 60; round++) {
         REQUIRE(start());
-        uint32_t root = dsl_facts_narrow(&graph, some_diagram(&random, 8), false, DSL_FACTS_STEPS);
+        uint32_t root = dsl_facts_narrow(&graph, some_diagram(&random, 8), dsl_facts_most);
         REQUIRE(CHECK_LT(root, (uint32_t)NODES));
         for (size_t i = 0; i < sizeof taken; i++) {
             taken[i] = 0;
