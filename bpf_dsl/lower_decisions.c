@@ -13,11 +13,13 @@
 // The order of the words, per call: the argument tested most often first, its low half before its high half, since programs pass
 // small numbers and the high half rarely tells two of them apart.
 //
-// Where that explodes (step or variable limit), the call's rules are chained instead: the same grafts without sorting by variable,
-// so that a path may ask twice but the size is that of the rules. Recursion: halves of a chain (logarithmic) times DSL_EXPR_DEPTH,
-// and DSL_VARIABLES in the grafts (a chain is joined from its end, so that a graft stays within one link). Weaknesses: the order is
-// a guess.
+// Where that explodes (foresee.c, or step or variable limit), the call's rules are chained instead: the same grafts without sorting
+// by variable, so that a path may ask twice but the size is that of the rules. The same where a sorted diagram that asks about some
+// word more than once comes out bigger than the rules. Recursion: halves of a chain (logarithmic) times DSL_EXPR_DEPTH, and
+// DSL_VARIABLES in the grafts (a chain is joined from its end, so that a graft stays within one link). Weaknesses: the order is a
+// guess.
 #include "bpf_dsl/facts.h"
+#include "bpf_dsl/foresee.h"
 #include "bpf_dsl/lower.h"
 #include "bpf_dsl/masks.h"
 
@@ -491,6 +493,7 @@ static uint32_t lower_root(struct dsl_lowering *lowering, uint32_t node)
     state.is_chaining = lowering->prefer_chains;
     struct dsl_order order = choose_order(root);
     dsl_decisions_set_order(graph, &order);
+    state.is_chaining |= dsl_foresees_explosion(lowering->builder, node, &order);
     uint32_t result = try_to_lower(&state, node);
     if (result == DSL_INTERN_NONE && !state.is_chaining) {
         state.is_chaining = true;
