@@ -49,6 +49,7 @@ def check_system(name, included):
 
 
 def main():
+    tree.options(__doc__)
     findings = []
     for name in tree.tracked(".c", ".h", ".cc", ".S", ".def"):
         if room_of(name) not in DOORS:

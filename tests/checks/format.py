@@ -12,8 +12,9 @@ import tree
 
 
 def main():
+    options = tree.options(__doc__, "--fix")
     names = [name for name in tree.tracked(".c", ".h", ".cc") if not tree.is_generated(name)]
-    mode = ["-i"] if sys.argv[1:] == ["--fix"] else ["--dry-run", "-Werror"]
+    mode = ["-i"] if "--fix" in options else ["--dry-run", "-Werror"]
     sys.exit(subprocess.run(["clang-format-14"] + mode + names, cwd=tree.ROOT, check=False).returncode)
 
 

@@ -9,6 +9,7 @@ import tree
 
 
 def main():
+    tree.options(__doc__)
     findings = []
     run = tree.read("tests/BUILD.gn")
     for name in tree.tracked("BUILD.gn"):

@@ -9,6 +9,7 @@ LINES_MAX = 60
 
 
 def main():
+    tree.options(__doc__)
     findings = []
     program = tree.read("examples/worker.c")
     shown = re.findall(r"```c\n(.*?)```", tree.read("README.md"), re.DOTALL)

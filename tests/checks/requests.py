@@ -4,7 +4,6 @@ of ours that asks for it, and a test from end to end; and sandbox/broker/REQUEST
 
 import os
 import re
-import sys
 
 import tree
 
@@ -65,6 +64,7 @@ def check_op(op, calls, served, tests, header):
 
 
 def main():
+    options = tree.options(__doc__, "--fix")
     findings = []
     ops, calls = read_ops(), read_calls()
     lines = [line for line in tree.read("trap/broker_ops.def").splitlines() if line.startswith("OP(")]
@@ -77,7 +77,7 @@ def main():
     findings += ["trap/broker_calls.def: %s is no request" % op for op in sorted(set(calls) - {op for op, *_ in ops})]
     page = make_page(ops, calls)
     path = os.path.join(tree.ROOT, PAGE)
-    if "--fix" in sys.argv[1:]:
+    if "--fix" in options:
         with open(path, "w", encoding="utf-8") as file:
             file.write(page)
     elif not os.path.exists(path) or tree.read(PAGE) != page:

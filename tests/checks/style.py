@@ -102,6 +102,7 @@ def check_words():
 
 
 def main():
+    tree.options(__doc__)
     findings = []
     for name in tree.tracked(".c", ".h", ".cc"):
         if not tree.is_generated(name):

@@ -116,6 +116,7 @@ def check_seccomp(numbers):
 
 
 def main():
+    tree.options(__doc__)
     findings = []
     for name in FILES:
         complaint = stamp.complaint(tree.read(name), RULES)

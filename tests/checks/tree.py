@@ -38,6 +38,20 @@ def build_directory(usage):
     return os.path.abspath(sys.argv[1])
 
 
+def options(usage, *known):
+    """The arguments of a check that takes options only. Whoever asks is told `usage`, and so is who gives what is not known."""
+    given = sys.argv[1:]
+    unknown = [option for option in given if option not in known]
+    if given[:1] in (["--help"], ["-h"]):
+        print(usage.strip())
+        sys.exit(0)
+    if unknown:
+        takes = " or ".join(known) or "nothing"
+        print("%s takes %s, not '%s'" % (os.path.basename(sys.argv[0]), takes, unknown[0]), file=sys.stderr)
+        sys.exit(2)
+    return given
+
+
 def finish(findings):
     for finding in findings:
         print(finding)

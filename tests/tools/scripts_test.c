@@ -47,6 +47,11 @@ static const struct command rows[] = {
     {"for check in tidy names headers; do tests/checks/$check.py --help || echo $check; done; ls -d -- --help",
      2,
      {"tidy.py BUILD_DIR [FILE...]", "names.py BUILD_DIR", "headers.py BUILD_DIR", "cannot access"}},
+    {"(for check in style doors format readme listed requests tables; do tests/checks/$check.py --nothing; test $? = 2 || exit 9; "
+     "tests/checks/$check.py --help || exit 9; done)",
+     0,
+     {"style.py takes nothing, not '--nothing'", "format.py takes --fix, not '--nothing'", "format.py --fix    lay them out",
+      "The numbers of the house style"}},
     {"tests/checks/tidy.py /no/such/directory", 2, {"there is no build directory /no/such/directory"}},
     {IN_DIRECTORY("tests/checks/names.py $d"), 1, {"has no objects of bpf_dsl: build it first"}},
 };
