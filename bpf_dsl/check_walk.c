@@ -361,10 +361,25 @@ static enum dsl_checked go_on_with_target(struct dsl_check_walk *walk, const str
     return checked;
 }
 
+// What comes here is all of one arch, as on most ways.
+static enum dsl_checked go_on_with_arch(struct dsl_check_walk *walk, const struct check_path *path, uint32_t audit_arch)
+{
+    for (uint32_t i = 0; i < walk->target_count; i++) {
+        if (walk->targets[i].audit_arch == audit_arch) {
+            return go_on_with_all_numbers(walk, path, &walk->targets[i]);
+        }
+    }
+    return go_on(walk, path, walk->foreign);
+}
+
 // The path returns, or loads something other than arch and number: from here on it matters whose call it is.
 static enum dsl_checked go_on_with_all(struct dsl_check_walk *walk, const struct check_path *path)
 {
     struct check_facts *facts = &walk->facts;
+    const struct check_range *known = &facts->words[CHECK_ARCH].whole;
+    if (known->lo == known->hi) {
+        return go_on_with_arch(walk, path, known->lo);
+    }
     const struct check_set arch = dsl_check_set_of(facts, CHECK_ARCH, ALL);
     enum dsl_checked checked = go_on_with_foreign(walk, path, arch);
     for (uint32_t i = 0; checked == DSL_CHECKED_EQUAL && i < walk->target_count; i++) {
