@@ -283,7 +283,8 @@ struct check_shifted {
 // The values of (word & mask) among `values` that calls have; its ends are such values.
 struct check_range dsl_check_part(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range values);
 // Splits the facts by a test of a word from which nothing was subtracted.
-struct check_sides dsl_check_sides(struct check_facts *facts, struct check_register a, const struct sock_filter *insn);
+void dsl_check_sides(struct check_facts *facts, const struct check_register *a, const struct sock_filter *insn,
+                     struct check_sides *ret_sides);
 struct check_shifted dsl_check_shifted(const struct check_facts *facts, const struct check_register *held);
 // Whether the values that a register can have are 0 to 31.
 bool dsl_check_is_bit_number(const struct check_shifted *shifted);
@@ -384,9 +385,7 @@ struct check_fork {
     struct check_register a;
     struct check_register x;
     struct dsl_check_mark mark;
-    uint32_t word; // what was learned on it
-    uint32_t mask;
-    struct check_range range;
+    struct check_sides sides; // `no` is what was learned on it
 };
 
 // One walk: of a subject, or (NULL) of what comes before it is known which.
@@ -419,7 +418,7 @@ struct dsl_check_walk {
     struct check_insn *about;            // by instruction
     bool is_read;                        // what is said about them
     const struct check_subject **walked; // by instruction: rules that what begins there was found to say; NULL: none were
-    struct check_fork *forks;            // the other sides of tests, still to be walked
+    struct check_fork *forks;            // the other sides of tests, still to be walked; room for one more than fork_limit
     uint32_t fork_limit;
     struct brig_dsl_arena *arena;
     struct check_joins *joins; // of the walk of one subject; NULL: not needed so far

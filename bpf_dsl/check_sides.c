@@ -31,14 +31,12 @@ struct check_range dsl_check_part(struct check_facts *facts, uint32_t word, uint
 // --- tests ------------------------------------------------------------------------------------------------------------
 
 // Where all bits that a mask takes away are known, the test is one of the whole word.
-static struct check_register widen(const struct check_facts *facts, struct check_register a, uint32_t *k)
+static void widen(const struct check_word *known, uint32_t *mask, uint32_t *k)
 {
-    const struct check_word *known = &facts->words[a.word];
-    if ((a.mask | known->known) == ALL && (*k & ~a.mask) == 0) {
-        *k |= known->value & ~a.mask;
-        a.mask = ALL;
+    if ((*mask | known->known) == ALL && (*k & ~*mask) == 0) {
+        *k |= known->value & ~*mask;
+        *mask = ALL;
     }
-    return a;
 }
 
 // Empties a side that no call takes, for all that is known of the word beside the set. Where one side is empty, calls take the
@@ -56,39 +54,42 @@ static void drop_untaken(struct check_facts *facts, struct check_sides *sides)
     }
 }
 
-struct check_sides dsl_check_sides(struct check_facts *facts, struct check_register a, const struct sock_filter *insn)
+void dsl_check_sides(struct check_facts *facts, const struct check_register *a, const struct sock_filter *insn,
+                     struct check_sides *ret_sides)
 {
     uint32_t k = insn->k;
-    bool is_bits = BPF_OP(insn->code) == BPF_JSET;
-    if (!is_bits) {
-        a = widen(facts, a, &k);
+    uint32_t mask = a->mask;
+    if (BPF_OP(insn->code) == BPF_JSET) {
+        mask &= k;
+    } else {
+        widen(&facts->words[a->word], &mask, &k);
     }
-    struct check_sides sides = {.word = a.word, .mask = is_bits ? a.mask & k : a.mask};
-    const struct check_set set = dsl_check_set_of(facts, a.word, sides.mask);
+    ret_sides->word = a->word;
+    ret_sides->mask = mask;
+    const struct check_set set = dsl_check_set_of(facts, a->word, mask);
     switch (BPF_OP(insn->code)) {
     case BPF_JEQ:
-        sides.yes = dsl_check_set_meets(facts, &set, k, k) ? (struct check_range){.lo = k, .hi = k} : nothing;
-        sides.no = dsl_check_without(facts, set.range, k);
+        ret_sides->yes = dsl_check_set_meets(facts, &set, k, k) ? (struct check_range){.lo = k, .hi = k} : nothing;
+        ret_sides->no = dsl_check_without(facts, set.range, k);
         break;
     case BPF_JGT:
-        sides.yes = k == ALL ? nothing : dsl_check_clamp(set.range, k + 1, ALL);
-        sides.no = dsl_check_clamp(set.range, 0, k);
+        ret_sides->yes = k == ALL ? nothing : dsl_check_clamp(set.range, k + 1, ALL);
+        ret_sides->no = dsl_check_clamp(set.range, 0, k);
         break;
     case BPF_JGE:
-        sides.yes = dsl_check_clamp(set.range, k, ALL);
-        sides.no = k == 0 ? nothing : dsl_check_clamp(set.range, 0, k - 1);
+        ret_sides->yes = dsl_check_clamp(set.range, k, ALL);
+        ret_sides->no = k == 0 ? nothing : dsl_check_clamp(set.range, 0, k - 1);
         break;
     default: // JSET
-        sides.yes = dsl_check_clamp(set.range, 1, ALL);
-        sides.no = dsl_check_clamp(set.range, 0, 0);
+        ret_sides->yes = dsl_check_clamp(set.range, 1, ALL);
+        ret_sides->no = dsl_check_clamp(set.range, 0, 0);
         break;
     }
-    if (sides.yes.hole != 0 || sides.no.hole != 0 || !dsl_check_is_gapless(&set)) {
-        sides.yes = fit(facts, &set, sides.yes);
-        sides.no = fit(facts, &set, sides.no);
+    if (ret_sides->yes.hole != 0 || ret_sides->no.hole != 0 || !dsl_check_is_gapless(&set)) {
+        ret_sides->yes = fit(facts, &set, ret_sides->yes);
+        ret_sides->no = fit(facts, &set, ret_sides->no);
     }
-    drop_untaken(facts, &sides);
-    return sides;
+    drop_untaken(facts, ret_sides);
 }
 
 // --- shifted words ----------------------------------------------------------------------------------------------------

@@ -40,10 +40,10 @@ static bool is_known(const struct check_facts *facts, uint32_t word, uint32_t ma
 }
 
 // A whole word that is known already is noticed where it is learned.
-static void learn(struct check_facts *facts, uint32_t word, uint32_t mask, struct check_range range)
+static void learn(struct check_facts *facts, uint32_t word, uint32_t mask, const struct check_range *range)
 {
-    if (mask == ALL || !is_known(facts, word, mask, &range)) {
-        dsl_check_learn(facts, word, mask, range);
+    if (mask == ALL || !is_known(facts, word, mask, range)) {
+        dsl_check_learn(facts, word, mask, *range);
     }
 }
 
@@ -55,26 +55,31 @@ static void note_taken(const struct dsl_check_walk *walk, const struct check_pat
     }
 }
 
-// Keeps a side for later, unless no call goes there. Returns: false when there is no room.
-static bool keep_side(struct dsl_check_walk *walk, struct check_path *path, uint32_t pc, const struct check_sides *sides,
-                      struct check_range side)
+// Where both sides of a test go before one of them is kept.
+static struct check_sides *next_sides(const struct dsl_check_walk *walk, const struct check_path *path)
 {
-    if (dsl_check_is_empty(&side)) {
+    return &walk->forks[path->fork_count].sides;
+}
+
+// Keeps side `no` of what stands there for later, unless no call goes there. Returns: false when there is no room.
+static bool keep_side(struct dsl_check_walk *walk, struct check_path *path, uint32_t pc)
+{
+    struct check_fork *fork = &walk->forks[path->fork_count];
+    if (dsl_check_is_empty(&fork->sides.no)) {
         return true;
     }
     if (path->fork_count == walk->fork_limit) {
         return false;
     }
     note_taken(walk, path, pc);
-    walk->forks[path->fork_count++] = (struct check_fork){.pc = pc,
-                                                          .rest = path->rest,
-                                                          .first_rule = path->first_rule,
-                                                          .a = path->a,
-                                                          .x = path->x,
-                                                          .mark = dsl_check_mark(&walk->facts),
-                                                          .word = sides->word,
-                                                          .mask = sides->mask,
-                                                          .range = side};
+    fork->pc = pc;
+    fork->rest = path->rest;
+    fork->first_rule = path->first_rule;
+    fork->claim = NULL;
+    fork->a = path->a;
+    fork->x = path->x;
+    fork->mark = dsl_check_mark(&walk->facts);
+    path->fork_count++;
     return true;
 }
 
@@ -82,16 +87,17 @@ static bool keep_side(struct dsl_check_walk *walk, struct check_path *path, uint
 static bool take_test(struct dsl_check_walk *walk, struct check_path *path)
 {
     const struct sock_filter *insn = &walk->insns[path->pc];
-    struct check_sides sides = dsl_check_sides(&walk->facts, path->a, insn);
+    struct check_sides *sides = next_sides(walk, path);
+    dsl_check_sides(&walk->facts, &path->a, insn, sides);
     uint32_t yes = path->pc + 1 + insn->jt;
     uint32_t no = path->pc + 1 + insn->jf;
-    bool can_yes = !dsl_check_is_empty(&sides.yes);
-    if (can_yes && !keep_side(walk, path, no, &sides, sides.no)) {
+    bool can_yes = !dsl_check_is_empty(&sides->yes);
+    if (can_yes && !keep_side(walk, path, no)) {
         return false;
     }
     // Where both sides are empty no call comes here, and any side will do.
-    learn(&walk->facts, sides.word, sides.mask, can_yes ? sides.yes : sides.no);
-    if (can_yes || !dsl_check_is_empty(&sides.no)) {
+    learn(&walk->facts, sides->word, sides->mask, can_yes ? &sides->yes : &sides->no);
+    if (can_yes || !dsl_check_is_empty(&sides->no)) {
         note_taken(walk, path, can_yes ? yes : no);
     }
     path->pc = can_yes ? yes : no;
@@ -108,7 +114,7 @@ static bool take_fork(struct dsl_check_walk *walk, struct check_path *path)
             dsl_check_note_held(fork->claim);
             continue;
         }
-        learn(&walk->facts, fork->word, fork->mask, fork->range);
+        learn(&walk->facts, fork->sides.word, fork->sides.mask, &fork->sides.no);
         path->pc = fork->pc;
         path->rest = fork->rest;
         path->first_rule = fork->first_rule;
@@ -125,8 +131,11 @@ static bool take_fork(struct dsl_check_walk *walk, struct check_path *path)
 static bool keep_part(struct dsl_check_walk *walk, struct check_path *path, uint32_t pc, const struct check_shifted *shifted,
                       struct check_range values)
 {
-    struct check_sides sides = {.word = shifted->word, .mask = shifted->mask};
-    return keep_side(walk, path, pc, &sides, dsl_check_part(&walk->facts, sides.word, sides.mask, values));
+    struct check_sides *sides = next_sides(walk, path);
+    sides->word = shifted->word;
+    sides->mask = shifted->mask;
+    sides->no = dsl_check_part(&walk->facts, shifted->word, shifted->mask, values);
+    return keep_side(walk, path, pc);
 }
 
 // "Word - minus is above k": what is not from minus up to minus + k. Returns: false for what is not followed.
@@ -295,7 +304,7 @@ static enum dsl_checked go_on_with_numbers(struct dsl_check_walk *walk, const st
         return DSL_CHECKED_EQUAL;
     }
     struct dsl_check_mark mark = dsl_check_mark(facts);
-    learn(facts, CHECK_NR, ALL, part);
+    learn(facts, CHECK_NR, ALL, &part);
     enum dsl_checked checked = go_on(walk, path, numbers.subject);
     dsl_check_rewind(facts, mark);
     return checked;
@@ -342,7 +351,7 @@ static enum dsl_checked go_on_with_foreign(struct dsl_check_walk *walk, const st
     // Mostly nobody is left: the way has found out whose it is.
     struct check_range others = dsl_check_is_empty(&arch.range) ? arch.range : dsl_check_fit(facts, &arch);
     if (!dsl_check_is_empty(&others)) {
-        learn(facts, CHECK_ARCH, ALL, others);
+        learn(facts, CHECK_ARCH, ALL, &others);
         checked = go_on(walk, path, walk->foreign);
     }
     dsl_check_rewind(facts, mark);
@@ -355,7 +364,7 @@ static enum dsl_checked go_on_with_target(struct dsl_check_walk *walk, const str
     struct check_facts *facts = &walk->facts;
     const struct check_range ours = {.lo = target->audit_arch, .hi = target->audit_arch};
     struct dsl_check_mark mark = dsl_check_mark(facts);
-    learn(facts, CHECK_ARCH, ALL, ours);
+    learn(facts, CHECK_ARCH, ALL, &ours);
     enum dsl_checked checked = go_on_with_all_numbers(walk, path, target);
     dsl_check_rewind(facts, mark);
     return checked;
@@ -544,7 +553,7 @@ enum dsl_checked dsl_check_walk(struct dsl_check_walk *walk, struct brig_dsl_are
     }
     depth++;
     walk->fork_limit = 2 * depth + CHECK_SIDES * picks;
-    walk->forks = DSL_ARENA_ARRAY(arena, struct check_fork, walk->fork_limit);
+    walk->forks = DSL_ARENA_ARRAY(arena, struct check_fork, walk->fork_limit + 1);
     walk->arena = arena;
     if (walk->forks == NULL || !dsl_check_facts_init(&walk->facts, arena, 2 * depth + CHECK_MORE_FACTS, walk->steps)) {
         return DSL_CHECKED_UNDECIDED;
