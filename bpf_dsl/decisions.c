@@ -191,28 +191,46 @@ static void push_run(struct dsl_decisions *graph, struct run_list *list, uint32_
     list->count++;
 }
 
-// Takes the runs off the stack again and makes a node of them.
-static uint32_t end_runs(struct dsl_decisions *graph, const struct run_list *list, uint8_t word, uint32_t mask)
+// Makes a node of runs in their normal form.
+static uint32_t make_switch(struct dsl_decisions *graph, uint8_t word, uint32_t mask, const struct dsl_run *runs, uint32_t count)
 {
-    const struct dsl_run *runs = graph->scratch + list->start;
-    graph->scratch_used = list->start;
-    if (list->count <= 1 || graph->exploded) {
-        return list->count == 0 ? DSL_DECISION_NO : runs[0].child;
+    if (count <= 1 || graph->exploded) {
+        return count == 0 ? DSL_DECISION_NO : runs[0].child;
     }
-    struct dsl_decision key = {.kind = DSL_DECISION_SWITCH, .word = word, .mask = mask, .run_count = list->count, .runs = runs};
-    for (uint32_t i = 0; i < list->count; i++) {
+    struct dsl_decision key = {.kind = DSL_DECISION_SWITCH, .word = word, .mask = mask, .run_count = count, .runs = runs};
+    for (uint32_t i = 0; i < count; i++) {
         const struct dsl_decision *child = dsl_decision_get(graph, runs[i].child);
         key.open |= child->open;
         key.words |= child->words;
     }
     key.words |= dsl_word_bit(word);
-    graph->steps += list->count;
+    graph->steps += count;
     return intern(graph, &key);
+}
+
+// Takes the runs off the stack again and makes a node of them.
+static uint32_t end_runs(struct dsl_decisions *graph, const struct run_list *list, uint8_t word, uint32_t mask)
+{
+    graph->scratch_used = list->start;
+    return make_switch(graph, word, mask, graph->scratch + list->start, list->count);
+}
+
+// Whether runs of whole words are in normal form: none is empty, neighbours differ.
+static bool are_normal(const struct dsl_run *runs, uint32_t count)
+{
+    bool are = true;
+    for (uint32_t i = 1; i < count && are; i++) {
+        are = runs[i - 1].first < runs[i].first && runs[i - 1].child != runs[i].child;
+    }
+    return are;
 }
 
 uint32_t dsl_decision_switch(struct dsl_decisions *graph, enum dsl_word word, uint32_t mask, const struct dsl_run *runs,
                              uint32_t count)
 {
+    if (mask == UINT32_MAX && count <= DSL_SCRATCH_FIRST_RUNS && are_normal(runs, count)) {
+        return make_switch(graph, (uint8_t)word, mask, runs, count);
+    }
     struct run_list list = begin_runs(graph);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t first;
