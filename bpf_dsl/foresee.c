@@ -131,10 +131,19 @@ static uint32_t bits_before(const struct foresight *foresight, uint32_t rank)
     return bits;
 }
 
-bool dsl_foresees_explosion(const struct brig_dsl_builder *builder, uint32_t node, const struct dsl_order *order)
+// Whether there are as many rules as there have to be different things left to ask.
+static bool are_enough(const struct brig_dsl_builder *builder, const struct dsl_expr *link)
+{
+    uint32_t rules = 0;
+    for (; rules < FORESEE_BITS && link->kind == DSL_EXPR_IF; rules++) {
+        link = dsl_expr_get(builder, link->parts[2]);
+    }
+    return rules == FORESEE_BITS;
+}
+
+static bool foresee(const struct brig_dsl_builder *builder, const struct dsl_expr *link, const struct dsl_order *order)
 {
     struct foresight foresight = {.builder = builder, .order = order};
-    const struct dsl_expr *link = dsl_expr_get(builder, node);
     for (; link->kind == DSL_EXPR_IF; link = dsl_expr_get(builder, link->parts[2])) {
         struct asked asked = {{0}};
         if (!ask_all(&foresight, &asked, dsl_expr_get(builder, link->parts[0]))) {
@@ -148,4 +157,10 @@ bool dsl_foresees_explosion(const struct brig_dsl_builder *builder, uint32_t nod
         }
     }
     return false;
+}
+
+bool dsl_foresees_explosion(const struct brig_dsl_builder *builder, uint32_t node, const struct dsl_order *order)
+{
+    const struct dsl_expr *link = dsl_expr_get(builder, node);
+    return are_enough(builder, link) && foresee(builder, link, order);
 }
