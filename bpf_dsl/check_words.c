@@ -226,6 +226,7 @@ static bool find_witness(struct check_facts *facts, const struct check_word *kno
         int fit = fit_question(question, word, &witness);
         fit = fit == FITS ? fit_range(facts, &known->whole, word, ALL, &witness) : fit;
         for (uint32_t at = known->masked; at != 0 && fit == FITS; at = facts->nodes[at - 1].next) {
+            facts->steps++;
             fit = fit_range(facts, &facts->nodes[at - 1].range, word, facts->nodes[at - 1].number, &witness);
         }
         if (fit != MOVED) {
