@@ -44,25 +44,12 @@ static size_t subject_length(const struct brig_error *error)
     return error->subject_bytes != 0 ? error->subject_bytes : strlen(error->subject);
 }
 
-static void put_escaped(const struct brig_dsl_sink *sink, unsigned char byte)
-{
-    const char text[] = {'\\', 'x', "0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
-    dsl_put_bytes(sink, text, sizeof text);
-}
-
 static void put_subject(const struct brig_dsl_sink *sink, const struct brig_error *error)
 {
     size_t length = subject_length(error);
     size_t shown = length <= SUBJECT_SHOWN_BYTES ? length : dsl_whole_characters(error->subject, SUBJECT_SHOWN_BYTES);
     dsl_put(sink, ": '");
-    for (size_t i = 0; i < shown; i++) {
-        unsigned char byte = (unsigned char)error->subject[i];
-        if (byte < 0x20 || byte == 0x7f) {
-            put_escaped(sink, byte);
-        } else {
-            dsl_put_bytes(sink, error->subject + i, 1);
-        }
-    }
+    dsl_put_shown(sink, error->subject, shown);
     dsl_put(sink, shown < length ? "...'" : "'");
 }
 

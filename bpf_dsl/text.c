@@ -73,6 +73,56 @@ void dsl_put_source(const struct brig_dsl_sink *sink, const char *text, size_t t
     }
 }
 
+// Returns: the bytes of the UTF-8 character at the start of `text`, and which one it is; 0 if there is none.
+static size_t read_character(const unsigned char *text, size_t text_bytes, uint32_t *ret_character)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    const size_t bytes = text[0] < 0x80 ? 1 : text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : text[0] < 0xf5 ? 4 : 0;
+    uint32_t character = bytes <= 1 ? text[0] : text[0] & (0x7fu >> bytes);
+    if (bytes > text_bytes) {
+        return 0;
+    }
+    for (size_t i = 1; i < bytes; i++) {
+        if ((text[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+        character = character << 6 | (text[i] & 0x3f);
+    }
+    *ret_character = character;
+    return bytes == 0 || character < least[bytes] || (character >= 0xd800 && character <= 0xdfff) || character > 0x10ffff ? 0
+                                                                                                                          : bytes;
+}
+
+static bool is_shown(uint32_t character)
+{
+    static const uint32_t hidden[][2] = {{0, 0x1f},        {0x7f, 0x9f},     {0xad, 0xad},     {0x61c, 0x61c},
+                                         {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff}};
+    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++) {
+        if (character >= hidden[i][0] && character <= hidden[i][1]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void dsl_put_shown(const struct brig_dsl_sink *sink, const char *text, size_t text_bytes)
+{
+    for (size_t at = 0; at < text_bytes;) {
+        uint32_t character = 0;
+        const size_t bytes = read_character((const unsigned char *)text + at, text_bytes - at, &character);
+        const size_t end = at + (bytes == 0 ? 1 : bytes);
+        if (bytes > 0 && is_shown(character)) {
+            dsl_put_bytes(sink, text + at, bytes);
+            at = end;
+        }
+        for (; at < end; at++) {
+            const unsigned char byte = (unsigned char)text[at];
+            const char escape[] = {'\\', 'x', "0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
+            dsl_put_bytes(sink, escape, sizeof escape);
+        }
+    }
+}
+
 size_t dsl_whole_characters(const char *text, size_t text_bytes)
 {
     size_t at = text_bytes;

@@ -13,6 +13,10 @@ void dsl_put_hex(const struct brig_dsl_sink *sink, uint64_t value); // "0x1f"
 // Writes what stands in a policy's source, which may have been broken over lines: white space becomes one blank.
 void dsl_put_source(const struct brig_dsl_sink *sink, const char *text, size_t text_bytes);
 
+// Writes what people and other processes say, in one line that a terminal does not obey: control characters (C1 and line breaks
+// too), marks that hide or turn round what stands beside them, and bytes that are no UTF-8 become \xNN.
+void dsl_put_shown(const struct brig_dsl_sink *sink, const char *text, size_t text_bytes);
+
 // Whether `c` can stand in a name: a letter, a digit or an underscore. One bit each, because this is asked of every character of a
 // policy.
 static inline bool dsl_is_name_character(char c)

@@ -44,6 +44,13 @@ static const struct {
      "enter namespaces: the kernel refused: 'user namespace': ENOSPC; raise the sysctl user.max_user_namespaces"},
     {{.code = BRIG_KERNEL_REFUSED, .step = "set rlimits", .subject = "RLIMIT_AS", .sys_errno = EPERM},
      "set rlimits: the kernel refused: 'RLIMIT_AS': EPERM"},
+    // NOLINTBEGIN(misc-misleading-bidirectional)
+    {{.code = BRIG_IO,
+      .step = "open report",
+      .subject = "\xc3\xa9 \xc2\x9b"
+                 "2J \xe2\x80\xae \x9b \xe2\x80 \xed\xa0\x80 \xf0\x9f\x98\x80"},
+     "open report: input or output failed: '\xc3\xa9 \\xc2\\x9b2J \\xe2\\x80\\xae \\x9b \\xe2\\x80 \\xed\\xa0\\x80 \xf0\x9f\x98\x80'"},
+    // NOLINTEND(misc-misleading-bidirectional)
     {{.code = BRIG_IO, .step = "open report", .subject = "a\nb\x1b[m", .sys_errno = 4000},
      "open report: input or output failed: 'a\\x0ab\\x1b[m': errno 4000"},
     {{.code = BRIG_WORKER_DIED, .step = "wait for worker", .detail = 31},

@@ -245,7 +245,7 @@ TEST(views, texts_of_files_and_arguments_are_shown_not_obeyed)
         {WITH_HOSTILE_FILE("brig diff \"$f\" pledge:"), 1, {"A e" SHOWN ".json -> B pledge: ", "by e" SHOWN ".json:1 | "}},
         {WITH_HOSTILE_FILE("brig diff pledge: -- \"$f\""), 1, {"A pledge: -> B e" SHOWN ".json ", " | e" SHOWN ".json:1"}},
         {WITH_HOSTILE_FILE("brig prove \"$f\" pledge:"), 1, {"  A e" SHOWN ".json: ALLOW  by e" SHOWN ".json:1\n"}},
-        {WITH_HOSTILE_FILE("brig report \"$f\""), 2, {"brig report: ", "'e\\x1b[31m\\u009b\\u202e\\x0d\\x7f.json'\n"}},
+        {WITH_HOSTILE_FILE("brig report \"$f\""), 2, {"brig report: ", "'e\\x1b[31m\\xc2\\x9b\\xe2\\x80\\xae\\x0d\\x7f.json'\n"}},
     };
     check_commands(hostile, COUNT_OF(hostile));
 }
