@@ -266,7 +266,11 @@ static enum dsl_checked go_on_with_rules(struct dsl_check_walk *walk, const stru
         return DSL_CHECKED_EQUAL;
     }
     enum dsl_checked checked = walk_rules(walk, start);
-    return checked == DSL_CHECKED_EQUAL && !note_walked(walk, start) ? DSL_CHECKED_UNDECIDED : checked;
+    if (checked != DSL_CHECKED_EQUAL) {
+        return checked;
+    }
+    // A way that no call takes may go anywhere without being wrong, so it must not count for the ways of calls.
+    return !dsl_check_is_possible(&walk->facts) || note_walked(walk, start) ? DSL_CHECKED_EQUAL : DSL_CHECKED_UNDECIDED;
 }
 
 // What to do with each subject that the facts about arch and number leave: compare what is returned, or go on.

@@ -264,6 +264,7 @@ unsigned dsl_check_condition_can(struct check_facts *facts, const struct check_c
     if (memo == NULL) {
         return condition_can(facts, condition);
     }
+    facts->steps++;
     if ((low_version | high_version) == 0) {
         memo->can_fresh = memo->can_fresh != 0 ? memo->can_fresh : (uint8_t)condition_can(facts, condition);
         return memo->can_fresh;

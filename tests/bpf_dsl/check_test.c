@@ -395,6 +395,67 @@ TEST(check, a_body_is_walked_for_each_call_that_it_tells_apart)
     CHECK_EQ(check_target(&target, &others, body), DSL_CHECKED_DIFFERENT);
 }
 
+// Ends in a body that refuses all, which the small arguments of call 7 come to last. First the ways come to it that `body_jump`
+// sends there.
+static void add_calls_with_a_wrong_body(struct text *text, uint32_t body_jump, uint32_t ret)
+{
+    add_load(text, 4, UINT32_MAX);
+    add(text, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH_X86_64, 1, 0));
+    add(text, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1));
+    add_load(text, 0, UINT32_MAX);
+    add(text, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 7, 1, 0));
+    add(text, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1));
+    text->insns[body_jump].k = text->count - body_jump - 1;
+    add_load(text, 16, UINT32_MAX);
+    add(text, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, ret));
+}
+
+// Checks a program in which call 7 has small first arguments only, and everything else is refused.
+static enum dsl_checked check_call_7(const struct text *text)
+{
+    static const struct check_subject others = {.ret = SECCOMP_RET_ERRNO | 1};
+    struct brig_dsl_arena arena;
+    struct check_subject subject;
+    brig_dsl_arena_init(&arena, memory, sizeof memory);
+    if (!CHECK(dsl_check_read_rules(&only_small, &arena, &subject))) {
+        return DSL_CHECKED_UNDECIDED;
+    }
+    const struct check_numbers numbers[] = {{0, 6, &others}, {7, 7, &subject}, {8, UINT32_MAX, &others}};
+    const struct check_target target = {ARCH_X86_64, numbers, COUNT_OF(numbers)};
+    return check_target(&target, &others, (struct body){text->insns, text->count, NULL});
+}
+
+// What only other arches come to was walked for them, not for our calls: that it is not ours is seen through a mask.
+TEST(check, a_body_that_no_call_of_ours_came_to_is_walked_for_the_first)
+{
+    static struct text text;
+    text.count = 0;
+    add_load(&text, 4, 0xc3); // of our arch 0x02
+    add(&text, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 3, 0, 1));
+    add(&text, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JA, 0, 0, 0));
+    add_calls_with_a_wrong_body(&text, text.count - 1, SECCOMP_RET_ERRNO | 1);
+    CHECK_EQ(check_call_7(&text), DSL_CHECKED_DIFFERENT);
+}
+
+// No arch at all comes to the body first: of an odd ring of bits each is unlike the next. That takes long to find out.
+TEST(check, a_body_that_no_call_at_all_came_to_is_walked_for_the_first)
+{
+    enum { RING = 19, INSNS_OF_A_BIT = 4 };
+    static struct text text;
+    text.count = 0;
+    for (uint32_t i = 0; i < RING; i++) {
+        uint32_t lower = i + 1 == RING ? 1 : 1u << i;
+        uint32_t upper = i + 1 == RING ? 1u << i : 1u << (i + 1);
+        add_load(&text, 4, lower | upper);
+        add(&text, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_SUB | BPF_K, lower));
+        uint8_t past = (uint8_t)(INSNS_OF_A_BIT * (RING - 1 - i) + 1);
+        add(&text, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, upper - lower, past, 0));
+    }
+    add(&text, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JA, 0, 0, 0));
+    add_calls_with_a_wrong_body(&text, text.count - 1, SECCOMP_RET_ALLOW);
+    CHECK_EQ(check_call_7(&text), DSL_CHECKED_DIFFERENT);
+}
+
 // A claim about a constant is to blame for nothing.
 TEST(check, a_constant_that_is_not_said_behind_a_join_is_different)
 {
