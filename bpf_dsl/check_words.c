@@ -374,8 +374,12 @@ bool dsl_check_is_possible(struct check_facts *facts)
     const struct question nothing = {.condition = NULL};
     for (uint32_t word = 0; word < CHECK_WORDS; word++) {
         const struct check_word *known = &facts->words[word];
-        bool is_plain = known->masked == 0 && known->known == 0;
-        if (!is_plain && !search_undecided(facts, known, &nothing)) {
+        if (known->version == 0) {
+            continue; // any word is
+        }
+        const struct check_set set = dsl_check_set_of(facts, word, ALL);
+        bool is_one_set = known->masked == 0;
+        if (is_one_set ? !dsl_check_set_meets(facts, &set, 0, ALL) : !search_undecided(facts, known, &nothing)) {
             return false;
         }
     }
