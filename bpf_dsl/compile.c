@@ -101,6 +101,7 @@ static bool emit_optimised(struct dsl_compilation *compilation, const struct for
         return false;
     }
     compilation->lowering.prefer_chains = form->prefer_chains;
+    compilation->lowering.is_patient = form->prefer_chains || form->is_small;
     compilation->root =
         dsl_ranges_decide(compilation->ranges, compilation->target_count, foreign_ret(compilation), &compilation->lowering);
     if (compilation->lowering.gave_up || arena->exhausted) {

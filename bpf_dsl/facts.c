@@ -21,6 +21,7 @@ enum {
     FACTS_MEMO_SLOTS = 1024,
     FACTS_AT_ONCE = 12,
     ABSORB_RUNS = 6,
+    TRIED_WORDS = 8,
     SAMPLES = 6,       // two values of the word with each of three runs of any other
     RUNS_COUNTED = 16, // of a switch, to find out how much a fact leaves out
 };
@@ -236,6 +237,58 @@ static bool exists(struct narrowing *narrowing, const struct question *question,
     return exists(narrowing, question, is_one_first ? one : other) || exists(narrowing, question, is_one_first ? other : one);
 }
 
+static bool has_fact(const struct narrowing *narrowing, const struct fact *fact, uint32_t word)
+{
+    const struct dsl_decision *node = dsl_decision_get(narrowing->graph, fact->node);
+    if (fact->kind != FACT_OF_RUNS) {
+        return (((word ^ fact->value) & node->mask) == 0) == (fact->kind == FACT_ONE_VALUE);
+    }
+    return node->runs[dsl_find_run(node, word & node->mask)].child == fact->child;
+}
+
+// A word that has the fact, and is otherwise like one that has not.
+static uint32_t mend(const struct narrowing *narrowing, const struct fact *fact, uint32_t word, uint32_t attempt)
+{
+    const struct dsl_decision *node = dsl_decision_get(narrowing->graph, fact->node);
+    uint32_t run = 0;
+    switch ((enum fact_kind)fact->kind) {
+    case FACT_ONE_VALUE:
+        return (word & ~node->mask) | fact->value;
+    case FACT_NOT_ONE_VALUE: // other bits than the last time, for a fact that wanted them as they were
+        return word ^ (attempt % 2 == 0 ? 0x80000000u >> __builtin_clz(node->mask) : node->mask & (0 - node->mask));
+    case FACT_OF_RUNS:
+        break;
+    }
+    while (run + 1 < node->run_count && node->runs[run].child != fact->child) {
+        run++;
+    }
+    return (word & ~node->mask) | node->runs[run].first;
+}
+
+// Tries words one by one, each the one before mended by a fact that it has not. Most answers are yes, and are found so at once.
+static bool finds_word(struct narrowing *narrowing, const struct question *question)
+{
+    const struct fact_list *list = question->list;
+    uint32_t mask = question->node->mask;
+    uint32_t word = question->first;
+    for (uint32_t attempt = 0; attempt < TRIED_WORDS; attempt++) {
+        uint32_t i = 0;
+        narrowing->steps++;
+        if ((word & mask) < question->first || (word & mask) > question->last) {
+            word = (word & ~mask) | question->first;
+        }
+        while (i < list->count && (dsl_decision_get(narrowing->graph, list->facts[i].node)->word != question->node->word ||
+                                   has_fact(narrowing, &list->facts[i], word))) {
+            i++;
+        }
+        if (i == list->count) {
+            return true;
+        }
+        word = mend(narrowing, &list->facts[i], word, attempt);
+    }
+    return false;
+}
+
 // Moves a word up to the next one that a switch without a mask sends to the fact's child. Returns: false if there is none.
 static bool move_to_child(struct narrowing *narrowing, const struct fact *fact, uint32_t *word)
 {
@@ -285,7 +338,7 @@ static bool has_word(struct narrowing *narrowing, const struct question *questio
     if (!has_mask(narrowing, question)) {
         return has_whole_word(narrowing, question);
     }
-    return exists(narrowing, question, (struct partial){.free = UINT32_MAX});
+    return finds_word(narrowing, question) || exists(narrowing, question, (struct partial){.free = UINT32_MAX});
 }
 
 // --- lists of facts ---------------------------------------------------------------------------------------------------
@@ -424,7 +477,7 @@ static bool has_facts(const struct narrowing *narrowing, const struct fact_list 
 {
     for (uint32_t i = 0; i < list->count; i++) {
         const struct dsl_decision *node = dsl_decision_get(narrowing->graph, list->facts[i].node);
-        if (sample->is_known[node->word] && child_of(node, sample) != list->facts[i].child) {
+        if (sample->is_known[node->word] && !has_fact(narrowing, &list->facts[i], sample->values[node->word])) {
             return false;
         }
     }
@@ -442,7 +495,9 @@ static bool were_different(struct narrowing *narrowing, const struct dsl_decisio
         sample.choice = choice / 2;
         sample.is_known[node->word] = true;
         sample.values[node->word] = node->runs[run].first | (choice % 2 != 0 ? ~node->mask : 0);
-        if (decide_apart(narrowing, diagrams, &sample) && has_facts(narrowing, list, &sample)) {
+        // What is known of the one word that is chosen here is asked twice: that is cheaper than a walk for nothing.
+        if (has_facts(narrowing, list, &sample) && decide_apart(narrowing, diagrams, &sample) &&
+            has_facts(narrowing, list, &sample)) {
             return true;
         }
     }

@@ -29,6 +29,7 @@ struct dsl_lowering {
     struct dsl_decisions *graph;
     uint32_t *decision_of; // by expression; DSL_INTERN_NONE: not lowered yet
     bool prefer_chains;    // rules one after the other, which is smaller where they ask about many things in turns
+    bool is_patient;       // what did not fit is worth more work
     bool gave_up;          // sticky: some call exploded even as a chain; its decision means nothing
 };
 

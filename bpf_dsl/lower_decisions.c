@@ -32,15 +32,14 @@ enum { DSL_VARIABLES = 64 };
 enum { DSL_STEPS_PER_CALL = 500, DSL_STEPS_PER_VALUE = 40, DSL_STEPS_MOST = 60000, DSL_STEPS_AT_LEAST = 48 };
 
 // The same for what tests of one word say about others of that word.
-enum { DSL_NARROW_STEPS = 300, DSL_NARROW_STEPS_PER_VALUE = 40, DSL_NARROW_STEPS_MOST = 20000 };
-
 // A chain's parts are shared by many ways through it, and there are more views of them than can be looked at as soon as these have
-// to part: the few chains that gain anything gain it at once. Where a program is to become smaller, all that is usual is tried.
-enum { DSL_NARROW_VIEWS_OF_CHAINS = 32 };
+// to part: the few chains that gain anything gain it at once. Where the first program did not fit, twice as much is tried.
+enum { DSL_NARROW_STEPS = 300, DSL_NARROW_STEPS_PER_VALUE = 20, DSL_NARROW_STEPS_MOST = 20000, DSL_NARROW_PATIENCE = 2 };
+enum { DSL_NARROW_STEPS_OF_CHAINS = 200, DSL_NARROW_STEPS_PER_VALUE_OF_CHAINS = 12, DSL_NARROW_VIEWS_OF_CHAINS = 32 };
 
 // What a sorted diagram that asks about some word more than once may be big: one of rules one after the other has about three
 // switches and runs for each value.
-enum { DSL_SIZE_PER_VALUE = 5 };
+enum { DSL_SIZE_PER_VALUE = 5, DSL_SIZE_PER_VALUE_IN_THE_END = 4 };
 
 struct state {
     struct dsl_lowering *lowering;
@@ -447,23 +446,40 @@ static uint32_t steps_for(uint64_t values)
     return (uint32_t)(steps < most ? steps : most);
 }
 
+static bool exceeds(const struct dsl_decisions *graph, uint32_t root, uint64_t size)
+{
+    return dsl_decision_exceeds(graph, root, size < UINT32_MAX ? (uint32_t)size : UINT32_MAX);
+}
+
+static struct dsl_facts_budget narrow_budget(const struct state *state, uint64_t values)
+{
+    bool is_patient = state->lowering->is_patient;
+    struct dsl_facts_budget budget = dsl_facts_most;
+    uint64_t steps = DSL_NARROW_STEPS + DSL_NARROW_STEPS_PER_VALUE * values * (is_patient ? DSL_NARROW_PATIENCE : 1);
+    if (state->is_chaining && !is_patient) {
+        steps = DSL_NARROW_STEPS_OF_CHAINS + DSL_NARROW_STEPS_PER_VALUE_OF_CHAINS * values;
+        budget.views = DSL_NARROW_VIEWS_OF_CHAINS;
+    }
+    budget.steps = (uint32_t)(steps < DSL_NARROW_STEPS_MOST ? steps : DSL_NARROW_STEPS_MOST);
+    budget.takes_more = !state->is_chaining;
+    return budget;
+}
+
 // Takes the tests that no call needs out of a diagram that may ask about a word more than once. Returns: DSL_INTERN_NONE where that
 // would take too long, or where the rules one after the other are smaller.
 static uint32_t sort_out(struct state *state, uint32_t root, uint64_t values)
 {
     struct dsl_decisions *graph = state->graph;
-    uint64_t size = DSL_SIZE_PER_VALUE * values;
-    if (!state->is_chaining && dsl_decision_exceeds(graph, root, size < UINT32_MAX ? (uint32_t)size : UINT32_MAX)) {
+    if (!state->is_chaining && exceeds(graph, root, DSL_SIZE_PER_VALUE * values)) {
         return DSL_INTERN_NONE;
     }
     uint32_t joined = dsl_masks_join(graph, root);
-    uint64_t steps = DSL_NARROW_STEPS + DSL_NARROW_STEPS_PER_VALUE * values;
-    struct dsl_facts_budget budget = dsl_facts_most;
-    budget.steps = (uint32_t)(steps < DSL_NARROW_STEPS_MOST ? steps : DSL_NARROW_STEPS_MOST);
-    budget.takes_more = !state->is_chaining;
-    budget.views = state->is_chaining && !state->lowering->prefer_chains ? DSL_NARROW_VIEWS_OF_CHAINS : budget.views;
-    uint32_t narrowed = dsl_facts_narrow(graph, joined, budget);
-    return narrowed == DSL_INTERN_NONE && state->is_chaining ? joined : narrowed;
+    uint32_t narrowed = dsl_facts_narrow(graph, joined, narrow_budget(state, values));
+    if (state->is_chaining) {
+        return narrowed == DSL_INTERN_NONE ? joined : narrowed;
+    }
+    bool is_too_big = narrowed != DSL_INTERN_NONE && exceeds(graph, narrowed, DSL_SIZE_PER_VALUE_IN_THE_END * values);
+    return is_too_big ? DSL_INTERN_NONE : narrowed;
 }
 
 // Lowers a chain of rules in the way that the state says. Returns: its decision; DSL_INTERN_NONE where that explodes.
