@@ -419,16 +419,19 @@ static void measure(struct measuring *measuring, uint32_t id)
 
 bool dsl_decision_exceeds(const struct dsl_decisions *graph, uint32_t root, uint32_t size)
 {
+    struct brig_dsl_arena *arena = graph->nodes.arena;
+    const size_t used_bytes = arena->used_bytes;
     struct measuring measuring = {.graph = graph, .slots = 32, .left = size};
     while (measuring.slots < size && measuring.slots < DSL_INTERN_LIMIT) { // a switch counts three at least
         measuring.slots *= 2;
     }
-    measuring.seen = DSL_ARENA_ARRAY(graph->nodes.arena, uint32_t, measuring.slots);
+    measuring.seen = DSL_ARENA_ARRAY(arena, uint32_t, measuring.slots);
     if (measuring.seen == NULL) {
         return true; // out of arena, which ends the compile
     }
     memset(measuring.seen, 0, measuring.slots * sizeof *measuring.seen);
     measure(&measuring, root);
+    dsl_arena_rewind(arena, used_bytes);
     return measuring.is_over;
 }
 
