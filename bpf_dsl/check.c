@@ -267,6 +267,7 @@ enum dsl_checked dsl_check(const struct dsl_check_input *input, struct brig_dsl_
         .target_count = input->target_count,
         .steps = input->steps,
         .patience = input->patience,
+        .chains = input->chains,
         .taken = input->taken,
         .foreign = constant(&reader, first->rules != NULL ? first->rules->foreign_ret : first->evaluator.foreign_ret)};
     if (walk->foreign == NULL) {

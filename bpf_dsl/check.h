@@ -8,6 +8,8 @@
 //   check_subjects.c     what the rules say about a number, compared with one return value
 //   check_insns.c        the program as text
 //   check_walk.c         all paths of the program
+//   check_chains.c       where it asks the next rule, of which nothing is known yet
+//   check_dead.c         rules that are never the first to match
 //   check_joins.c        what of it was walked already
 //   check_tests.c        which conditions it looks at below an instruction
 //   check.c              the whole
@@ -47,8 +49,9 @@ struct dsl_check_input {
     struct brig_dsl_builder *builder; // without rules only
     const struct sock_filter *insns;  // valid
     uint32_t insn_count;
-    uint32_t steps;       // DSL_CHECK_STEPS, or more
-    uint32_t patience;    // DSL_CHECK_PATIENCE
+    uint32_t steps;         // DSL_CHECK_STEPS, or more
+    uint32_t patience;      // DSL_CHECK_PATIENCE
+    const uint64_t *chains; // BRIG_DSL_TRAP_NRS bits: numbers whose rules are likely asked one after the other; NULL: none
     unsigned char *taken; // by instruction: which sides of a test calls take, and maybe more (clean.h), where it is equal; or NULL
 };
 

@@ -68,7 +68,7 @@ static struct check_joins *make_joins(const struct dsl_check_walk *walk, const s
     memset(joins, 0, bytes);
     memset(gone, 0xff, subject->rule_count * sizeof *gone);
     joins->subject = subject;
-    joins->tests = path->may_forget ? dsl_check_read_tests(walk, subject) : NULL;
+    joins->tests = path->manner == CHECK_WITH_CLAIMS ? dsl_check_read_tests(walk, subject) : NULL;
     joins->given = given;
     joins->given_words = given_words;
     joins->gone = gone;
@@ -79,7 +79,7 @@ static struct check_joins *make_joins(const struct dsl_check_walk *walk, const s
 static bool is_ready(struct dsl_check_walk *walk, const struct check_path *path)
 {
     walk->joins = walk->joins == NULL ? make_joins(walk, path) : walk->joins;
-    return walk->joins != NULL && (walk->joins->tests != NULL || !path->may_forget);
+    return walk->joins != NULL && (walk->joins->tests != NULL || path->manner != CHECK_WITH_CLAIMS);
 }
 
 // --- what is left -----------------------------------------------------------------------------------------------------
@@ -166,6 +166,17 @@ static uint32_t read_rule(struct dsl_check_walk *walk, const struct check_path *
     return vague;
 }
 
+// Whether all conditions of a rule seem to be tested from `pc` on.
+static bool is_asked_below(const struct dsl_check_walk *walk, uint32_t pc, const struct check_rule *rule)
+{
+    const struct check_joins *joins = walk->joins;
+    bool is_asked = true;
+    for (uint32_t i = 0; i < rule->count && joins->tests != NULL && is_asked; i++) {
+        is_asked = (halves_of(joins, walk->insn_count, rule->number + i) & ~halves_of(joins, pc, rule->number + i)) == 0;
+    }
+    return is_asked;
+}
+
 // Notes what is given of all rules. Those in front that are out are passed over. Returns: as read_rule.
 static uint32_t read_rules(struct dsl_check_walk *walk, const struct check_path *path, uint32_t *ret_first)
 {
@@ -176,7 +187,9 @@ static uint32_t read_rules(struct dsl_check_walk *walk, const struct check_path 
     memset(walk->joins->given, 0, walk->joins->given_words * sizeof(uint64_t));
     for (uint32_t i = first; i < subject->rule_count && !holds; i++) {
         const struct check_rule *rule = &subject->rules[i];
-        if (path->pc >= walk->joins->gone[i] && dsl_check_is_out(rule, path->rest.given, &walk->facts)) {
+        if (rule->is_dead && !is_asked_below(walk, path->pc, rule)) {
+            give_out(walk->joins->given, rule);
+        } else if (path->pc >= walk->joins->gone[i] && dsl_check_is_out(rule, path->rest.given, &walk->facts)) {
             give_out(walk->joins->given, rule);
         } else {
             vague |= read_rule(walk, path, rule, &holds);
@@ -306,7 +319,7 @@ bool dsl_check_is_walked(struct dsl_check_walk *walk, struct check_path *path)
     const uint32_t decided = 1u << CHECK_NR | 1u << CHECK_ARCH; // what the subject stands for
     const struct check_insn *about = &walk->about[path->pc];
     const struct dsl_check_mark mark = dsl_check_mark(&walk->facts);
-    bool may_forget = path->may_forget && path->subject->rule_count > 0;
+    bool may_forget = path->manner == CHECK_WITH_CLAIMS && path->subject->rule_count > 0;
     if (about->reads_x || (about->words & decided) != 0 || !is_ready(walk, path) ||
         (!may_forget && is_touched_below(walk, path->pc))) {
         return false;
@@ -363,8 +376,8 @@ static void note_gone(struct check_joins *joins, const struct check_rule *rule, 
 
 bool dsl_check_drop_claim(struct dsl_check_walk *walk, struct check_path *path, enum dsl_checked *checked)
 {
-    if (path->subject == NULL || path->subject->rule_count == 0) {
-        return false; // nothing was forgotten
+    if (path->subject == NULL || path->subject->rule_count == 0 || path->manner == CHECK_RULE_BY_RULE) {
+        return false; // nothing was forgotten, or nobody knows where
     }
     // The claim that forgot that a rule is out, which is made again without that rule; or the latest, which is walked with all
     // facts.

@@ -297,6 +297,7 @@ struct check_rule {
     uint32_t count;
     uint32_t number; // of its first condition among all conditions of the subject
     uint32_t ret;
+    bool is_dead; // a rule before it takes all its calls
 };
 
 // What is said about a run of numbers: a constant, rules, or an expression.
@@ -319,6 +320,8 @@ bool dsl_check_read_rules(const struct brig_dsl_call_rules *source, struct brig_
                           struct check_subject *ret_subject);
 bool dsl_check_read_verdict(struct check_subjects *subjects, struct brig_dsl_verdict verdict, struct brig_dsl_arena *arena,
                             struct check_subject *ret_subject);
+// Finds rules that are never the first to match.
+void dsl_check_mark_dead(struct check_rule *rules, uint32_t count);
 // Whether two lists of rules say the same with the same words.
 bool dsl_check_same_rules(const struct check_subject *a, const struct check_subject *b);
 // What is left of a subject's rules on a path.
@@ -388,6 +391,13 @@ struct check_fork {
     struct check_sides sides; // `no` is what was learned on it
 };
 
+// What a walk does with what it finds out.
+enum check_manner {
+    CHECK_WITH_FACTS,   // keeps all of it
+    CHECK_RULE_BY_RULE, // forgets it where the next rule is asked
+    CHECK_WITH_CLAIMS,  // forgets it where that makes ways meet
+};
+
 // One walk: of a subject, or (NULL) of what comes before it is known which.
 struct check_path {
     const struct check_subject *subject;
@@ -400,7 +410,14 @@ struct check_path {
     uint32_t fork_count; // forks used by the walks around this one, and by this one
     uint32_t fork_base;
     uint32_t step_base;
-    bool may_forget; // facts, for claims
+    enum check_manner manner;
+};
+
+// The rule whose code begins somewhere, and is walked or was, and what A holds there; 0: none.
+struct check_link {
+    uint16_t rule;
+    uint16_t word;
+    uint32_t mask;
 };
 
 struct dsl_check_walk {
@@ -413,7 +430,8 @@ struct dsl_check_walk {
     struct check_facts facts;
     uint32_t steps; // budget
     uint32_t patience;
-    uint32_t nr; // where the program differs
+    const uint64_t *chains; // as in struct dsl_check_input
+    uint32_t nr;            // of the call at hand; in the end: where the program differs
 
     struct check_insn *about;            // by instruction
     bool is_read;                        // what is said about them
@@ -421,6 +439,7 @@ struct dsl_check_walk {
     struct check_fork *forks;            // the other sides of tests, still to be walked; room for one more than fork_limit
     uint32_t fork_limit;
     struct brig_dsl_arena *arena;
+    struct check_link *links;  // by instruction, of a walk rule by rule; NULL: not needed so far
     struct check_joins *joins; // of the walk of one subject; NULL: not needed so far
     unsigned char *taken;      // as in struct dsl_check_input
 };
@@ -442,6 +461,14 @@ static inline uint32_t dsl_check_row_words(const struct check_subject *subject)
 // Which conditions are looked at from each instruction on. Returns: a row for each, and one more of what there is to look at; NULL
 // when that is too much, or the arena is exhausted.
 const uint64_t *dsl_check_read_tests(const struct dsl_check_walk *walk, const struct check_subject *subject);
+
+// --- chains -----------------------------------------------------------------------------------------------------------
+
+// Whether the code of another rule begins at the load at hand, all rules before which are out, and was walked. Where it begins and
+// was not, the path goes on with that rule and without any facts.
+bool dsl_check_is_link_walked(struct dsl_check_walk *walk, struct check_path *path);
+// Passes over rules that are out where the program returns. Returns: the first one that is left.
+uint32_t dsl_check_pass_links(struct dsl_check_walk *walk, const struct check_path *path);
 
 // --- joins ------------------------------------------------------------------------------------------------------------
 

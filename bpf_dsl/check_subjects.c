@@ -191,6 +191,7 @@ bool dsl_check_read_rules(const struct brig_dsl_call_rules *source, struct brig_
     finish_joining(&joining);
     ret_subject->rules = rules;
     ret_subject->rule_count = count;
+    dsl_check_mark_dead(rules, count);
     return rules != NULL && list_conditions(ret_subject, rules, arena);
 }
 

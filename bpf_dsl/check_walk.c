@@ -16,7 +16,8 @@
 #include <string.h>
 
 enum {
-    CHECK_JOINS_AFTER = 400,  // steps on one subject before joins are remembered: most need fewer
+    CHECK_JOINS_AFTER = 400, // steps on one subject before joins are remembered: most need fewer
+    CHECK_CHAIN_PATIENCE = 40,
     CHECK_MORE_PATIENCE = 25, // as if there were that many instructions more
     CHECK_MANY_MASKS = 12,    // facts about one word from which on they are forgotten rather than asked again and again
     CHECK_LONG_LIST = 12,     // rules from which on it pays to pass over those that are out
@@ -180,55 +181,72 @@ static bool take_pick(struct dsl_check_walk *walk, struct check_path *path, cons
 
 static enum dsl_checked walk_paths(struct dsl_check_walk *walk, struct check_path *path);
 
-static enum dsl_checked walk_again(struct dsl_check_walk *walk, const struct check_path *start, bool may_forget)
+// Walks with what is left of the budget, up to so many steps.
+static enum dsl_checked walk_again(struct dsl_check_walk *walk, const struct check_path *start, enum check_manner manner,
+                                   uint32_t patience)
 {
+    struct check_facts *facts = &walk->facts;
     struct check_path path = *start;
-    const struct dsl_check_mark mark = dsl_check_mark(&walk->facts);
+    const struct dsl_check_mark mark = dsl_check_mark(facts);
     const size_t used_bytes = walk->arena->used_bytes;
-    path.may_forget = may_forget;
-    walk->facts.overflowed = false;
+    const uint32_t step_limit = facts->step_limit;
+    if (facts->steps >= step_limit) {
+        return DSL_CHECKED_UNDECIDED;
+    }
+    if (patience < step_limit - facts->steps) {
+        facts->step_limit = facts->steps + patience;
+    }
+    path.manner = manner;
+    facts->overflowed = false;
     enum dsl_checked checked = walk_paths(walk, &path);
-    dsl_check_rewind(&walk->facts, mark);
+    facts->step_limit = step_limit;
+    dsl_check_rewind(facts, mark);
     walk->joins = NULL;
+    walk->links = NULL;
     if (!walk->arena->exhausted) {
         dsl_arena_rewind(walk->arena, used_bytes);
     }
     return checked;
 }
 
-// Walks with claims. Sides that calls take only if the facts are forgotten do not count where that proves nothing.
-static enum dsl_checked walk_with_claims(struct dsl_check_walk *walk, const struct check_path *start)
+// Walks and forgets facts, so that nothing else than "equal" says anything: sides that calls take only if the facts are forgotten
+// do not count where that proves nothing.
+static enum dsl_checked walk_forgetting(struct dsl_check_walk *walk, const struct check_path *start, enum check_manner manner,
+                                        uint32_t patience)
 {
     unsigned char taken[BPF_MAXINSNS];
     if (walk->taken != NULL) {
         memcpy(taken, walk->taken, walk->insn_count);
     }
-    enum dsl_checked checked = walk_again(walk, start, true);
+    enum dsl_checked checked = walk_again(walk, start, manner, patience);
     if (walk->taken != NULL && checked != DSL_CHECKED_EQUAL) {
         memcpy(walk->taken, taken, walk->insn_count);
     }
-    return checked;
+    return checked == DSL_CHECKED_EQUAL ? checked : DSL_CHECKED_UNDECIDED;
+}
+
+// Whether the program is said to ask the rules of the call at hand one after the other.
+static bool is_chain(const struct dsl_check_walk *walk)
+{
+    return walk->chains != NULL && walk->nr < BRIG_DSL_TRAP_NRS && (walk->chains[walk->nr / 64] >> walk->nr % 64 & 1) != 0;
 }
 
 // Walks with all facts for a while, which is enough for most rules and finds all sides that no call takes; else with claims; and
-// where those do not hold, with all facts again.
+// where those do not hold, with all facts again. Chains have too many ways: they are first walked a rule at a time.
 static enum dsl_checked walk_rules(struct dsl_check_walk *walk, const struct check_path *start)
 {
-    struct check_facts *facts = &walk->facts;
-    const uint32_t step_limit = facts->step_limit;
-    const uint32_t patience = walk->patience * (walk->insn_count + CHECK_MORE_PATIENCE);
-    if (facts->steps + patience < step_limit) {
-        facts->step_limit = facts->steps + patience;
+    const uint32_t size = walk->insn_count + CHECK_MORE_PATIENCE;
+    enum dsl_checked checked = DSL_CHECKED_UNDECIDED;
+    if (is_chain(walk)) {
+        checked = walk_forgetting(walk, start, CHECK_RULE_BY_RULE, CHECK_CHAIN_PATIENCE * size);
     }
-    enum dsl_checked checked = walk_again(walk, start, false);
-    facts->step_limit = step_limit;
-    if (checked == DSL_CHECKED_UNDECIDED && facts->steps < step_limit) {
-        checked = walk_with_claims(walk, start);
+    if (checked == DSL_CHECKED_UNDECIDED) {
+        checked = walk_again(walk, start, CHECK_WITH_FACTS, walk->patience * size);
     }
-    if (checked == DSL_CHECKED_UNDECIDED && facts->steps < step_limit) {
-        checked = walk_again(walk, start, false);
+    if (checked == DSL_CHECKED_UNDECIDED) {
+        checked = walk_forgetting(walk, start, CHECK_WITH_CLAIMS, UINT32_MAX);
     }
-    return checked;
+    return checked == DSL_CHECKED_UNDECIDED ? walk_again(walk, start, CHECK_WITH_FACTS, UINT32_MAX) : checked;
 }
 
 // Whether what begins here was found to say the same rules for another call, and does not ask which call it is.
@@ -292,7 +310,7 @@ static enum dsl_checked go_on(struct dsl_check_walk *walk, const struct check_pa
                                      .fork_count = path->fork_count,
                                      .fork_base = path->fork_count,
                                      .step_base = walk->facts.steps};
-    return subject->rule_count > 0 ? go_on_with_rules(walk, &start) : walk_again(walk, &start, false);
+    return subject->rule_count > 0 ? go_on_with_rules(walk, &start) : walk_again(walk, &start, CHECK_WITH_FACTS, UINT32_MAX);
 }
 
 static enum dsl_checked go_on_with_numbers(struct dsl_check_walk *walk, const struct check_path *path, struct check_numbers numbers)
@@ -419,13 +437,13 @@ static bool has_many_masks(const struct check_facts *facts, uint32_t word)
 // Whether to look for what was walked already. Most programs are walked before it pays to.
 static bool is_worth_it(struct dsl_check_walk *walk, const struct check_path *path, uint32_t word)
 {
-    if (walk->facts.steps - path->step_base <= CHECK_JOINS_AFTER && !path->may_forget) {
+    if (walk->facts.steps - path->step_base <= CHECK_JOINS_AFTER && path->manner != CHECK_WITH_CLAIMS) {
         return false;
     }
     if (!walk->is_read) {
         dsl_check_read_insns(walk);
     }
-    return walk->about[path->pc].ways > 1 || (path->may_forget && has_many_masks(&walk->facts, word));
+    return walk->about[path->pc].ways > 1 || (path->manner == CHECK_WITH_CLAIMS && has_many_masks(&walk->facts, word));
 }
 
 static enum outcome take_load(struct dsl_check_walk *walk, struct check_path *path, uint32_t word, enum dsl_checked *ret_checked)
@@ -434,10 +452,11 @@ static enum outcome take_load(struct dsl_check_walk *walk, struct check_path *pa
         *ret_checked = go_on_with_all(walk, path);
         return OUTCOME_END;
     }
-    if (path->subject != NULL && is_worth_it(walk, path, word) && dsl_check_is_walked(walk, path)) {
+    if (path->subject != NULL && path->manner != CHECK_RULE_BY_RULE && is_worth_it(walk, path, word) &&
+        dsl_check_is_walked(walk, path)) {
         return OUTCOME_END;
     }
-    if (path->subject != NULL && path->subject->rule_count > CHECK_LONG_LIST) {
+    if (path->subject != NULL && path->manner != CHECK_RULE_BY_RULE && path->subject->rule_count > CHECK_LONG_LIST) {
         path->first_rule = dsl_check_skip_rules(path->subject, rest_of(path), &walk->facts);
     }
     path->a = (struct check_register){.word = word, .mask = ALL};
@@ -496,6 +515,9 @@ static bool compute(struct dsl_check_walk *walk, struct check_path *path)
 // A mistake is one of the claim above it, if there is one.
 static enum dsl_checked take_return(struct dsl_check_walk *walk, struct check_path *path, uint32_t ret)
 {
+    if (path->manner == CHECK_RULE_BY_RULE) {
+        path->first_rule = dsl_check_pass_links(walk, path);
+    }
     struct check_answer answer = {.subject = path->subject, .rest = rest_of(path), .ret = ret};
     enum dsl_checked checked = dsl_check_subject_says(walk->subjects, &answer, &walk->facts);
     path->contrary = answer.contrary;
@@ -505,6 +527,9 @@ static enum dsl_checked take_return(struct dsl_check_walk *walk, struct check_pa
 static enum outcome take_insn(struct dsl_check_walk *walk, struct check_path *path, enum dsl_checked *ret_checked)
 {
     const struct sock_filter *insn = &walk->insns[path->pc];
+    if (path->manner == CHECK_RULE_BY_RULE && dsl_check_is_link_walked(walk, path)) {
+        return OUTCOME_END;
+    }
     switch (insn->code) {
     case BPF_LD | BPF_W | BPF_ABS:
         return take_load(walk, path, insn->k / 4, ret_checked);

@@ -160,6 +160,8 @@ static bool emit_plain(struct dsl_compilation *compilation)
 
 static enum dsl_checked check(struct dsl_compilation *compilation, uint32_t steps, unsigned char *taken, uint32_t *ret_nr)
 {
+    uint64_t all_numbers[BRIG_DSL_TRAP_NRS / 64];
+    memset(all_numbers, 0xff, sizeof all_numbers);
     const struct dsl_check_input input = {.targets = compilation->targets,
                                           .target_count = compilation->target_count,
                                           .builder = compilation->builder,
@@ -167,6 +169,7 @@ static enum dsl_checked check(struct dsl_compilation *compilation, uint32_t step
                                           .insn_count = compilation->emitter.head,
                                           .steps = steps,
                                           .patience = DSL_CHECK_PATIENCE,
+                                          .chains = compilation->is_plain ? all_numbers : compilation->lowering.chains,
                                           .taken = taken};
     return dsl_check(&input, compilation->arena, ret_nr);
 }

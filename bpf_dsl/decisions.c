@@ -435,6 +435,26 @@ bool dsl_decision_exceeds(const struct dsl_decisions *graph, uint32_t root, uint
     return measuring.is_over;
 }
 
+// Counts down. Recursion: DSL_VARIABLES levels in diagrams that are sorted.
+static void walk_ways(const struct dsl_decisions *graph, uint32_t id, uint32_t *left)
+{
+    const struct dsl_decision *node = dsl_decision_get(graph, id);
+    *left -= node->kind != DSL_DECISION_SWITCH && *left > 0;
+    for (uint32_t i = 0; i < node->run_count; i++) {
+        if (*left == 0) {
+            return;
+        }
+        walk_ways(graph, node->runs[i].child, left);
+    }
+}
+
+bool dsl_decision_has_ways(const struct dsl_decisions *graph, uint32_t root, uint64_t ways)
+{
+    uint32_t left = ways < UINT32_MAX ? (uint32_t)ways : UINT32_MAX;
+    walk_ways(graph, root, &left);
+    return left == 0;
+}
+
 unsigned char *dsl_decisions_mark(const struct dsl_decisions *graph, uint32_t root)
 {
     unsigned char *marks = DSL_ARENA_ARRAY(graph->nodes.arena, unsigned char, (size_t)root + 1);

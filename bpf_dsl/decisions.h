@@ -135,6 +135,8 @@ bool dsl_decision_comes_after(const struct dsl_decisions *graph, uint32_t id, ui
 
 // Whether a sorted diagram has more than `size` switches and runs.
 bool dsl_decision_exceeds(const struct dsl_decisions *graph, uint32_t root, uint32_t size);
+// Whether there are so many ways through a sorted diagram, or more.
+bool dsl_decision_has_ways(const struct dsl_decisions *graph, uint32_t root, uint64_t ways);
 
 // Marks of nodes that a root reaches, 0 of others: one run leads there (or it is the root), or more than one.
 enum { DSL_MARK_ONE = 1, DSL_MARK_MORE = 2 };

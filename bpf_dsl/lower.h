@@ -27,10 +27,12 @@ enum brig_dsl_call dsl_asked_next(struct dsl_asked_calls *asked, uint32_t *ret_n
 struct dsl_lowering {
     const struct brig_dsl_builder *builder;
     struct dsl_decisions *graph;
-    uint32_t *decision_of; // by expression; DSL_INTERN_NONE: not lowered yet
-    bool prefer_chains;    // rules one after the other, which is smaller where they ask about many things in turns
-    bool is_patient;       // what did not fit is worth more work
-    bool gave_up;          // sticky: some call exploded even as a chain; its decision means nothing
+    uint32_t *decision_of;                   // by expression; DSL_INTERN_NONE: not lowered yet
+    bool *is_chain;                          // by expression: lowered as rules one after the other
+    uint64_t chains[BRIG_DSL_TRAP_NRS / 64]; // numbers of calls whose rules are; those above are not noted
+    bool prefer_chains; // rules one after the other, which is smaller where they ask about many things in turns
+    bool is_patient;    // what did not fit is worth more work
+    bool gave_up;       // sticky: some call exploded even as a chain; its decision means nothing
 };
 
 // Starts lowering the expressions that `builder` has now. Returns: false when the arena is exhausted.

@@ -14,12 +14,13 @@
 // small numbers and the high half rarely tells two of them apart.
 //
 // Where that explodes (foresee.c, or step or variable limit), the call's rules are chained instead: the same grafts without sorting
-// by variable, so that a path may ask twice but the size is that of the rules. The same where a sorted diagram that asks about some
-// word more than once comes out bigger than the rules. Recursion: halves of a chain (logarithmic) times DSL_EXPR_DEPTH, and
-// DSL_VARIABLES in the grafts (a chain is joined from its end, so that a graft stays within one link). Weaknesses: the order is a
-// guess.
+// by variable, so that a path may ask twice but the size is that of the rules; a rule whose calls all match one before it is left
+// out (implied.c). The same where a sorted diagram has far more ways than rules, or asks about some word more than once and comes
+// out bigger than the rules. Recursion: halves of a chain (logarithmic) times DSL_EXPR_DEPTH, and DSL_VARIABLES in the grafts (a
+// chain is joined from its end, so that a graft stays within one link). Weaknesses: the order is a guess.
 #include "bpf_dsl/facts.h"
 #include "bpf_dsl/foresee.h"
+#include "bpf_dsl/implied.h"
 #include "bpf_dsl/lower.h"
 #include "bpf_dsl/masks.h"
 
@@ -31,15 +32,18 @@ enum { DSL_VARIABLES = 64 };
 // thousands of values takes is granted.
 enum { DSL_STEPS_PER_CALL = 500, DSL_STEPS_PER_VALUE = 40, DSL_STEPS_MOST = 60000, DSL_STEPS_AT_LEAST = 48 };
 
-// The same for what tests of one word say about others of that word.
-// A chain's parts are shared by many ways through it, and there are more views of them than can be looked at as soon as these have
-// to part: the few chains that gain anything gain it at once. Where the first program did not fit, twice as much is tried.
+// The same for what tests of one word say about others of that word. A chain's parts are shared by many ways through it, and there
+// are more views of them than can be looked at as soon as these have to part: hardly any gains anything, so they are looked at only
+// where the first program did not fit, and then twice as much is tried.
 enum { DSL_NARROW_STEPS = 300, DSL_NARROW_STEPS_PER_VALUE = 20, DSL_NARROW_STEPS_MOST = 20000, DSL_NARROW_PATIENCE = 2 };
-enum { DSL_NARROW_STEPS_OF_CHAINS = 200, DSL_NARROW_STEPS_PER_VALUE_OF_CHAINS = 12, DSL_NARROW_VIEWS_OF_CHAINS = 32 };
 
 // What a sorted diagram that asks about some word more than once may be big: one of rules one after the other has about three
 // switches and runs for each value.
 enum { DSL_SIZE_PER_VALUE = 5, DSL_SIZE_PER_VALUE_IN_THE_END = 4 };
+
+// Most ways through a sorted diagram: rules that ask about several things in turns have far more, to prove which takes longer than
+// all the rest, and are hardly smaller for being sorted.
+enum { DSL_WAYS = 10, DSL_WAYS_PER_VALUE = 6 };
 
 struct state {
     struct dsl_lowering *lowering;
@@ -373,6 +377,9 @@ static uint32_t lower_chain(struct state *state, uint32_t node)
     }
     uint32_t result = lower_link(state, links[count - 1], DSL_DECISION_NO);
     for (uint32_t i = count - 1; i-- > 0;) {
+        if (dsl_is_dead_link(state->lowering->builder, links, i)) {
+            continue;
+        }
         result = join(state, lower_link(state, links[i], DSL_DECISION_NO), DSL_DECISION_NO, result);
     }
     return result;
@@ -456,10 +463,6 @@ static struct dsl_facts_budget narrow_budget(const struct state *state, uint64_t
     bool is_patient = state->lowering->is_patient;
     struct dsl_facts_budget budget = dsl_facts_most;
     uint64_t steps = DSL_NARROW_STEPS + DSL_NARROW_STEPS_PER_VALUE * values * (is_patient ? DSL_NARROW_PATIENCE : 1);
-    if (state->is_chaining && !is_patient) {
-        steps = DSL_NARROW_STEPS_OF_CHAINS + DSL_NARROW_STEPS_PER_VALUE_OF_CHAINS * values;
-        budget.views = DSL_NARROW_VIEWS_OF_CHAINS;
-    }
     budget.steps = (uint32_t)(steps < DSL_NARROW_STEPS_MOST ? steps : DSL_NARROW_STEPS_MOST);
     budget.takes_more = !state->is_chaining;
     return budget;
@@ -474,6 +477,9 @@ static uint32_t sort_out(struct state *state, uint32_t root, uint64_t values)
         return DSL_INTERN_NONE;
     }
     uint32_t joined = dsl_masks_join(graph, root);
+    if (state->is_chaining && !state->lowering->is_patient) {
+        return joined;
+    }
     uint32_t narrowed = dsl_facts_narrow(graph, joined, narrow_budget(state, values));
     if (state->is_chaining) {
         return narrowed == DSL_INTERN_NONE ? joined : narrowed;
@@ -490,6 +496,9 @@ static uint32_t try_to_lower(struct state *state, uint32_t node)
     dsl_decisions_allow_steps(graph, state->is_chaining ? DSL_STEPS_MOST : steps_for(values));
     uint32_t result = lower_chain(state, node);
     if (graph->exploded) {
+        return DSL_INTERN_NONE;
+    }
+    if (!state->is_chaining && dsl_decision_has_ways(graph, result, DSL_WAYS + DSL_WAYS_PER_VALUE * values)) {
         return DSL_INTERN_NONE;
     }
     return has_relatives(state) ? sort_out(state, result, values) : result;
@@ -516,6 +525,7 @@ static uint32_t lower_root(struct dsl_lowering *lowering, uint32_t node)
         result = try_to_lower(&state, node);
     }
     lowering->gave_up |= result == DSL_INTERN_NONE;
+    lowering->is_chain[node] = state.is_chaining;
     return result == DSL_INTERN_NONE ? DSL_DECISION_NO : result;
 }
 
@@ -523,10 +533,13 @@ bool dsl_lowering_init(struct dsl_lowering *lowering, const struct brig_dsl_buil
 {
     *lowering = (struct dsl_lowering){.builder = builder, .graph = graph};
     lowering->decision_of = DSL_ARENA_ARRAY(graph->nodes.arena, uint32_t, builder->nodes.count);
-    if (lowering->decision_of != NULL) {
-        memset(lowering->decision_of, 0xff, builder->nodes.count * sizeof *lowering->decision_of);
+    lowering->is_chain = DSL_ARENA_ARRAY(graph->nodes.arena, bool, builder->nodes.count);
+    if (lowering->decision_of == NULL || lowering->is_chain == NULL) {
+        return false;
     }
-    return lowering->decision_of != NULL;
+    memset(lowering->decision_of, 0xff, builder->nodes.count * sizeof *lowering->decision_of);
+    memset(lowering->is_chain, 0, builder->nodes.count * sizeof *lowering->is_chain);
+    return true;
 }
 
 uint32_t dsl_lower_verdict(struct dsl_lowering *lowering, struct brig_dsl_verdict verdict)

@@ -94,7 +94,12 @@ static uint32_t decide_numbers(const struct dsl_ranges *ranges, struct dsl_lower
         return DSL_DECISION_NO;
     }
     for (uint32_t i = 0; i < ranges->count; i++) {
-        runs[i] = (struct dsl_run){ranges->ranges[i].first, dsl_lower_verdict(lowering, ranges->ranges[i].verdict)};
+        uint32_t nr = ranges->ranges[i].first;
+        uint32_t node = ranges->ranges[i].verdict.node;
+        runs[i] = (struct dsl_run){nr, dsl_lower_verdict(lowering, ranges->ranges[i].verdict)};
+        if (lowering->is_chain[node] && nr < BRIG_DSL_TRAP_NRS) {
+            lowering->chains[nr / 64] |= UINT64_C(1) << nr % 64;
+        }
     }
     return dsl_decision_switch(graph, DSL_WORD_NR, UINT32_MAX, runs, ranges->count);
 }

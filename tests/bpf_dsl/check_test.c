@@ -14,23 +14,37 @@
 
 static _Alignas(16) unsigned char memory[4 << 20];
 
+// How a check begins.
+struct beginning {
+    uint32_t patience;
+    bool is_chain; // all rules are said to be asked one after the other
+};
+
 static enum dsl_checked check_with(const struct compiled *compiled, const struct sock_filter *insns, uint32_t count,
-                                   uint32_t patience)
+                                   struct beginning beginning)
 {
+    uint64_t chains[BRIG_DSL_TRAP_NRS / 64];
+    memset(chains, beginning.is_chain ? 0xff : 0, sizeof chains);
     struct brig_dsl_arena arena;
     brig_dsl_arena_init(&arena, memory, sizeof memory);
     const struct dsl_target target = {.arch = compiled->rules.arch, .rules = &compiled->rules};
-    const struct dsl_check_input input = {
-        .targets = &target, .target_count = 1, .insns = insns, .insn_count = count, .steps = DSL_CHECK_STEPS, .patience = patience};
+    const struct dsl_check_input input = {.targets = &target,
+                                          .target_count = 1,
+                                          .insns = insns,
+                                          .insn_count = count,
+                                          .steps = DSL_CHECK_STEPS,
+                                          .patience = beginning.patience,
+                                          .chains = chains};
     uint32_t nr;
     return dsl_check(&input, &arena, &nr);
 }
 
-// Checks as compiling does, and with claims from the start: both must come to the same.
+// Checks as compiling does, with claims from the start, and rule by rule: all must come to the same.
 static enum dsl_checked check(const struct compiled *compiled, const struct sock_filter *insns, uint32_t count)
 {
-    enum dsl_checked checked = check_with(compiled, insns, count, DSL_CHECK_PATIENCE);
-    CHECK_EQ(check_with(compiled, insns, count, 0), checked);
+    enum dsl_checked checked = check_with(compiled, insns, count, (struct beginning){.patience = DSL_CHECK_PATIENCE});
+    CHECK_EQ(check_with(compiled, insns, count, (struct beginning){.patience = 0}), checked);
+    CHECK_EQ(check_with(compiled, insns, count, (struct beginning){.patience = DSL_CHECK_PATIENCE, .is_chain = true}), checked);
     return checked;
 }
 
