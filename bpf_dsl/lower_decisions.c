@@ -43,7 +43,7 @@ enum { DSL_SIZE_PER_VALUE = 5, DSL_SIZE_PER_VALUE_IN_THE_END = 4 };
 
 // Most ways through a sorted diagram: rules that ask about several things in turns have far more, to prove which takes longer than
 // all the rest, and are hardly smaller for being sorted.
-enum { DSL_WAYS = 10, DSL_WAYS_PER_VALUE = 6 };
+enum { DSL_WAYS = 10, DSL_WAYS_PER_VALUE = 3 };
 
 struct state {
     struct dsl_lowering *lowering;
