@@ -45,6 +45,9 @@ enum { DSL_SIZE_PER_VALUE = 5, DSL_SIZE_PER_VALUE_IN_THE_END = 4 };
 // all the rest, and are hardly smaller for being sorted.
 enum { DSL_WAYS = 10, DSL_WAYS_PER_VALUE = 3 };
 
+// Different verdicts of a call's rules up to which the low halves of arguments are asked first.
+enum { DSL_VERDICTS = 3 };
+
 struct state {
     struct dsl_lowering *lowering;
     struct dsl_decisions *graph;
@@ -387,11 +390,31 @@ static uint32_t lower_chain(struct state *state, uint32_t node)
 
 // --- the order of words -----------------------------------------------------------------------------------------------
 
-static struct dsl_order choose_order(const struct dsl_expr *root)
+// Whether rules decide for so many different things that no two values can share what is asked behind them.
+static bool decides_much(const struct dsl_lowering *lowering, const struct dsl_expr *link)
+{
+    uint32_t verdicts[DSL_VERDICTS];
+    uint32_t count = 0;
+    for (; link->kind == DSL_EXPR_IF; link = dsl_expr_get(lowering->builder, link->parts[2])) {
+        uint32_t at = 0;
+        while (at < count && verdicts[at] != link->parts[1]) {
+            at++;
+        }
+        if (at == DSL_VERDICTS) {
+            return true;
+        }
+        verdicts[at] = link->parts[1];
+        count += at == count;
+    }
+    return false;
+}
+
+static struct dsl_order choose_order(const struct dsl_lowering *lowering, const struct dsl_expr *root)
 {
     struct dsl_order order = {{0}};
     uint8_t next = 0;
     uint8_t arguments[DSL_EXPR_ARGUMENTS];
+    const bool high_first = decides_much(lowering, root);
     for (int i = 0; i < DSL_EXPR_ARGUMENTS; i++) {
         int at = i;
         for (; at > 0 && root->uses[arguments[at - 1]] < root->uses[i]; at--) {
@@ -403,8 +426,8 @@ static struct dsl_order choose_order(const struct dsl_expr *root)
         order.rank[word] = next++;
     }
     for (int i = 0; i < DSL_EXPR_ARGUMENTS; i++) {
-        order.rank[DSL_WORD_ARGUMENTS + 2 * arguments[i]] = next++;
-        order.rank[DSL_WORD_ARGUMENTS + 2 * arguments[i] + 1] = next++;
+        order.rank[DSL_WORD_ARGUMENTS + 2 * arguments[i] + high_first] = next++;
+        order.rank[DSL_WORD_ARGUMENTS + 2 * arguments[i] + !high_first] = next++;
     }
     return order;
 }
@@ -516,7 +539,7 @@ static uint32_t lower_root(struct dsl_lowering *lowering, uint32_t node)
     state.graph = graph;
     state.variable_count = 0;
     state.is_chaining = lowering->prefer_chains;
-    struct dsl_order order = choose_order(root);
+    struct dsl_order order = choose_order(lowering, root);
     dsl_decisions_set_order(graph, &order);
     state.is_chaining |= dsl_foresees_explosion(lowering->builder, node, &order);
     uint32_t result = try_to_lower(&state, node);
