@@ -46,7 +46,7 @@ enum { DSL_SIZE_PER_VALUE = 5, DSL_SIZE_PER_VALUE_IN_THE_END = 4 };
 enum { DSL_WAYS = 10, DSL_WAYS_PER_VALUE = 3 };
 
 // Different verdicts of a call's rules up to which the low halves of arguments are asked first.
-enum { DSL_VERDICTS = 3 };
+enum { DSL_VERDICTS = 2 };
 
 struct state {
     struct dsl_lowering *lowering;
