@@ -182,12 +182,14 @@ struct body {
     unsigned char *taken; // or NULL
 };
 
-// Checks a program for one arch; with claims from the start as well, which must come to the same.
+// Checks a program for one arch; with claims from the start and rule by rule as well, which must come to the same.
 static enum dsl_checked check_target(const struct check_target *target, const struct check_subject *foreign, struct body body)
 {
     static _Alignas(16) unsigned char more[1 << 20];
-    enum dsl_checked checked[2];
-    for (uint32_t i = 0; i < 2; i++) {
+    uint64_t chains[BRIG_DSL_TRAP_NRS / 64];
+    enum dsl_checked checked[3];
+    memset(chains, 0xff, sizeof chains);
+    for (uint32_t i = 0; i < 3; i++) {
         struct brig_dsl_arena arena;
         struct dsl_check_walk walk = {.insns = body.insns,
                                       .insn_count = body.count,
@@ -196,11 +198,13 @@ static enum dsl_checked check_target(const struct check_target *target, const st
                                       .foreign = foreign,
                                       .steps = DSL_CHECK_MOST_STEPS,
                                       .patience = i * DSL_CHECK_PATIENCE,
+                                      .chains = i == 2 ? chains : NULL,
                                       .taken = i == 1 ? body.taken : NULL};
         brig_dsl_arena_init(&arena, more, sizeof more);
         checked[i] = dsl_check_walk(&walk, &arena);
     }
     CHECK_EQ(checked[0], checked[1]);
+    CHECK_EQ(checked[2], checked[1]);
     return checked[1];
 }
 

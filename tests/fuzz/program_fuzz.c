@@ -55,8 +55,16 @@ static void check_runs(const struct sock_filter *insns, size_t count)
     }
 }
 
-static void check_check(const struct sock_filter *insns, size_t count, uint32_t patience)
+// How a check begins.
+struct beginning {
+    uint32_t patience;
+    bool is_chain; // all rules are said to be asked one after the other
+};
+
+static void check_check(const struct sock_filter *insns, size_t count, struct beginning beginning)
 {
+    uint64_t chains[BRIG_DSL_TRAP_NRS / 64];
+    memset(chains, beginning.is_chain ? 0xff : 0, sizeof chains);
     static _Alignas(16) unsigned char memory[1 << 21];
     struct brig_dsl_arena arena;
     const struct dsl_target target = {.arch = BRIG_DSL_X86_64, .rules = sample_rules()};
@@ -65,7 +73,8 @@ static void check_check(const struct sock_filter *insns, size_t count, uint32_t 
                                           .insns = insns,
                                           .insn_count = (uint32_t)count,
                                           .steps = DSL_CHECK_STEPS,
-                                          .patience = patience};
+                                          .patience = beginning.patience,
+                                          .chains = chains};
     uint32_t nr;
     brig_dsl_arena_init(&arena, memory, sizeof memory);
     if (dsl_check(&input, &arena, &nr) != DSL_CHECKED_EQUAL) {
@@ -94,7 +103,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     brig_dsl_list(insns, count, BRIG_DSL_X86_64, &(struct brig_dsl_sink){count_bytes, &written});
     must(written >= 8 * count, "a listing without lines");
     check_runs(insns, count);
-    check_check(insns, count, DSL_CHECK_PATIENCE);
-    check_check(insns, count, 0);
+    check_check(insns, count, (struct beginning){.patience = DSL_CHECK_PATIENCE});
+    check_check(insns, count, (struct beginning){.patience = 0});
+    check_check(insns, count, (struct beginning){.patience = DSL_CHECK_PATIENCE, .is_chain = true});
     return 0;
 }
