@@ -6,11 +6,11 @@
 // rule that several before it take together is not seen; neither is one within a condition of many spans.
 #include "bpf_dsl/check_parts.h"
 
-enum { MOST_SPANS = 4 };
+enum { MOST_SPANS = 8 }; // of a condition that is compared
 
 static bool has_span(const struct check_condition *condition, uint64_t first, uint64_t last)
 {
-    for (uint32_t i = 0; i < condition->count && i < MOST_SPANS; i++) {
+    for (uint32_t i = 0; i < condition->count; i++) {
         if (condition->spans[i].first <= first && last <= condition->spans[i].last) {
             return true;
         }
@@ -18,17 +18,21 @@ static bool has_span(const struct check_condition *condition, uint64_t first, ui
     return false;
 }
 
-// Whether a condition holds wherever another does, as far as that is easily seen.
+// Whether a condition holds wherever another does.
 static bool is_implied_by(const struct check_condition *condition, const struct check_condition *other)
 {
-    if (condition->argument != other->argument || other->count != 1) {
+    if (condition->argument != other->argument || condition->count > MOST_SPANS || other->count > MOST_SPANS) {
         return false;
     }
     const struct check_span *span = &other->spans[0];
-    if (span->first == span->last && (condition->mask & ~other->mask) == 0) {
+    if (other->count == 1 && span->first == span->last && (condition->mask & ~other->mask) == 0) {
         return has_span(condition, span->first & condition->mask, span->first & condition->mask);
     }
-    return condition->mask == other->mask && has_span(condition, span->first, span->last);
+    bool is_within = condition->mask == other->mask;
+    for (uint32_t i = 0; i < other->count && is_within; i++) {
+        is_within = has_span(condition, other->spans[i].first, other->spans[i].last);
+    }
+    return is_within;
 }
 
 static bool is_condition_implied(const struct check_condition *condition, const struct check_rule *by)
