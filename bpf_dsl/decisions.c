@@ -440,9 +440,9 @@ static void walk_ways(const struct dsl_decisions *graph, uint32_t id, uint32_t *
 {
     const struct dsl_decision *node = dsl_decision_get(graph, id);
     *left -= node->kind != DSL_DECISION_SWITCH && *left > 0;
-    for (uint32_t i = 0; i < node->run_count && *left > 0; i++) {
+    for (uint32_t i = 0; i < node->run_count; i++) {
         bool is_around_value = i > 1 && node->runs[i].child == node->runs[i - 2].child;
-        if (!is_around_value) {
+        if (!is_around_value && *left > 0) {
             walk_ways(graph, node->runs[i].child, left);
         }
     }
