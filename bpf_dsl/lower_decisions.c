@@ -39,7 +39,7 @@ enum { DSL_NARROW_STEPS = 300, DSL_NARROW_STEPS_PER_VALUE = 20, DSL_NARROW_STEPS
 
 // What a sorted diagram that asks about some word more than once may be big: one of rules one after the other has about three
 // switches and runs for each value.
-enum { DSL_SIZE_PER_VALUE = 5, DSL_SIZE_PER_VALUE_IN_THE_END = 4 };
+enum { DSL_SIZE_PER_VALUE = 4, DSL_SIZE_PER_VALUE_IN_THE_END = 3 };
 
 // Most ways through a sorted diagram: rules that ask about several things in turns have far more, to prove which takes longer than
 // all the rest, and are hardly smaller for being sorted.
