@@ -268,6 +268,7 @@ enum dsl_checked dsl_check(const struct dsl_check_input *input, struct brig_dsl_
         .steps = input->steps,
         .patience = input->patience,
         .chains = input->chains,
+        .few_ways = input->few_ways,
         .taken = input->taken,
         .foreign = constant(&reader, first->rules != NULL ? first->rules->foreign_ret : first->evaluator.foreign_ret)};
     if (walk->foreign == NULL) {

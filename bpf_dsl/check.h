@@ -43,6 +43,10 @@ struct dsl_target {
 // that can be forgotten is.
 #define DSL_CHECK_PATIENCE 20u
 
+// Ways through a chain that are walked with all facts, which finds sides that no call takes; a chain with more is walked a rule at
+// a time (check_chains.c). Below CHECK_MOST_ENDS.
+#define DSL_CHECK_FEW_WAYS 4000u
+
 struct dsl_check_input {
     const struct dsl_target *targets; // the first one says what other arches get; all of a kind
     uint32_t target_count;
@@ -52,6 +56,7 @@ struct dsl_check_input {
     uint32_t steps;         // DSL_CHECK_STEPS, or more
     uint32_t patience;      // DSL_CHECK_PATIENCE
     const uint64_t *chains; // BRIG_DSL_TRAP_NRS bits: numbers whose rules are likely asked one after the other; NULL: none
+    uint32_t few_ways;      // DSL_CHECK_FEW_WAYS
     unsigned char *taken; // by instruction: which sides of a test calls take, and maybe more (clean.h), where it is equal; or NULL
 };
 

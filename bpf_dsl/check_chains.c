@@ -137,9 +137,10 @@ static uint32_t find_rule(struct dsl_check_walk *walk, const struct check_path *
     return count;
 }
 
-static void forget_arguments(struct check_facts *facts)
+// Everything but the arch and the number: the instruction pointer as well.
+static void forget_all(struct check_facts *facts)
 {
-    for (uint32_t word = CHECK_ARGUMENTS; word < CHECK_WORDS; word++) {
+    for (uint32_t word = CHECK_ARCH + 1; word < CHECK_WORDS; word++) {
         if (!dsl_check_is_untouched(facts, word)) {
             dsl_check_unlearn(facts, word);
         }
@@ -178,7 +179,7 @@ bool dsl_check_is_link_walked(struct dsl_check_walk *walk, struct check_path *pa
     }
     *link = wanted;
     path->first_rule = rule;
-    forget_arguments(&walk->facts);
+    forget_all(&walk->facts);
     return false;
 }
 

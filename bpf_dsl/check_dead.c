@@ -2,11 +2,14 @@
 //
 // Takes: the rules of a subject. Gives: which of them ask for no call that one before does not take. Requires: nothing. How: two at
 // a time; a rule that asks for one value of some bits is within one that asks for its part of fewer bits. Guarantees: what is
-// marked is dead; written from the rules, not from the lowering, which leaves such rules out as well (lower_dead.c). Weaknesses: a
+// marked is dead; written from the rules, not from the lowering, which leaves such rules out as well (implied.c). Weaknesses: a
 // rule that several before it take together is not seen; neither is one within a condition of many spans.
 #include "bpf_dsl/check_parts.h"
 
-enum { MOST_SPANS = 8 }; // of a condition that is compared
+enum {
+    MOST_SPANS = 8,   // of a condition that is compared
+    MOST_RULES = 256, // that a rule is compared with
+};
 
 static bool has_span(const struct check_condition *condition, uint64_t first, uint64_t last)
 {
@@ -48,7 +51,7 @@ static bool is_condition_implied(const struct check_condition *condition, const 
 // Whether all calls that a rule is about match one before it.
 static bool is_dead(const struct check_rule *rules, uint32_t rule)
 {
-    for (uint32_t i = 0; i < rule; i++) {
+    for (uint32_t i = 0; i < rule && i < MOST_RULES; i++) {
         const struct check_rule *before = &rules[i];
         uint32_t implied = 0;
         while (implied < before->count && is_condition_implied(&before->conditions[implied], &rules[rule])) {

@@ -55,6 +55,8 @@ static void follow(struct check_insn *about, uint32_t from, uint32_t to)
 {
     about[from].words |= about[to].words;
     about[from].reads_x |= about[to].reads_x;
+    uint32_t ends = (uint32_t)about[from].ends + about[to].ends;
+    about[from].ends = (uint16_t)(ends < CHECK_MOST_ENDS ? ends : CHECK_MOST_ENDS);
     about[to].ways = about[to].ways == 0 ? 1 : 2;
 }
 
@@ -84,6 +86,8 @@ void dsl_check_read_insns(struct dsl_check_walk *walk)
             follow(about, pc, pc + 1 + insn->jf);
         } else if (BPF_CLASS(insn->code) != BPF_RET) {
             follow(about, pc, pc + 1);
+        } else {
+            about[pc].ends = 1;
         }
         if (insn->code == (BPF_LD | BPF_W | BPF_ABS)) {
             about[pc].words |= (uint16_t)(1u << insn->k / 4);

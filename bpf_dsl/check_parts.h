@@ -369,9 +369,13 @@ struct check_target {
     uint32_t number_count;
 };
 
+enum { CHECK_MOST_ENDS = UINT16_MAX / 2 };
+_Static_assert(DSL_CHECK_FEW_WAYS < CHECK_MOST_ENDS, "more ways than are counted would be few");
+
 // What was found out about the program as text: who is jumped to, what is read.
 struct check_insn {
     uint16_t words; // bit per word that may be loaded from here on
+    uint16_t ends;  // ways from here to a return, whatever calls take them; CHECK_MOST_ENDS for more
     bool reads_x;   // X may be looked at before it is set again
     uint8_t ways;   // that lead here, or to what lies between the last load and this: 2 for more
 };
@@ -431,6 +435,7 @@ struct dsl_check_walk {
     uint32_t steps; // budget
     uint32_t patience;
     const uint64_t *chains; // as in struct dsl_check_input
+    uint32_t few_ways;      // likewise
     uint32_t nr;            // of the call at hand; in the end: where the program differs
 
     struct check_insn *about;            // by instruction

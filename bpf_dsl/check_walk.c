@@ -226,19 +226,24 @@ static enum dsl_checked walk_forgetting(struct dsl_check_walk *walk, const struc
     return checked == DSL_CHECKED_EQUAL ? checked : DSL_CHECKED_UNDECIDED;
 }
 
-// Whether the program is said to ask the rules of the call at hand one after the other.
-static bool is_chain(const struct dsl_check_walk *walk)
+// Whether the program is said to ask the rules of the call at hand one after the other, and has too many ways to walk them all.
+static bool is_chain(struct dsl_check_walk *walk, const struct check_path *start)
 {
-    return walk->chains != NULL && walk->nr < BRIG_DSL_TRAP_NRS && (walk->chains[walk->nr / 64] >> walk->nr % 64 & 1) != 0;
+    bool is_hinted =
+        walk->chains != NULL && walk->nr < BRIG_DSL_TRAP_NRS && (walk->chains[walk->nr / 64] >> walk->nr % 64 & 1) != 0;
+    if (is_hinted && !walk->is_read) {
+        dsl_check_read_insns(walk);
+    }
+    return is_hinted && walk->about[start->pc].ends > walk->few_ways;
 }
 
 // Walks with all facts for a while, which is enough for most rules and finds all sides that no call takes; else with claims; and
-// where those do not hold, with all facts again. Chains have too many ways: they are first walked a rule at a time.
+// where those do not hold, with all facts again. Chains with too many ways are first walked a rule at a time.
 static enum dsl_checked walk_rules(struct dsl_check_walk *walk, const struct check_path *start)
 {
     const uint32_t size = walk->insn_count + CHECK_MORE_PATIENCE;
     enum dsl_checked checked = DSL_CHECKED_UNDECIDED;
-    if (is_chain(walk)) {
+    if (is_chain(walk, start)) {
         checked = walk_forgetting(walk, start, CHECK_RULE_BY_RULE, CHECK_CHAIN_PATIENCE * size);
     }
     if (checked == DSL_CHECKED_UNDECIDED) {

@@ -170,6 +170,7 @@ static enum dsl_checked check(struct dsl_compilation *compilation, uint32_t step
                                           .steps = steps,
                                           .patience = DSL_CHECK_PATIENCE,
                                           .chains = compilation->is_plain ? all_numbers : compilation->lowering.chains,
+                                          .few_ways = DSL_CHECK_FEW_WAYS,
                                           .taken = taken};
     return dsl_check(&input, compilation->arena, ret_nr);
 }

@@ -2,10 +2,14 @@
 //
 // Takes: a chain of rules. Gives: whether one of them asks for no call that one before it does not take. Requires: nothing. How:
 // two at a time; each test of the earlier one must hold wherever some test of the later one does. Guarantees: what is called dead
-// is dead. Weaknesses: a rule that several before it take together is not seen; of what is joined by "or" and "not" nothing is.
+// is dead. Weaknesses: a rule that several before it take together is not seen; of what is joined by "or" and "not" nothing is;
+// neither is what only a rule behind the first IMPLIED_LINKS takes.
 #include "bpf_dsl/implied.h"
 
-enum { IMPLIED_RUNS = 8 }; // of a test that is compared
+enum {
+    IMPLIED_RUNS = 8,    // of a test that is compared
+    IMPLIED_LINKS = 256, // that a link is compared with: thousands of rules have no time for more
+};
 
 static bool has_run(const struct dsl_expr *test, uint64_t first, uint64_t last)
 {
@@ -71,7 +75,7 @@ static bool is_within(const struct brig_dsl_builder *builder, struct parts rule,
 bool dsl_is_dead_link(const struct brig_dsl_builder *builder, const uint32_t *links, uint32_t link)
 {
     struct parts rule = parts_of(builder, &dsl_expr_get(builder, links[link])->parts[0]);
-    for (uint32_t i = 0; i < link; i++) {
+    for (uint32_t i = 0; i < link && i < IMPLIED_LINKS; i++) {
         if (is_within(builder, rule, parts_of(builder, &dsl_expr_get(builder, links[i])->parts[0]))) {
             return true;
         }
