@@ -45,7 +45,7 @@ struct dsl_target {
 
 // Ways through a chain that are walked with all facts, which finds sides that no call takes; a chain with more is walked a rule at
 // a time (check_chains.c). Below CHECK_MOST_ENDS.
-#define DSL_CHECK_FEW_WAYS 4000u
+#define DSL_CHECK_FEW_WAYS 16000u
 
 struct dsl_check_input {
     const struct dsl_target *targets; // the first one says what other arches get; all of a kind
