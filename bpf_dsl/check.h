@@ -45,7 +45,7 @@ struct dsl_target {
 
 // Ways through a chain that are walked with all facts, which finds sides that no call takes; a chain with more is walked a rule at
 // a time (check_chains.c). Below CHECK_MOST_ENDS.
-#define DSL_CHECK_FEW_WAYS 16000u
+#define DSL_CHECK_FEW_WAYS 100u
 
 struct dsl_check_input {
     const struct dsl_target *targets; // the first one says what other arches get; all of a kind
@@ -62,5 +62,9 @@ struct dsl_check_input {
 
 // Compares a program with the rules for all numbers, arches and arguments. *ret_nr is a number that is decided differently.
 enum dsl_checked dsl_check(const struct dsl_check_input *input, struct brig_dsl_arena *arena, uint32_t *ret_nr);
+
+// Whether a program does what another one does for all calls, of which `taken` says which sides of its tests they take.
+struct dsl_code;
+bool dsl_check_is_cut(const struct dsl_code *whole, const unsigned char *taken, const struct dsl_code *cut);
 
 #endif

@@ -1,193 +1,223 @@
 // check_chains: programs that ask one rule after the other.
 //
-// Takes: a path that comes to a load, with what it knows. Gives: whether the code of another rule begins there, all rules before
-// which are out, and whether it was walked already. From there on the path goes by that rule, and knows nothing any more: "from
-// here on, whatever the arguments are, the program says what this rule and those behind it say". So each rule's code is walked
-// once, not once for each way through those before it. Requires: a path of a subject with rules. How: the code of a rule is known
-// by its text, a load and a test of one of the rule's borders. Guarantees: what is said to be walked was, by a path that knew
-// nothing; a walk that comes to a wrong end proves nothing about the program, only about what was forgotten. Weaknesses: rules
-// whose code shares more than its end with another's are walked with all facts, or not proven this way.
+// Takes: where a subject with rules is decided. Gives: whether it is decided rightly, or undecided. How: a gate is an instruction
+// that all ways come by which go on at all: between the code of one rule and that of the next there is one. From gate to gate all
+// ways are walked with all facts. The first rule that is left on any of them when they come to the next gate is the one to begin
+// with there, and what they know is forgotten, unless there is only one of them: "from here on the program says what this rule and
+// those behind it say". So each rule's code is walked once, not once for each way through those before it. A way on which the rule
+// at hand is still left comes by no gate but goes on. Requires: nothing. Guarantees: equal is exact. Weaknesses: what is wrong may
+// be so because of what was forgotten, so it proves nothing; rules whose code is mixed stand between two gates, and have as many
+// ways as that makes.
 #include "bpf_dsl/check_parts.h"
 
 #include <linux/filter.h>
 #include <string.h>
 
-enum { MOST_SPANS = 4 }; // of a condition whose borders are compared with a test
+enum { GATES_PATIENCE = 100, GATES_FACTS = 64 };
 
-// --- what a rule asks -------------------------------------------------------------------------------------------------
+// --- gates ------------------------------------------------------------------------------------------------------------
 
-// Half of a condition: what it asks of one word.
-struct half {
-    const struct check_condition *condition;
-    uint32_t word;
-    uint32_t shift; // of its part of a number
-    uint32_t mask;
+// What A holds wherever ways come to an instruction.
+enum held { HELD_NOTHING, HELD_WORD, HELD_MANY };
+
+struct dsl_check_gate {
+    uint32_t mask; // of what A holds
+    uint8_t word;
+    uint8_t held;
+    bool is_reached;
+    bool is_gate;
+    bool is_wanted; // ways ended here
+    uint32_t rule;  // the first one that is left on any of them
+    uint32_t from;  // the first of the gates where they began
 };
 
-static struct half half_of(const struct check_condition *condition, uint32_t high)
-{
-    uint32_t word = CHECK_ARGUMENTS + 2u * condition->argument + high;
-    return (struct half){condition, word, 32 * high, (uint32_t)(condition->mask >> 32 * high)};
-}
-
-static uint32_t count_halves(const struct check_condition *condition)
-{
-    return condition->is_wide ? 2 : 1;
-}
-
-// --- what the program asks --------------------------------------------------------------------------------------------
-
-// "(word & mask) is below `border`", or is `value`.
-struct asked {
-    uint32_t word;
-    uint32_t mask;
-    uint32_t border;
-    bool is_value;
+// What is found from the beginning on.
+struct search {
+    const struct dsl_check_walk *walk;
+    struct dsl_check_gate *gates;
+    uint32_t open; // instructions that are reached, but for returns, and were not looked at
 };
 
-// Reads what is tested next: a word that is loaded, or is there. Returns: false where it is something else.
-static bool read_asked(const struct dsl_check_walk *walk, const struct check_path *path, struct asked *ret_asked)
+static void come(struct search *search, uint32_t to, struct dsl_check_gate with)
 {
-    const struct sock_filter *insn = &walk->insns[path->pc];
-    bool is_load = insn->code == (BPF_LD | BPF_W | BPF_ABS);
-    if (!is_load && (path->a.held != CHECK_HELD_WORD || path->a.minus != 0)) {
-        return false;
+    struct dsl_check_gate *gate = &search->gates[to];
+    if (BPF_CLASS(search->walk->insns[to].code) == BPF_RET) {
+        return;
     }
-    *ret_asked = (struct asked){is_load ? insn->k / 4 : path->a.word, is_load ? UINT32_MAX : path->a.mask, 0, false};
-    insn += is_load; // which is never the last
+    if (!gate->is_reached) {
+        *gate = (struct dsl_check_gate){.mask = with.mask, .word = with.word, .held = with.held, .is_reached = true};
+        search->open++;
+    } else if (gate->held != with.held || gate->word != with.word || gate->mask != with.mask) {
+        gate->held = HELD_MANY;
+    }
+}
+
+// What A holds behind an instruction that is no jump.
+static struct dsl_check_gate held_behind(const struct sock_filter *insn, struct dsl_check_gate before)
+{
+    if (insn->code == (BPF_LD | BPF_W | BPF_ABS)) {
+        return (struct dsl_check_gate){.mask = UINT32_MAX, .word = (uint8_t)(insn->k / 4), .held = HELD_WORD};
+    }
     if (insn->code == (BPF_ALU | BPF_AND | BPF_K)) {
-        ret_asked->mask &= insn->k;
-        insn++;
+        before.mask &= insn->k;
+        return before;
     }
-    ret_asked->border = insn->k;
-    switch (insn->code) {
-    case BPF_JMP | BPF_JSET | BPF_K:
-        ret_asked->mask &= insn->k;
-        ret_asked->border = 1;
-        return true;
-    case BPF_JMP | BPF_JGT | BPF_K:
-        ret_asked->border++;
-        return true;
-    case BPF_JMP | BPF_JGE | BPF_K:
-        return true;
-    case BPF_JMP | BPF_JEQ | BPF_K:
-        ret_asked->is_value = true;
-        return true;
-    default:
-        return false;
-    }
+    return (struct dsl_check_gate){.held = HELD_MANY};
 }
 
-static bool is_border_of(const struct half *half, const struct asked *asked)
+static bool can_be_gate(const struct dsl_check_walk *walk, const struct dsl_check_gate *gate, uint32_t pc)
 {
-    for (uint32_t i = 0; i < half->condition->count && i < MOST_SPANS; i++) {
-        uint32_t first = (uint32_t)(half->condition->spans[i].first >> half->shift);
-        uint32_t last = (uint32_t)(half->condition->spans[i].last >> half->shift);
-        // A value has a border on each side.
-        if (first - asked->border <= asked->is_value || last + 1 - asked->border <= asked->is_value) {
-            return true;
+    bool is_load = walk->insns[pc].code == (BPF_LD | BPF_W | BPF_ABS);
+    return (is_load || gate->held == HELD_WORD) && !walk->about[pc].reads_x;
+}
+
+static void find_gates(struct search *search, const struct check_path *start)
+{
+    const struct dsl_check_walk *walk = search->walk;
+    const struct check_register *a = &start->a;
+    bool is_word = a->held == CHECK_HELD_WORD && a->minus == 0;
+    come(search, start->pc,
+         (struct dsl_check_gate){.mask = a->mask, .word = (uint8_t)a->word, .held = is_word ? HELD_WORD : HELD_MANY});
+    for (uint32_t pc = start->pc; search->open > 0; pc++) {
+        struct dsl_check_gate *gate = &search->gates[pc];
+        const struct sock_filter *insn = &walk->insns[pc];
+        if (!gate->is_reached) {
+            continue;
         }
-    }
-    return false;
-}
-
-// Whether what is asked is about a border of the rule.
-static bool is_about(const struct check_rule *rule, const struct asked *asked)
-{
-    for (uint32_t i = 0; i < rule->count; i++) {
-        for (uint32_t high = 0; high < count_halves(&rule->conditions[i]); high++) {
-            const struct half half = half_of(&rule->conditions[i], high);
-            if (half.word == asked->word && half.mask == asked->mask && is_border_of(&half, asked)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-// --- links ------------------------------------------------------------------------------------------------------------
-
-// Whether all rules from the path's on up to `rule` are out, where those before it are. A dead rule is where the one that takes its
-// calls is, unless the program was found to ask for it all the same.
-static bool is_rule_out(struct dsl_check_walk *walk, const struct check_path *path, uint32_t rule)
-{
-    const struct check_rule *rules = path->subject->rules;
-    return (rule > path->first_rule && rules[rule].is_dead) || dsl_check_is_out(&rules[rule], NULL, &walk->facts);
-}
-
-// The first rule behind the path's whose code may begin here, where all before it are out. Returns: how many rules there are for
-// none.
-static uint32_t find_rule(struct dsl_check_walk *walk, const struct check_path *path)
-{
-    const struct check_rule *rules = path->subject->rules;
-    const uint32_t count = path->subject->rule_count;
-    uint32_t rule = path->first_rule + 1;
-    struct asked asked;
-    if (rule >= count || !read_asked(walk, path, &asked)) {
-        return count;
-    }
-    if (is_about(&rules[rule - 1], &asked) && !is_about(&rules[rule], &asked)) {
-        return count; // in the midst of the path's rule, as most tests are
-    }
-    for (; rule < count && is_rule_out(walk, path, rule - 1); rule++) {
-        if (is_about(&rules[rule], &asked)) {
-            return rule;
-        }
-    }
-    return count;
-}
-
-// Everything but the arch and the number: the instruction pointer as well.
-static void forget_all(struct check_facts *facts)
-{
-    for (uint32_t word = CHECK_ARCH + 1; word < CHECK_WORDS; word++) {
-        if (!dsl_check_is_untouched(facts, word)) {
-            dsl_check_unlearn(facts, word);
+        gate->is_gate = search->open-- == 1 && pc != start->pc && can_be_gate(walk, gate, pc);
+        if (insn->code == (BPF_JMP | BPF_JA)) {
+            come(search, pc + 1 + insn->k, *gate);
+        } else if (BPF_CLASS(insn->code) == BPF_JMP) {
+            come(search, pc + 1 + insn->jt, *gate);
+            come(search, pc + 1 + insn->jf, *gate);
+        } else {
+            come(search, pc + 1, held_behind(insn, *gate));
         }
     }
 }
 
-// Returns: false when the arena is exhausted, or the program is not one that can be cut into links here.
-static bool is_ready(struct dsl_check_walk *walk, const struct check_path *path)
+// Returns: false when the arena is exhausted.
+static bool prepare(struct dsl_check_walk *walk, const struct check_path *start)
 {
-    const uint32_t decided = 1u << CHECK_NR | 1u << CHECK_ARCH; // what the subject stands for
-    if (walk->links == NULL) {
-        walk->links = DSL_ARENA_ARRAY(walk->arena, struct check_link, walk->insn_count);
-        if (walk->links == NULL) {
+    if (walk->gates == NULL) {
+        walk->gates = DSL_ARENA_ARRAY(walk->arena, struct dsl_check_gate, walk->insn_count);
+        if (walk->gates == NULL) {
             return false;
         }
-        memset(walk->links, 0, walk->insn_count * sizeof *walk->links);
     }
     if (!walk->is_read) {
         dsl_check_read_insns(walk);
     }
-    const struct check_insn *about = &walk->about[path->pc];
-    return !about->reads_x && (about->words & decided) == 0 && path->subject->rule_count <= UINT16_MAX;
+    memset(walk->gates, 0, walk->insn_count * sizeof *walk->gates);
+    struct search search = {.walk = walk, .gates = walk->gates};
+    find_gates(&search, start);
+    return true;
 }
 
-bool dsl_check_is_link_walked(struct dsl_check_walk *walk, struct check_path *path)
-{
-    uint32_t rule = is_ready(walk, path) ? find_rule(walk, path) : path->subject->rule_count;
-    if (rule == path->subject->rule_count) {
-        return false;
-    }
-    struct check_link *link = &walk->links[path->pc];
-    bool is_load = walk->insns[path->pc].code == (BPF_LD | BPF_W | BPF_ABS);
-    const struct check_link wanted = {(uint16_t)rule, is_load ? 0 : (uint16_t)path->a.word, is_load ? 0 : path->a.mask};
-    if (link->rule == wanted.rule && link->word == wanted.word && link->mask == wanted.mask) {
-        return true;
-    }
-    *link = wanted;
-    path->first_rule = rule;
-    forget_all(&walk->facts);
-    return false;
-}
+// --- rules ------------------------------------------------------------------------------------------------------------
 
-uint32_t dsl_check_pass_links(struct dsl_check_walk *walk, const struct check_path *path)
+uint32_t dsl_check_pass_rules(struct dsl_check_walk *walk, const struct check_path *path)
 {
+    const struct check_rule *rules = path->subject->rules;
     uint32_t rule = path->first_rule;
-    while (rule + 1 < path->subject->rule_count && is_rule_out(walk, path, rule)) {
+    // A dead rule is out where the one is that takes its calls, unless the program was found to ask for it all the same.
+    while (rule + 1 < path->subject->rule_count &&
+           ((rule > path->first_rule && rules[rule].is_dead) || dsl_check_is_out(&rules[rule], NULL, &walk->facts))) {
         rule++;
     }
     return rule;
+}
+
+bool dsl_check_is_at_gate(struct dsl_check_walk *walk, const struct check_path *path)
+{
+    struct dsl_check_gate *gate = &walk->gates[path->pc];
+    if (!gate->is_gate || path->pc == walk->gate) {
+        return false;
+    }
+    // No way goes on with less than the next one.
+    bool is_least = gate->is_wanted && gate->rule == path->first_rule + 1;
+    uint32_t rule = is_least ? path->first_rule + dsl_check_is_out(&path->subject->rules[path->first_rule], NULL, &walk->facts)
+                             : dsl_check_pass_rules(walk, path);
+    if (rule == path->first_rule) { // in the midst of its code
+        gate->is_gate = false;
+        walk->facts.overflowed |= gate->is_wanted; // by a way that has nothing to do with it: once more without this gate
+        return false;
+    }
+    gate->rule = gate->is_wanted && gate->rule < rule ? gate->rule : rule;
+    gate->from = gate->is_wanted ? gate->from : walk->gate;
+    gate->is_wanted = true;
+    walk->arrivals++;
+    return true;
+}
+
+// Opens a way behind the gates that turned out to stand in the midst of some rule's code. Returns: false where ways from further up
+// count on one of them, or there is none.
+static bool drop_gates(struct dsl_check_walk *walk)
+{
+    bool has_dropped = false;
+    bool is_needed = false;
+    for (uint32_t pc = walk->gate + 1; pc < walk->insn_count; pc++) {
+        struct dsl_check_gate *gate = &walk->gates[pc];
+        if (gate->is_wanted && !gate->is_gate) {
+            has_dropped = true;
+            is_needed |= gate->from != walk->gate;
+        }
+        gate->is_wanted = gate->is_wanted && gate->from != walk->gate;
+    }
+    return has_dropped && !is_needed;
+}
+
+// The first gate that ways came to behind an instruction. Returns: how many instructions there are for none.
+static uint32_t next_gate(const struct dsl_check_walk *walk, uint32_t pc)
+{
+    do {
+        pc++;
+    } while (pc < walk->insn_count && !walk->gates[pc].is_wanted);
+    return pc;
+}
+
+// Walks all ways from where the path is to the next gates. Returns: EQUAL or UNDECIDED.
+static enum dsl_checked walk_to_gates(struct dsl_check_walk *walk, const struct check_path *path, uint32_t step_limit)
+{
+    enum dsl_checked checked = DSL_CHECKED_UNDECIDED;
+    walk->gate = path->pc;
+    do {
+        uint32_t steps = walk->facts.steps;
+        walk->arrivals = 0;
+        checked = steps < step_limit ? dsl_check_walk_again(walk, path, CHECK_RULE_BY_RULE, step_limit - steps) : checked;
+    } while (checked == DSL_CHECKED_UNDECIDED && drop_gates(walk));
+    return checked == DSL_CHECKED_EQUAL ? checked : DSL_CHECKED_UNDECIDED;
+}
+
+// Puts the path at a gate that was found, where it is its turn. Facts that are kept are those of the gate before, if all ways began
+// there, and of the way from there, if there is but one.
+static void go_to_gate(struct dsl_check_walk *walk, struct check_path *path, uint32_t pc, struct dsl_check_mark base)
+{
+    struct dsl_check_gate *gate = &walk->gates[pc];
+    bool is_next = gate->from == path->pc;
+    bool is_only_way = is_next && walk->arrivals == 1 && walk->facts.undo_count - base.undo < GATES_FACTS;
+    if (!is_next || (is_only_way && !dsl_check_follow(walk, path))) {
+        dsl_check_rewind(&walk->facts, base);
+    }
+    gate->is_wanted = false;
+    path->pc = pc;
+    path->first_rule = gate->rule;
+    path->a = (struct check_register){.word = gate->word, .mask = gate->mask};
+}
+
+enum dsl_checked dsl_check_walk_chain(struct dsl_check_walk *walk, const struct check_path *start)
+{
+    const struct dsl_check_mark base = dsl_check_mark(&walk->facts);
+    const uint32_t step_limit = walk->facts.steps + GATES_PATIENCE * walk->insn_count;
+    struct check_path path = *start;
+    if (!prepare(walk, start)) {
+        return DSL_CHECKED_UNDECIDED;
+    }
+    enum dsl_checked checked = walk_to_gates(walk, &path, step_limit);
+    for (uint32_t pc; checked == DSL_CHECKED_EQUAL && (pc = next_gate(walk, path.pc)) < walk->insn_count;) {
+        go_to_gate(walk, &path, pc, base);
+        checked = walk_to_gates(walk, &path, step_limit);
+    }
+    dsl_check_rewind(&walk->facts, base);
+    return checked;
 }

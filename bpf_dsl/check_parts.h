@@ -225,6 +225,8 @@ static inline bool dsl_check_set_meets(struct check_facts *facts, const struct c
     return has_more_than_holes || dsl_check_find_value(facts, set, part.lo, part.hi);
 }
 
+// Finds a value of a word that has all facts, near `*value`. Returns: false where none was found, which says nothing.
+bool dsl_check_find_word(struct check_facts *facts, uint32_t word, uint32_t *value);
 // Whether nothing at all was learned about a word.
 bool dsl_check_is_untouched(const struct check_facts *facts, uint32_t word);
 // Whether a call exists that has all facts. Exact.
@@ -385,6 +387,7 @@ struct check_claim;
 
 // The other side of a test; or a claim, all ways of which lie above it.
 struct check_fork {
+    uint32_t test; // whose side it is
     uint32_t pc;
     struct check_rest rest;
     uint32_t first_rule;
@@ -400,6 +403,7 @@ enum check_manner {
     CHECK_WITH_FACTS,   // keeps all of it
     CHECK_RULE_BY_RULE, // forgets it where the next rule is asked
     CHECK_WITH_CLAIMS,  // forgets it where that makes ways meet
+    CHECK_FOR_SIDES,    // keeps it, compares nothing, and only goes where a side may still be found that was not taken
 };
 
 // One walk: of a subject, or (NULL) of what comes before it is known which.
@@ -417,12 +421,8 @@ struct check_path {
     enum check_manner manner;
 };
 
-// The rule whose code begins somewhere, and is walked or was, and what A holds there; 0: none.
-struct check_link {
-    uint16_t rule;
-    uint16_t word;
-    uint32_t mask;
-};
+// Where all ways come by; check_chains.c.
+struct dsl_check_gate;
 
 struct dsl_check_walk {
     const struct sock_filter *insns;
@@ -444,9 +444,18 @@ struct dsl_check_walk {
     struct check_fork *forks;            // the other sides of tests, still to be walked; room for one more than fork_limit
     uint32_t fork_limit;
     struct brig_dsl_arena *arena;
-    struct check_link *links;  // by instruction, of a walk rule by rule; NULL: not needed so far
+    struct dsl_check_gate *gates; // by instruction, of a walk rule by rule; NULL: not needed so far
+    uint32_t gate;                // where it began
+    uint32_t arrivals;            // of ways at gates
+    bool is_following;            // and it ends with the first of them
+    bool has_arrived;
     struct check_joins *joins; // of the walk of one subject; NULL: not needed so far
     unsigned char *taken;      // as in struct dsl_check_input
+    unsigned char *seen; // of a walk rule by rule: sides that it came by, whatever calls take them; of a walk for sides: those of
+                         // them that it has not found yet
+    uint32_t seen_end;   // of a walk for sides: instructions from there on have none; 0: there are none
+    const struct check_path *rules; // where the rules at hand begin
+    bool has_new;                   // since a call was made up last: a side that is not known to be taken
 };
 
 // Returns: how many instructions there are to a return, at most, and how many shifts by X are expected on one path, more of which
@@ -469,11 +478,15 @@ const uint64_t *dsl_check_read_tests(const struct dsl_check_walk *walk, const st
 
 // --- chains -----------------------------------------------------------------------------------------------------------
 
-// Whether the code of another rule begins at the load at hand, all rules before which are out, and was walked. Where it begins and
-// was not, the path goes on with that rule and without any facts.
-bool dsl_check_is_link_walked(struct dsl_check_walk *walk, struct check_path *path);
-// Passes over rules that are out where the program returns. Returns: the first one that is left.
-uint32_t dsl_check_pass_links(struct dsl_check_walk *walk, const struct check_path *path);
+// Walks from gate to gate. Returns: EQUAL or UNDECIDED.
+enum dsl_checked dsl_check_walk_chain(struct dsl_check_walk *walk, const struct check_path *start);
+// Whether the path came to the next gate, where it ends.
+bool dsl_check_is_at_gate(struct dsl_check_walk *walk, const struct check_path *path);
+// Passes over rules that are out. Returns: the first one that is left.
+uint32_t dsl_check_pass_rules(struct dsl_check_walk *walk, const struct check_path *path);
+
+// Makes up calls that have all facts, and notes which sides they take.
+void dsl_check_try_calls(struct dsl_check_walk *walk, const struct check_path *start);
 
 // --- joins ------------------------------------------------------------------------------------------------------------
 
@@ -485,6 +498,15 @@ void dsl_check_note_held(struct check_claim *claim);
 // Something that was returned is not what it must be, or this is undecided: then some claim does not hold, and the path goes back
 // to before it. Returns: false where no claim is left to blame, or so many have failed that it is undecided.
 bool dsl_check_drop_claim(struct dsl_check_walk *walk, struct check_path *path, enum dsl_checked *checked);
+
+// Walks with what is left of the budget, up to so many steps.
+enum dsl_checked dsl_check_walk_again(struct dsl_check_walk *walk, const struct check_path *start, enum check_manner manner,
+                                      uint32_t patience);
+// Walks the code of a subject's rules, in the manner that proves them soonest.
+enum dsl_checked dsl_check_walk_rules(struct dsl_check_walk *walk, const struct check_path *start);
+// Goes the only way that comes to a gate, and stays there with its facts. Returns: false where it did not come there, and the facts
+// are any.
+bool dsl_check_follow(struct dsl_check_walk *walk, const struct check_path *start);
 
 // --- entry ------------------------------------------------------------------------------------------------------------
 

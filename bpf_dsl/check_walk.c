@@ -18,12 +18,10 @@
 
 enum {
     CHECK_JOINS_AFTER = 400, // steps on one subject before joins are remembered: most need fewer
-    CHECK_CHAIN_PATIENCE = 40,
-    CHECK_MORE_PATIENCE = 25, // as if there were that many instructions more
-    CHECK_MANY_MASKS = 12,    // facts about one word from which on they are forgotten rather than asked again and again
-    CHECK_LONG_LIST = 12,     // rules from which on it pays to pass over those that are out
-    CHECK_MORE_FACTS = 256,   // beyond one per instruction of a path: cuts, and numbers picked out
-    CHECK_SIDES = 36,         // most sides of one of them, with the test of its distance
+    CHECK_MANY_MASKS = 12,   // facts about one word from which on they are forgotten rather than asked again and again
+    CHECK_LONG_LIST = 12,    // rules from which on it pays to pass over those that are out
+    CHECK_MORE_FACTS = 256,  // beyond one per instruction of a path: cuts, and numbers picked out
+    CHECK_SIDES = 36,        // most sides of one of them, with the test of its distance
 };
 
 #define ALL UINT32_MAX
@@ -50,11 +48,27 @@ static void learn(struct check_facts *facts, uint32_t word, uint32_t mask, const
 }
 
 // Notes that calls go from the test at hand to `pc`.
-static void note_taken(const struct dsl_check_walk *walk, const struct check_path *path, uint32_t pc)
+static void note_taken(struct dsl_check_walk *walk, const struct check_path *path, uint32_t pc)
 {
-    if (walk->taken != NULL) {
-        walk->taken[path->pc] |= pc == path->pc + 1 + walk->insns[path->pc].jt ? DSL_TAKEN_YES : DSL_TAKEN_NO;
+    if (walk->taken == NULL) {
+        return;
     }
+    unsigned char side = pc == path->pc + 1 + walk->insns[path->pc].jt ? DSL_TAKEN_YES : DSL_TAKEN_NO;
+    if (path->manner == CHECK_RULE_BY_RULE) {
+        walk->seen[path->pc] |= side;
+        return;
+    }
+    walk->taken[path->pc] |= side;
+    if (path->manner == CHECK_FOR_SIDES) {
+        walk->seen[path->pc] &= (unsigned char)~side;
+    }
+}
+
+// Notes that a walk rule by rule goes from a test to `pc`.
+static void note_gone(struct dsl_check_walk *walk, uint32_t test, uint32_t pc)
+{
+    unsigned char side = pc == test + 1 + walk->insns[test].jt ? DSL_TAKEN_YES : DSL_TAKEN_NO;
+    walk->has_new |= walk->taken != NULL && (walk->taken[test] & side) == 0;
 }
 
 // Where both sides of a test go before one of them is kept.
@@ -74,6 +88,7 @@ static bool keep_side(struct dsl_check_walk *walk, struct check_path *path, uint
         return false;
     }
     note_taken(walk, path, pc);
+    fork->test = path->pc;
     fork->pc = pc;
     fork->rest = path->rest;
     fork->first_rule = path->first_rule;
@@ -101,6 +116,7 @@ static bool take_test(struct dsl_check_walk *walk, struct check_path *path)
     learn(&walk->facts, sides->word, sides->mask, can_yes ? &sides->yes : &sides->no);
     if (can_yes || !dsl_check_is_empty(&sides->no)) {
         note_taken(walk, path, can_yes ? yes : no);
+        note_gone(walk, path->pc, can_yes ? yes : no);
     }
     path->pc = can_yes ? yes : no;
     return true;
@@ -117,6 +133,7 @@ static bool take_fork(struct dsl_check_walk *walk, struct check_path *path)
             continue;
         }
         learn(&walk->facts, fork->sides.word, fork->sides.mask, &fork->sides.no);
+        note_gone(walk, fork->test, fork->pc);
         path->pc = fork->pc;
         path->rest = fork->rest;
         path->first_rule = fork->first_rule;
@@ -183,8 +200,8 @@ static bool take_pick(struct dsl_check_walk *walk, struct check_path *path, cons
 static enum dsl_checked walk_paths(struct dsl_check_walk *walk, struct check_path *path);
 
 // Walks with what is left of the budget, up to so many steps.
-static enum dsl_checked walk_again(struct dsl_check_walk *walk, const struct check_path *start, enum check_manner manner,
-                                   uint32_t patience)
+enum dsl_checked dsl_check_walk_again(struct dsl_check_walk *walk, const struct check_path *start, enum check_manner manner,
+                                      uint32_t patience)
 {
     struct check_facts *facts = &walk->facts;
     struct check_path path = *start;
@@ -203,98 +220,21 @@ static enum dsl_checked walk_again(struct dsl_check_walk *walk, const struct che
     facts->step_limit = step_limit;
     dsl_check_rewind(facts, mark);
     walk->joins = NULL;
-    walk->links = NULL;
     if (!walk->arena->exhausted) {
         dsl_arena_rewind(walk->arena, used_bytes);
     }
     return checked;
 }
 
-// Walks and forgets facts, so that nothing else than "equal" says anything: sides that calls take only if the facts are forgotten
-// do not count where that proves nothing.
-static enum dsl_checked walk_forgetting(struct dsl_check_walk *walk, const struct check_path *start, enum check_manner manner,
-                                        uint32_t patience)
+bool dsl_check_follow(struct dsl_check_walk *walk, const struct check_path *start)
 {
-    unsigned char taken[BPF_MAXINSNS];
-    if (walk->taken != NULL) {
-        memcpy(taken, walk->taken, walk->insn_count);
-    }
-    enum dsl_checked checked = walk_again(walk, start, manner, patience);
-    if (walk->taken != NULL && checked != DSL_CHECKED_EQUAL) {
-        memcpy(walk->taken, taken, walk->insn_count);
-    }
-    return checked == DSL_CHECKED_EQUAL ? checked : DSL_CHECKED_UNDECIDED;
-}
-
-// Whether the program is said to ask the rules of the call at hand one after the other, and has too many ways to walk them all.
-static bool is_chain(struct dsl_check_walk *walk, const struct check_path *start)
-{
-    bool is_hinted =
-        walk->chains != NULL && walk->nr < BRIG_DSL_TRAP_NRS && (walk->chains[walk->nr / 64] >> walk->nr % 64 & 1) != 0;
-    if (is_hinted && !walk->is_read) {
-        dsl_check_read_insns(walk);
-    }
-    return is_hinted && walk->about[start->pc].ends > walk->few_ways;
-}
-
-// Walks with all facts for a while, which is enough for most rules and finds all sides that no call takes; else with claims; and
-// where those do not hold, with all facts again. Chains with too many ways are first walked a rule at a time.
-static enum dsl_checked walk_rules(struct dsl_check_walk *walk, const struct check_path *start)
-{
-    const uint32_t size = walk->insn_count + CHECK_MORE_PATIENCE;
-    enum dsl_checked checked = DSL_CHECKED_UNDECIDED;
-    if (is_chain(walk, start)) {
-        checked = walk_forgetting(walk, start, CHECK_RULE_BY_RULE, CHECK_CHAIN_PATIENCE * size);
-    }
-    if (checked == DSL_CHECKED_UNDECIDED) {
-        checked = walk_again(walk, start, CHECK_WITH_FACTS, walk->patience * size);
-    }
-    if (checked == DSL_CHECKED_UNDECIDED) {
-        checked = walk_forgetting(walk, start, CHECK_WITH_CLAIMS, UINT32_MAX);
-    }
-    return checked == DSL_CHECKED_UNDECIDED ? walk_again(walk, start, CHECK_WITH_FACTS, UINT32_MAX) : checked;
-}
-
-// Whether what begins here was found to say the same rules for another call, and does not ask which call it is.
-static bool was_walked(struct dsl_check_walk *walk, const struct check_path *start)
-{
-    const uint32_t decided = 1u << CHECK_NR | 1u << CHECK_ARCH;
-    const struct check_subject *before = walk->walked != NULL ? walk->walked[start->pc] : NULL;
-    if (before == NULL || !dsl_check_same_rules(before, start->subject)) {
-        return false;
-    }
-    if (!walk->is_read) {
-        dsl_check_read_insns(walk);
-    }
-    return !walk->about[start->pc].reads_x && (walk->about[start->pc].words & decided) == 0;
-}
-
-// Returns: false when the arena is exhausted.
-static bool note_walked(struct dsl_check_walk *walk, const struct check_path *start)
-{
-    if (walk->walked == NULL) {
-        walk->walked = DSL_ARENA_ARRAY(walk->arena, const struct check_subject *, walk->insn_count);
-        for (uint32_t i = 0; i < walk->insn_count && walk->walked != NULL; i++) {
-            walk->walked[i] = NULL;
-        }
-    }
-    if (walk->walked != NULL) {
-        walk->walked[start->pc] = start->subject;
-    }
-    return walk->walked != NULL;
-}
-
-static enum dsl_checked go_on_with_rules(struct dsl_check_walk *walk, const struct check_path *start)
-{
-    if (was_walked(walk, start)) {
-        return DSL_CHECKED_EQUAL;
-    }
-    enum dsl_checked checked = walk_rules(walk, start);
-    if (checked != DSL_CHECKED_EQUAL) {
-        return checked;
-    }
-    // A way that no call takes may go anywhere without being wrong, so it must not count for the ways of calls.
-    return !dsl_check_is_possible(&walk->facts) || note_walked(walk, start) ? DSL_CHECKED_EQUAL : DSL_CHECKED_UNDECIDED;
+    struct check_path path = *start;
+    path.manner = CHECK_RULE_BY_RULE;
+    walk->is_following = true;
+    walk->has_arrived = false;
+    walk_paths(walk, &path);
+    walk->is_following = false;
+    return walk->has_arrived;
 }
 
 // What to do with each subject that the facts about arch and number leave: compare what is returned, or go on.
@@ -316,7 +256,8 @@ static enum dsl_checked go_on(struct dsl_check_walk *walk, const struct check_pa
                                      .fork_count = path->fork_count,
                                      .fork_base = path->fork_count,
                                      .step_base = walk->facts.steps};
-    return subject->rule_count > 0 ? go_on_with_rules(walk, &start) : walk_again(walk, &start, CHECK_WITH_FACTS, UINT32_MAX);
+    return subject->rule_count > 0 ? dsl_check_walk_rules(walk, &start)
+                                   : dsl_check_walk_again(walk, &start, CHECK_WITH_FACTS, UINT32_MAX);
 }
 
 static enum dsl_checked go_on_with_numbers(struct dsl_check_walk *walk, const struct check_path *path, struct check_numbers numbers)
@@ -454,15 +395,15 @@ static bool is_worth_it(struct dsl_check_walk *walk, const struct check_path *pa
 
 static enum outcome take_load(struct dsl_check_walk *walk, struct check_path *path, uint32_t word, enum dsl_checked *ret_checked)
 {
+    bool is_whole = path->subject != NULL && path->manner != CHECK_RULE_BY_RULE && path->manner != CHECK_FOR_SIDES;
     if (path->subject == NULL && word != CHECK_NR && word != CHECK_ARCH) {
         *ret_checked = go_on_with_all(walk, path);
         return OUTCOME_END;
     }
-    if (path->subject != NULL && path->manner != CHECK_RULE_BY_RULE && is_worth_it(walk, path, word) &&
-        dsl_check_is_walked(walk, path)) {
+    if (is_whole && is_worth_it(walk, path, word) && dsl_check_is_walked(walk, path)) {
         return OUTCOME_END;
     }
-    if (path->subject != NULL && path->manner != CHECK_RULE_BY_RULE && path->subject->rule_count > CHECK_LONG_LIST) {
+    if (is_whole && path->subject->rule_count > CHECK_LONG_LIST) {
         path->first_rule = dsl_check_skip_rules(path->subject, rest_of(path), &walk->facts);
     }
     path->a = (struct check_register){.word = word, .mask = ALL};
@@ -522,7 +463,7 @@ static bool compute(struct dsl_check_walk *walk, struct check_path *path)
 static enum dsl_checked take_return(struct dsl_check_walk *walk, struct check_path *path, uint32_t ret)
 {
     if (path->manner == CHECK_RULE_BY_RULE) {
-        path->first_rule = dsl_check_pass_links(walk, path);
+        path->first_rule = dsl_check_pass_rules(walk, path);
     }
     struct check_answer answer = {.subject = path->subject, .rest = rest_of(path), .ret = ret};
     enum dsl_checked checked = dsl_check_subject_says(walk->subjects, &answer, &walk->facts);
@@ -530,10 +471,34 @@ static enum dsl_checked take_return(struct dsl_check_walk *walk, struct check_pa
     return checked;
 }
 
+// Whether the path, of a walk rule by rule, came to a gate. Where it ends, calls are made up that go its way.
+static bool take_end(struct dsl_check_walk *walk, const struct check_path *path)
+{
+    bool is_at_gate = dsl_check_is_at_gate(walk, path);
+    if (walk->has_new && (is_at_gate || BPF_CLASS(walk->insns[path->pc].code) == BPF_RET)) {
+        walk->has_new = false;
+        dsl_check_try_calls(walk, walk->rules);
+    }
+    walk->has_arrived |= is_at_gate;
+    return is_at_gate;
+}
+
+// Whether a walk for sides may find one of them from here on.
+static bool has_sides_below(struct dsl_check_walk *walk, const struct check_path *path)
+{
+    while (walk->seen_end > 0 && walk->seen[walk->seen_end - 1] == 0) {
+        walk->seen_end--;
+    }
+    return path->pc < walk->seen_end && BPF_CLASS(walk->insns[path->pc].code) != BPF_RET;
+}
+
 static enum outcome take_insn(struct dsl_check_walk *walk, struct check_path *path, enum dsl_checked *ret_checked)
 {
     const struct sock_filter *insn = &walk->insns[path->pc];
-    if (path->manner == CHECK_RULE_BY_RULE && dsl_check_is_link_walked(walk, path)) {
+    if (path->manner == CHECK_RULE_BY_RULE && take_end(walk, path)) {
+        return walk->is_following ? OUTCOME_STOP : OUTCOME_END;
+    }
+    if (path->manner == CHECK_FOR_SIDES && !has_sides_below(walk, path)) {
         return OUTCOME_END;
     }
     switch (insn->code) {

@@ -237,6 +237,16 @@ static bool find_witness(struct check_facts *facts, const struct check_word *kno
     return false;
 }
 
+bool dsl_check_find_word(struct check_facts *facts, uint32_t word, uint32_t *value)
+{
+    static const struct question nothing = {.condition = NULL};
+    const struct check_word *known = &facts->words[word];
+    facts->witnesses[word] = *value;
+    bool is_found = find_witness(facts, known, &nothing, (struct partial){~known->known, known->value});
+    *value = facts->witnesses[word];
+    return is_found;
+}
+
 // --- all words --------------------------------------------------------------------------------------------------------
 
 // Whether any word has all facts and answers the question. Where all that is undecided leaves out fewer words than there are, one

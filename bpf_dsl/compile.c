@@ -191,9 +191,10 @@ static enum dsl_checked check_and_cut(struct dsl_compilation *compilation, uint3
     if (cut.insns == NULL) {
         return checked;
     }
+    bool is_proven = dsl_check_is_cut(&code, taken, &cut);
     emitter->head = cut.count;
     memcpy(emitter->insns + (BPF_MAXINSNS - cut.count), cut.insns, cut.count * sizeof *cut.insns);
-    return check(compilation, steps, NULL, ret_nr);
+    return is_proven ? DSL_CHECKED_EQUAL : check(compilation, steps, NULL, ret_nr);
 }
 
 // Emits the plain program and checks it.
