@@ -499,10 +499,10 @@ static uint32_t sort_out(struct state *state, uint32_t root, uint64_t values)
     if (!state->is_chaining && exceeds(graph, root, DSL_SIZE_PER_VALUE * values)) {
         return DSL_INTERN_NONE;
     }
-    uint32_t joined = dsl_masks_join(graph, root);
     if (state->is_chaining && !state->lowering->is_patient) {
-        return joined;
+        return root;
     }
+    uint32_t joined = dsl_masks_join(graph, root);
     uint32_t narrowed = dsl_facts_narrow(graph, joined, narrow_budget(state, values));
     if (state->is_chaining) {
         return narrowed == DSL_INTERN_NONE ? joined : narrowed;
