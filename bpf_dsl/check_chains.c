@@ -13,7 +13,7 @@
 #include <linux/filter.h>
 #include <string.h>
 
-enum { GATES_PATIENCE = 100, GATES_FACTS = 64 };
+enum { GATES_PATIENCE = 100, GATES_FACTS = 64, GATES_RULES = 16 };
 
 // --- gates ------------------------------------------------------------------------------------------------------------
 
@@ -116,16 +116,29 @@ static bool prepare(struct dsl_check_walk *walk, const struct check_path *start)
 
 // --- rules ------------------------------------------------------------------------------------------------------------
 
-uint32_t dsl_check_pass_rules(struct dsl_check_walk *walk, const struct check_path *path)
+// Passes over rules that are out, up to rule `end`. Returns: the first one that is left.
+static uint32_t pass_rules(struct dsl_check_walk *walk, const struct check_path *path, uint32_t end)
 {
     const struct check_rule *rules = path->subject->rules;
     uint32_t rule = path->first_rule;
     // A dead rule is out where the one is that takes its calls, unless the program was found to ask for it all the same.
-    while (rule + 1 < path->subject->rule_count &&
-           ((rule > path->first_rule && rules[rule].is_dead) || dsl_check_is_out(&rules[rule], NULL, &walk->facts))) {
+    while (rule < end && ((rule > path->first_rule && rules[rule].is_dead) || dsl_check_is_out(&rules[rule], NULL, &walk->facts))) {
         rule++;
     }
     return rule;
+}
+
+uint32_t dsl_check_pass_rules(struct dsl_check_walk *walk, const struct check_path *path)
+{
+    return pass_rules(walk, path, path->subject->rule_count - 1);
+}
+
+// Rules that matter at a gate: none behind the first one that ways are known to go on with, or far behind the path's.
+static uint32_t end_of_rules(const struct check_path *path, const struct dsl_check_gate *gate)
+{
+    const uint32_t last = path->subject->rule_count - 1;
+    const uint32_t end = gate->is_wanted ? gate->rule : path->first_rule + GATES_RULES;
+    return end < last ? end : last;
 }
 
 bool dsl_check_is_at_gate(struct dsl_check_walk *walk, const struct check_path *path)
@@ -134,11 +147,9 @@ bool dsl_check_is_at_gate(struct dsl_check_walk *walk, const struct check_path *
     if (!gate->is_gate || path->pc == walk->gate) {
         return false;
     }
-    // No way goes on with less than the next one.
-    bool is_least = gate->is_wanted && gate->rule == path->first_rule + 1;
-    uint32_t rule = is_least ? path->first_rule + dsl_check_is_out(&path->subject->rules[path->first_rule], NULL, &walk->facts)
-                             : dsl_check_pass_rules(walk, path);
-    if (rule == path->first_rule) { // in the midst of its code
+    bool is_behind = gate->is_wanted && gate->rule <= path->first_rule;
+    uint32_t rule = is_behind ? gate->rule : pass_rules(walk, path, end_of_rules(path, gate));
+    if (rule == path->first_rule && !is_behind) { // in the midst of its code
         gate->is_gate = false;
         walk->facts.overflowed |= gate->is_wanted; // by a way that has nothing to do with it: once more without this gate
         return false;
