@@ -87,7 +87,7 @@ void dsl_check_try_calls(struct dsl_check_walk *walk, const struct check_path *s
 {
     struct check_facts *facts = &walk->facts;
     uint32_t words[CHECK_WORDS];
-    for (uint32_t try = 0; try < CALLS_TRIES; try++) {
+    for (uint32_t try = 0; try < CALLS_TRIES && (walk->taken[walk->new_test] & walk->new_side) == 0; try++) {
         bool is_call = true;
         for (uint32_t word = 0; word < CHECK_WORDS && is_call; word++) {
             // Any numbers that look like no other; and a high half as most calls have it.

@@ -455,7 +455,8 @@ struct dsl_check_walk {
                          // them that it has not found yet
     uint32_t seen_end;   // of a walk for sides: instructions from there on have none; 0: there are none
     const struct check_path *rules; // where the rules at hand begin
-    bool has_new;                   // since a call was made up last: a side that is not known to be taken
+    unsigned char new_side; // not known to be taken, that a walk rule by rule went to last; 0: none since a call was made up
+    uint32_t new_test;      // whose it is
 };
 
 // Returns: how many instructions there are to a return, at most, and how many shifts by X are expected on one path, more of which
@@ -485,7 +486,7 @@ bool dsl_check_is_at_gate(struct dsl_check_walk *walk, const struct check_path *
 // Passes over rules that are out. Returns: the first one that is left.
 uint32_t dsl_check_pass_rules(struct dsl_check_walk *walk, const struct check_path *path);
 
-// Makes up calls that have all facts, and notes which sides they take.
+// Makes up calls that have all facts, and notes which sides they take, until one takes the new side.
 void dsl_check_try_calls(struct dsl_check_walk *walk, const struct check_path *start);
 
 // --- joins ------------------------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ static enum dsl_checked walk_chain(struct dsl_check_walk *walk, const struct che
     unsigned char seen[BPF_MAXINSNS];
     memset(seen, 0, walk->insn_count);
     walk->seen = seen;
-    walk->has_new = false;
+    walk->new_side = 0;
     walk->rules = start;
     enum dsl_checked checked = dsl_check_walk_chain(walk, start);
     if (checked == DSL_CHECKED_EQUAL && walk->taken != NULL) {

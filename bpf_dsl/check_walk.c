@@ -68,7 +68,10 @@ static void note_taken(struct dsl_check_walk *walk, const struct check_path *pat
 static void note_gone(struct dsl_check_walk *walk, uint32_t test, uint32_t pc)
 {
     unsigned char side = pc == test + 1 + walk->insns[test].jt ? DSL_TAKEN_YES : DSL_TAKEN_NO;
-    walk->has_new |= walk->taken != NULL && (walk->taken[test] & side) == 0;
+    if (walk->taken != NULL && (walk->taken[test] & side) == 0) {
+        walk->new_test = test;
+        walk->new_side = side;
+    }
 }
 
 // Where both sides of a test go before one of them is kept.
@@ -475,9 +478,9 @@ static enum dsl_checked take_return(struct dsl_check_walk *walk, struct check_pa
 static bool take_end(struct dsl_check_walk *walk, const struct check_path *path)
 {
     bool is_at_gate = dsl_check_is_at_gate(walk, path);
-    if (walk->has_new && (is_at_gate || BPF_CLASS(walk->insns[path->pc].code) == BPF_RET)) {
-        walk->has_new = false;
+    if (walk->new_side != 0 && (is_at_gate || BPF_CLASS(walk->insns[path->pc].code) == BPF_RET)) {
         dsl_check_try_calls(walk, walk->rules);
+        walk->new_side = 0;
     }
     walk->has_arrived |= is_at_gate;
     return is_at_gate;
