@@ -29,8 +29,10 @@
 // Variables in one call's diagram.
 enum { DSL_VARIABLES = 64 };
 // Work on one call before its rules are chained: some for each value that they name, and never more than the most; but what sorting
-// thousands of values takes is granted.
+// thousands of values takes is granted. Ranges may make each other void when they are sorted, however long that takes; single
+// values never do.
 enum { DSL_STEPS_PER_CALL = 500, DSL_STEPS_PER_VALUE = 40, DSL_STEPS_MOST = 60000, DSL_STEPS_AT_LEAST = 48 };
+enum { DSL_STEPS_OF_VALUES = 100, DSL_STEPS_PER_ONE_OF_VALUES = 10 };
 
 // The same for what tests of one word say about others of that word. A chain's parts are shared by many ways through it, and there
 // are more views of them than can be looked at as soon as these have to part: hardly any gains anything, so they are looked at only
@@ -468,10 +470,34 @@ static uint64_t count_all_values(const struct state *state, uint32_t node)
     return values;
 }
 
-// What may be spent on rules with so many values before they are chained: diagrams whose words go together need far less.
-static uint32_t steps_for(uint64_t values)
+// Whether a test asks for anything but single values.
+static bool has_ranges(const struct state *state, uint32_t node)
 {
-    uint64_t steps = DSL_STEPS_PER_CALL + DSL_STEPS_PER_VALUE * values;
+    const struct dsl_expr *test = expr(state, node);
+    bool has = test->kind == DSL_EXPR_NOT;
+    for (uint32_t i = 0; test->kind == DSL_EXPR_ARGUMENT && i < test->count && !has; i++) {
+        has = test->runs[i].first != test->runs[i].last;
+    }
+    for (uint32_t i = 0; test->kind > DSL_EXPR_TRUE && test->kind != DSL_EXPR_ARGUMENT && i < test->count && !has; i++) {
+        has = has_ranges(state, test->parts[i]);
+    }
+    return has;
+}
+
+static bool have_ranges(const struct state *state, uint32_t node)
+{
+    bool have = false;
+    for (uint32_t at = node; expr(state, at)->kind == DSL_EXPR_IF && !have; at = expr(state, at)->parts[2]) {
+        have = has_ranges(state, expr(state, at)->parts[0]);
+    }
+    return have;
+}
+
+// What may be spent on rules with so many values before they are chained: diagrams whose words go together need far less.
+static uint32_t steps_for(uint64_t values, bool are_single)
+{
+    uint64_t steps =
+        are_single ? DSL_STEPS_OF_VALUES + DSL_STEPS_PER_ONE_OF_VALUES * values : DSL_STEPS_PER_CALL + DSL_STEPS_PER_VALUE * values;
     uint64_t most = DSL_STEPS_AT_LEAST * values > DSL_STEPS_MOST ? DSL_STEPS_AT_LEAST * values : DSL_STEPS_MOST;
     return (uint32_t)(steps < most ? steps : most);
 }
@@ -516,7 +542,7 @@ static uint32_t try_to_lower(struct state *state, uint32_t node)
 {
     struct dsl_decisions *graph = state->graph;
     uint64_t values = count_all_values(state, node);
-    dsl_decisions_allow_steps(graph, state->is_chaining ? DSL_STEPS_MOST : steps_for(values));
+    dsl_decisions_allow_steps(graph, state->is_chaining ? DSL_STEPS_MOST : steps_for(values, !have_ranges(state, node)));
     uint32_t result = lower_chain(state, node);
     if (graph->exploded) {
         return DSL_INTERN_NONE;
