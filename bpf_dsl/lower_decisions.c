@@ -32,7 +32,7 @@ enum { DSL_VARIABLES = 64 };
 // thousands of values takes is granted. Ranges may make each other void when they are sorted, however long that takes; single
 // values never do.
 enum { DSL_STEPS_PER_CALL = 500, DSL_STEPS_PER_VALUE = 40, DSL_STEPS_MOST = 60000, DSL_STEPS_AT_LEAST = 48 };
-enum { DSL_STEPS_OF_VALUES = 100, DSL_STEPS_PER_ONE_OF_VALUES = 10 };
+enum { DSL_STEPS_OF_FEW_VALUES = 100, DSL_STEPS_PER_ONE_OF_FEW = 10, DSL_FEW_VALUES = 200 };
 
 // The same for what tests of one word say about others of that word. A chain's parts are shared by many ways through it, and there
 // are more views of them than can be looked at as soon as these have to part: hardly any gains anything, so they are looked at only
@@ -494,10 +494,12 @@ static bool have_ranges(const struct state *state, uint32_t node)
 }
 
 // What may be spent on rules with so many values before they are chained: diagrams whose words go together need far less.
-static uint32_t steps_for(uint64_t values, bool are_single)
+static uint32_t steps_for(const struct state *state, uint32_t node, uint64_t values)
 {
-    uint64_t steps =
-        are_single ? DSL_STEPS_OF_VALUES + DSL_STEPS_PER_ONE_OF_VALUES * values : DSL_STEPS_PER_CALL + DSL_STEPS_PER_VALUE * values;
+    if (values <= DSL_FEW_VALUES && !have_ranges(state, node)) {
+        return (uint32_t)(DSL_STEPS_OF_FEW_VALUES + DSL_STEPS_PER_ONE_OF_FEW * values);
+    }
+    uint64_t steps = DSL_STEPS_PER_CALL + DSL_STEPS_PER_VALUE * values;
     uint64_t most = DSL_STEPS_AT_LEAST * values > DSL_STEPS_MOST ? DSL_STEPS_AT_LEAST * values : DSL_STEPS_MOST;
     return (uint32_t)(steps < most ? steps : most);
 }
@@ -542,7 +544,7 @@ static uint32_t try_to_lower(struct state *state, uint32_t node)
 {
     struct dsl_decisions *graph = state->graph;
     uint64_t values = count_all_values(state, node);
-    dsl_decisions_allow_steps(graph, state->is_chaining ? DSL_STEPS_MOST : steps_for(values, !have_ranges(state, node)));
+    dsl_decisions_allow_steps(graph, state->is_chaining ? DSL_STEPS_MOST : steps_for(state, node, values));
     uint32_t result = lower_chain(state, node);
     if (graph->exploded) {
         return DSL_INTERN_NONE;
