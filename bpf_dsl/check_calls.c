@@ -10,7 +10,7 @@
 
 #include <linux/filter.h>
 
-enum { CALLS_TRIES = 2, CALLS_CHANGES = 8, CALLS_INSNS_PER_STEP = 8 };
+enum { CALLS_TRIES = 2, CALLS_CHANGES = 8 };
 
 // What an instruction works with.
 struct registers {
@@ -124,8 +124,9 @@ static bool try_changes(struct dsl_check_walk *walk, const struct check_path *st
 {
     const unsigned char *taken = &walk->taken[walk->new_test];
     for (uint32_t change = 0; change <= CALLS_CHANGES; change++) {
-        walk->facts.steps += run(walk, start, call) / CALLS_INSNS_PER_STEP;
-        if ((*taken & walk->new_side) != 0 || call->test == NULL) {
+        uint32_t count = run(walk, start, call);
+        walk->call_insns -= count < walk->call_insns ? count : walk->call_insns;
+        if ((*taken & walk->new_side) != 0 || call->test == NULL || walk->call_insns == 0) {
             break;
         }
         uint32_t *word = &call->words[call->tested.word];
@@ -140,7 +141,7 @@ void dsl_check_try_calls(struct dsl_check_walk *walk, const struct check_path *s
     struct check_facts *facts = &walk->facts;
     struct call call;
     bool is_taken = false;
-    for (uint32_t try = 0; try < CALLS_TRIES && !is_taken; try++) {
+    for (uint32_t try = 0; try < CALLS_TRIES && !is_taken && walk->call_insns > 0; try++) {
         bool is_call = true;
         call.any = 0;
         for (uint32_t word = 0; word < CHECK_WORDS && is_call; word++) {

@@ -457,6 +457,7 @@ struct dsl_check_walk {
     const struct check_path *rules; // where the rules at hand begin
     unsigned char new_side; // not known to be taken, that a walk rule by rule went to last; 0: none since a call was made up
     uint32_t new_test;      // whose it is
+    uint32_t call_insns;    // budget of made-up calls
 };
 
 // Returns: how many instructions there are to a return, at most, and how many shifts by X are expected on one path, more of which

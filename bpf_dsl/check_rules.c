@@ -12,6 +12,7 @@
 
 enum {
     RULES_MORE_PATIENCE = 25, // as if there were that many instructions more
+    RULES_CALL_INSNS = 64,    // for each instruction, that made-up calls may meet
 };
 
 static uint32_t patience_for(const struct dsl_check_walk *walk)
@@ -67,6 +68,7 @@ static enum dsl_checked walk_chain(struct dsl_check_walk *walk, const struct che
     memset(seen, 0, walk->insn_count);
     walk->seen = seen;
     walk->new_side = 0;
+    walk->call_insns = RULES_CALL_INSNS * walk->insn_count;
     walk->rules = start;
     enum dsl_checked checked = dsl_check_walk_chain(walk, start);
     if (checked == DSL_CHECKED_EQUAL && walk->taken != NULL) {
