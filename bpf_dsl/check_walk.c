@@ -237,7 +237,8 @@ bool dsl_check_follow(struct dsl_check_walk *walk, const struct check_path *star
     walk->has_arrived = false;
     walk_paths(walk, &path);
     walk->is_following = false;
-    return walk->has_arrived;
+    // Searches that end early let ways pass that no call takes; they may do so here and not have done so there.
+    return walk->has_arrived && dsl_check_is_possible(&walk->facts) && !walk->facts.overflowed;
 }
 
 // What to do with each subject that the facts about arch and number leave: compare what is returned, or go on.

@@ -198,6 +198,88 @@ TEST(check_chains, steps_grow_with_the_rules)
     CHECK_LT(many.steps / 5, few.steps);
 }
 
+// --- ways that no call takes ------------------------------------------------------------------------------------------
+
+enum { MASKED_RULES = 12, IMPOSSIBLE_RULES = MASKED_RULES + 2, MOST_FILLERS = 120 };
+
+struct impossible {
+    uint64_t values[MASKED_RULES][2];
+    struct brig_dsl_rule_condition conditions[MASKED_RULES];
+    struct brig_dsl_rule rules[MASKED_RULES];
+    const struct brig_dsl_rule *list[IMPOSSIBLE_RULES];
+    struct sock_filter insns[MOST_INSNS];
+    uint32_t count;
+};
+
+static void append(struct impossible *impossible, const struct sock_filter *insns, size_t count)
+{
+    memcpy(&impossible->insns[impossible->count], insns, count * sizeof *insns);
+    impossible->count += (uint32_t)count;
+}
+
+// Rules that leave the calls of which the three lowest bits of three arguments are alike.
+static void ask_for_bits(struct impossible *impossible)
+{
+    static const uint64_t bits[][2] = {{3, 1}, {3, 2}, {6, 2}, {6, 4}};
+    static const uint8_t arguments[] = {0, 1, 4};
+    for (uint32_t i = 0; i < MASKED_RULES; i++) {
+        uint8_t argument = arguments[i / COUNT_OF(bits)];
+        memcpy(impossible->values[i], bits[i % COUNT_OF(bits)], sizeof impossible->values[i]);
+        impossible->conditions[i] = (struct brig_dsl_rule_condition){
+            .argument = argument, .bits = 32, .op = BRIG_DSL_MASKED, .value_count = 2, .values = impossible->values[i]};
+        impossible->rules[i] = (struct brig_dsl_rule){
+            .conditions = &impossible->conditions[i], .condition_count = 1, .ret = SECCOMP_RET_ERRNO | (2 + i % 2)};
+        impossible->list[i] = &impossible->rules[i];
+        const struct sock_filter ask[] = {LOAD(FIRST + 8u * argument), AND((uint32_t)impossible->values[i][0]),
+                                          IF(BPF_JEQ, (uint32_t)impossible->values[i][1], 0, 1), ERRNO(2 + i % 2)};
+        append(impossible, ask, COUNT_OF(ask));
+    }
+}
+
+// What no call is asked for, which the check does not find out for ever: it has a budget for that.
+static void ask_in_vain(struct impossible *impossible, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct sock_filter ask[] = {LOAD(i % 2 != 0 ? SECOND : FIRST + 8 * 4), AND(5u | (i + 1) << 4), IF(BPF_JEQ, 1, 0, 1),
+                                          ERRNO(2)};
+        append(impossible, ask, COUNT_OF(ask));
+    }
+}
+
+// A way of no call leads to the end before the one that all calls take, and the end is wrong. Where the budget ends in between, no
+// more is known at the end than that.
+TEST(check_chains, what_no_call_knows_is_not_kept)
+{
+    static const struct brig_dsl_rule_condition of_third[] = {CONDITION(2, BRIG_DSL_IN, five)};
+    static const struct brig_dsl_rule third = RULE(of_third, 4);
+    static const struct sock_filter end[] = {LOAD(FIRST),
+                                             AND(5),
+                                             IF(BPF_JEQ, 1, 0, 4),
+                                             LOAD(THIRD),
+                                             IF(BPF_JEQ, 5, 0, 1),
+                                             ERRNO(4),
+                                             BPF_STMT(BPF_JMP | BPF_JA, 3),
+                                             LOAD(THIRD),
+                                             IF(BPF_JEQ, 5, 0, 1),
+                                             ERRNO(4),
+                                             LOAD(FIRST + 8 * 3),
+                                             IF(BPF_JEQ, 1, 0, 1),
+                                             ERRNO(9),
+                                             ALLOW};
+    static struct impossible impossible;
+    const struct brig_dsl_call_rules rules = {.rules = impossible.list, .rule_count = IMPOSSIBLE_RULES};
+    impossible.list[MASKED_RULES] = &third;
+    impossible.list[MASKED_RULES + 1] = &rest;
+    for (uint32_t fillers = 60; fillers < MOST_FILLERS; fillers++) {
+        impossible.count = 0;
+        ask_for_bits(&impossible);
+        ask_in_vain(&impossible, fillers);
+        append(&impossible, end, COUNT_OF(end));
+        REQUIRE(CHECK_EQ(brig_dsl_validate(impossible.insns, impossible.count, NULL), BRIG_OK));
+        REQUIRE(CHECK_NE(check_chain(&rules, impossible.insns, impossible.count).checked, DSL_CHECKED_EQUAL));
+    }
+}
+
 // --- policies ---------------------------------------------------------------------------------------------------------
 
 static enum dsl_checked check_compiled(const struct compiled *compiled, const struct sock_filter *insns, uint32_t count)
