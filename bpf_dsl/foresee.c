@@ -164,3 +164,26 @@ bool dsl_foresees_explosion(const struct brig_dsl_builder *builder, uint32_t nod
     const struct dsl_expr *link = dsl_expr_get(builder, node);
     return are_enough(builder, link) && foresee(builder, link, order);
 }
+
+// --- ranges -----------------------------------------------------------------------------------------------------------
+
+static bool has_ranges(const struct brig_dsl_builder *builder, const struct dsl_expr *test)
+{
+    bool is_list = test->kind == DSL_EXPR_ALL || test->kind == DSL_EXPR_ANY;
+    bool has = test->kind == DSL_EXPR_NOT;
+    for (uint32_t i = 0; i < test->count && !has; i++) {
+        has = is_list ? has_ranges(builder, dsl_expr_get(builder, test->parts[i]))
+                      : test->kind == DSL_EXPR_ARGUMENT && test->runs[i].first != test->runs[i].last;
+    }
+    return has;
+}
+
+bool dsl_asks_for_ranges(const struct brig_dsl_builder *builder, uint32_t node)
+{
+    const struct dsl_expr *link = dsl_expr_get(builder, node);
+    bool asks = false;
+    for (; link->kind == DSL_EXPR_IF && !asks; link = dsl_expr_get(builder, link->parts[2])) {
+        asks = has_ranges(builder, dsl_expr_get(builder, link->parts[0]));
+    }
+    return asks;
+}

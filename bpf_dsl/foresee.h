@@ -9,4 +9,7 @@
 // `order`: of the words, as they would be sorted. Returns: false where that is not known.
 bool dsl_foresees_explosion(const struct brig_dsl_builder *builder, uint32_t node, const struct dsl_order *order);
 
+// Whether some rule of a chain asks for anything but single values. `node`: the first link.
+bool dsl_asks_for_ranges(const struct brig_dsl_builder *builder, uint32_t node);
+
 #endif

@@ -470,33 +470,10 @@ static uint64_t count_all_values(const struct state *state, uint32_t node)
     return values;
 }
 
-// Whether a test asks for anything but single values.
-static bool has_ranges(const struct state *state, uint32_t node)
-{
-    const struct dsl_expr *test = expr(state, node);
-    bool has = test->kind == DSL_EXPR_NOT;
-    for (uint32_t i = 0; test->kind == DSL_EXPR_ARGUMENT && i < test->count && !has; i++) {
-        has = test->runs[i].first != test->runs[i].last;
-    }
-    for (uint32_t i = 0; test->kind > DSL_EXPR_TRUE && test->kind != DSL_EXPR_ARGUMENT && i < test->count && !has; i++) {
-        has = has_ranges(state, test->parts[i]);
-    }
-    return has;
-}
-
-static bool have_ranges(const struct state *state, uint32_t node)
-{
-    bool have = false;
-    for (uint32_t at = node; expr(state, at)->kind == DSL_EXPR_IF && !have; at = expr(state, at)->parts[2]) {
-        have = has_ranges(state, expr(state, at)->parts[0]);
-    }
-    return have;
-}
-
 // What may be spent on rules with so many values before they are chained: diagrams whose words go together need far less.
 static uint32_t steps_for(const struct state *state, uint32_t node, uint64_t values)
 {
-    if (values <= DSL_FEW_VALUES && !have_ranges(state, node)) {
+    if (values <= DSL_FEW_VALUES && !dsl_asks_for_ranges(state->lowering->builder, node)) {
         return (uint32_t)(DSL_STEPS_OF_FEW_VALUES + DSL_STEPS_PER_ONE_OF_FEW * values);
     }
     uint64_t steps = DSL_STEPS_PER_CALL + DSL_STEPS_PER_VALUE * values;
@@ -519,8 +496,9 @@ static struct dsl_facts_budget narrow_budget(const struct state *state, uint64_t
     return budget;
 }
 
-// Takes the tests that no call needs out of a diagram that may ask about a word more than once. Returns: DSL_INTERN_NONE where that
-// would take too long, or where the rules one after the other are smaller.
+// Takes the tests that no call needs out of a diagram that may ask about a word more than once; a chain stays as it is, since what
+// is joined across its rules gains little and has to be proven together. Returns: DSL_INTERN_NONE where that would take too long,
+// or where the rules one after the other are smaller.
 static uint32_t sort_out(struct state *state, uint32_t root, uint64_t values)
 {
     struct dsl_decisions *graph = state->graph;
