@@ -70,6 +70,7 @@ void bench_trap(struct bench_table *table);
 void bench_broker(struct bench_table *table);
 void bench_hammer(struct bench_table *table);
 void bench_sandbox(struct bench_table *table);
+void bench_survey(struct bench_table *table); // prints lines of its own
 
 // What the group hammer executes this program for. Returns: an exit status.
 int bench_hammer_program(void);

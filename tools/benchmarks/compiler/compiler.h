@@ -12,6 +12,7 @@
 //   mixes.c         which calls are made under programs
 //   hot_calls.c     how long they take, from installation to installation
 //   compare.c       all of that for one policy, in a process of its own
+//   shapes.c survey.c    random policies, of which times only are compared: the group `survey`
 //   aims.c          what all comparisons come to
 //   table.c json.c  the same results for people and for programs
 //   compiler.c      the whole
