@@ -8,10 +8,13 @@
 //   check_subjects.c     what the rules say about a number, compared with one return value
 //   check_insns.c        the program as text
 //   check_walk.c         all paths of the program
-//   check_chains.c       where it asks the next rule, of which nothing is known yet
+//   check_rules.c        in which manners the code of a call's rules is walked
+//   check_chains.c       a rule at a time
+//   check_calls.c        calls that are made up, to see which sides of tests are taken
 //   check_dead.c         rules that are never the first to match
 //   check_joins.c        what of it was walked already
 //   check_tests.c        which conditions it looks at below an instruction
+//   check_cut.c          a program without sides that no call takes
 //   check.c              the whole
 //
 // Nothing here is shared with expressions' lowering, decisions, tree or codegen: the operators are read from the rules once more,
@@ -43,8 +46,8 @@ struct dsl_target {
 // that can be forgotten is.
 #define DSL_CHECK_PATIENCE 20u
 
-// Ways through a chain that are walked with all facts, which finds sides that no call takes; a chain with more is walked a rule at
-// a time (check_chains.c). Below CHECK_MOST_ENDS.
+// Ways through a chain that are walked with all facts; one with more is walked a rule at a time (check_chains.c), which takes less
+// and then has to look for the sides that no call takes. Below CHECK_MOST_ENDS.
 #define DSL_CHECK_FEW_WAYS 100u
 
 struct dsl_check_input {
@@ -63,7 +66,8 @@ struct dsl_check_input {
 // Compares a program with the rules for all numbers, arches and arguments. *ret_nr is a number that is decided differently.
 enum dsl_checked dsl_check(const struct dsl_check_input *input, struct brig_dsl_arena *arena, uint32_t *ret_nr);
 
-// Whether a program does what another one does for all calls, of which `taken` says which sides of its tests they take.
+// Whether a program, `cut`, does what another one does for all calls, of which `taken` says what sides of the other one's tests
+// they take. Returns: false also where that was not found out.
 struct dsl_code;
 bool dsl_check_is_cut(const struct dsl_code *whole, const unsigned char *taken, const struct dsl_code *cut);
 

@@ -75,6 +75,9 @@ bool dsl_check_is_cut(const struct dsl_code *whole, const unsigned char *taken, 
     struct pair pair; // the places of both programs only are set
     pair.whole = whole;
     pair.cut = cut;
+    if (whole->count == 0 || cut->count == 0) {
+        return false;
+    }
     lead(whole, taken, pair.whole_leads);
     lead(cut, NULL, pair.cut_leads);
     memset(pair.place, 0, whole->count * sizeof pair.place[0]);

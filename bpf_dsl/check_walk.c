@@ -4,12 +4,9 @@
 // arch and number only; where one of them returns, or loads anything else, it goes on once for each different thing that must be
 // said about the numbers that come here. Every test splits the facts of a path; a side without any value left is not walked; at a
 // return dsl_check_subject_says compares. Guarantees: exact; what it does not follow (M[], arithmetic but "and" with a word, "sub"
-// and a constant shifted by a word) makes it undecided, never equal. Ways that meet are walked once where that can be said
-// (check_joins.c): first only where nothing is lost by it, then, for rules that take long, with facts forgotten, and where that
-// proves nothing, once more without. Programs that are said to ask one rule after the other are walked a rule at a time
-// (check_chains.c) before anything else. Calls with the same rules that share their code are walked once. Weaknesses: steps are
-// counted, dsl_check_input.steps of them, and where they end nothing is known; sides that calls take only if facts are forgotten
-// count as taken.
+// and a constant shifted by a word) makes it undecided, never equal. What it does with what it finds out is a matter of manner, of
+// which check_rules.c chooses. Weaknesses: steps are counted, dsl_check_input.steps of them, and where they end nothing is known;
+// sides that calls take only if facts are forgotten count as taken.
 #include "bpf_dsl/check_parts.h"
 #include "bpf_dsl/clean.h"
 

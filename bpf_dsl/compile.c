@@ -175,8 +175,8 @@ static enum dsl_checked check(struct dsl_compilation *compilation, uint32_t step
     return dsl_check(&input, compilation->arena, ret_nr);
 }
 
-// Checks, and cuts what the check saw no call take: the search does not know what earlier tests of a word say. That is rare, so the
-// second check is.
+// Checks, and cuts what the check saw no call take: the search does not know what earlier tests of a word say. What is left is
+// compared with what was proven.
 static enum dsl_checked check_and_cut(struct dsl_compilation *compilation, uint32_t steps, uint32_t *ret_nr)
 {
     struct dsl_emitter *emitter = &compilation->emitter;
