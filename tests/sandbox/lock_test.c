@@ -137,35 +137,57 @@ SANDBOX_TEST(sandbox, a_program_that_is_too_big_is_not_installed, .timeout_ms = 
     fixture_big_free(&big);
 }
 
-// Masks and limits of four arguments that have nothing to do with each other, with different actions: the check would have to try
-// their combinations.
-enum { MASKED_ROWS = 200, MASKED_EACH = 4 };
+// Masks, limits and values of four arguments in another order each time, from a few numbers, with two actions: the check would have
+// to try their combinations. One in four hundred such policies is like that.
+enum { MASKED_ROWS = 51, MASKED_EACH = 4, MASKED_NUMBERS = 6, MASKED_SEED = 399 };
 static const struct brig_dsl_row masked_else = ELSE(mmap, ALLOW), masked_end = ROWS_END;
 static struct brig_dsl_row masked_rows[MASKED_ROWS + 2];
 static struct brig_dsl_condition masked_conditions[MASKED_ROWS][MASKED_EACH + 1];
 static char masked_texts[MASKED_ROWS][MASKED_EACH][48];
+static uint64_t masked_state;
+
+static uint64_t masked_next(void)
+{
+    masked_state ^= masked_state << 13;
+    masked_state ^= masked_state >> 7;
+    masked_state ^= masked_state << 17;
+    return masked_state >> 11;
+}
+
+static struct brig_dsl_condition make_masked_condition(const uint64_t *numbers, const char *argument, char *text, size_t text_bytes)
+{
+    static const enum brig_dsl_operator operators[] = {BRIG_DSL_IN, BRIG_DSL_MASKED, BRIG_DSL_AT_LEAST, BRIG_DSL_AT_MOST,
+                                                       BRIG_DSL_NOT_IN};
+    const uint64_t value = numbers[masked_next() % MASKED_NUMBERS];
+    const uint64_t mask = numbers[masked_next() % MASKED_NUMBERS] | 1;
+    const enum brig_dsl_operator op = operators[masked_next() % COUNT_OF(operators)];
+    if (op == BRIG_DSL_MASKED) {
+        snprintf(text, text_bytes, "%#" PRIx64 ", %#" PRIx64, mask, value & mask);
+    } else {
+        snprintf(text, text_bytes, "%#" PRIx64, value);
+    }
+    return (struct brig_dsl_condition){.op = op, .argument = argument, .text = text};
+}
 
 static void make_masked_rows(void)
 {
     static const char *const arguments[] = {"addr", "length", "prot", "flags"};
-    uint64_t state = 0x9e3779b97f4a7c15;
+    uint64_t numbers[MASKED_NUMBERS];
+    masked_state = MASKED_SEED * 0x9e3779b97f4a7c15;
+    for (size_t i = 0; i < MASKED_NUMBERS; i++) {
+        const uint64_t number = masked_next();
+        numbers[i] = i % 2 != 0 ? number % 100 : number & INT32_MAX;
+    }
     for (size_t i = 0; i < MASKED_ROWS; i++) {
+        const size_t first = masked_next() % COUNT_OF(arguments);
         for (size_t k = 0; k < MASKED_EACH; k++) {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            const uint64_t mask = state & 0xffff, value = mask & state >> 16 & state >> 32;
-            const bool is_limit = (state >> 50 & 1) != 0;
-            snprintf(masked_texts[i][k], sizeof masked_texts[i][k], is_limit ? "%#" PRIx64 : "%#" PRIx64 ", %#" PRIx64, mask,
-                     value);
-            masked_conditions[i][k] = (struct brig_dsl_condition){.op = is_limit ? BRIG_DSL_AT_MOST : BRIG_DSL_MASKED,
-                                                                  .argument = arguments[(i + k) % COUNT_OF(arguments)],
-                                                                  .text = masked_texts[i][k]};
+            masked_conditions[i][k] = make_masked_condition(numbers, arguments[(first + k) % COUNT_OF(arguments)],
+                                                            masked_texts[i][k], sizeof masked_texts[i][k]);
         }
         masked_conditions[i][MASKED_EACH] = (struct brig_dsl_condition){.op = BRIG_DSL_END};
         masked_rows[i] = (struct brig_dsl_row){.kind = BRIG_DSL_ROW_CALL,
                                                .call = BRIG_SYS_mmap,
-                                               .action = {.verb = BRIG_DSL_DENY, .data = 1 + (uint16_t)(i % 7)},
+                                               .action = {.verb = BRIG_DSL_DENY, .data = 1 + (uint16_t)(masked_next() % 2)},
                                                .conditions = masked_conditions[i],
                                                .file = __FILE__,
                                                .line = (int)i};

@@ -32,7 +32,7 @@ static const struct command rows[] = {
          "tools/bench --help >$d/help; (brig_bench --help | sed 's/; see compiler --help//'; brig_bench compiler --help) | "
          "grep '^  [a-zD-]' | tee $d/lines | grep -vxFf $d/help; test $? = 1 && wc -l <$d/lines"),
      0,
-     {"9\n"}},
+     {"10\n"}},
     {IN_DIRECTORY(
          "mkdir $d/tools; cp tools/bench $d/tools; printf '#!/bin/sh\n' > $d/tools/install; chmod +x $d/tools/install; "
          "printf '#!/bin/sh\necho ERROR at //BUILD.gn:1\nexit 1\n' > $d/gn; chmod +x $d/gn; PATH=$d:$PATH $d/tools/bench 2>&1 >/dev/null"),
