@@ -282,35 +282,6 @@ TEST(check_chains, what_no_call_knows_is_not_kept)
 
 // --- policies ---------------------------------------------------------------------------------------------------------
 
-static enum dsl_checked check_compiled(const struct compiled *compiled, const struct sock_filter *insns, uint32_t count)
-{
-    struct brig_dsl_arena arena;
-    brig_dsl_arena_init(&arena, memory, sizeof memory);
-    memset(every_number, 0xff, sizeof every_number);
-    const struct dsl_target target = {.arch = compiled->rules.arch, .rules = &compiled->rules};
-    const struct dsl_check_input input = {.targets = &target,
-                                          .target_count = 1,
-                                          .insns = insns,
-                                          .insn_count = count,
-                                          .steps = DSL_CHECK_STEPS,
-                                          .patience = DSL_CHECK_PATIENCE,
-                                          .chains = every_number};
-    uint32_t nr;
-    return dsl_check(&input, &arena, &nr);
-}
-
-static struct random_shape long_shape(struct random *random, uint64_t seed)
-{
-    struct random_shape shape = random_shape_of(random, seed);
-    shape.style = seed % 2 == 0 ? RANDOM_ADVERSARIAL : RANDOM_WILD;
-    shape.calls = 1;
-    shape.most_rules = 40;
-    shape.most_conditions = 4;
-    shape.most_values = 2;
-    shape.returns = 4;
-    return shape;
-}
-
 static bool witnesses_differ(const struct compiled *compiled, const struct sock_filter *insns, uint32_t count,
                              struct random *random)
 {
@@ -331,13 +302,13 @@ TEST(check_chains, what_witnesses_find_the_check_finds)
     const uint64_t seeds = random_policies(60);
     for (uint64_t seed = 1; seed <= seeds; seed++) {
         struct random random;
-        struct random_shape shape = long_shape(&random, seed);
+        struct random_shape shape = program_long_shape(&random, seed);
         const struct compiled *compiled = program_compile(&random, &shape);
         uint32_t form = seed % 4 == 0 ? COMPILED_PLAIN : COMPILED_OPTIMISED;
         uint32_t count = compiled->count[form];
         REQUIRE(CHECK_EQ(compiled->codes[form], BRIG_OK));
         CHECK(!compiled->forms[form].is_unproven);
-        CHECK_EQ(check_compiled(compiled, compiled->insns[form], count), DSL_CHECKED_EQUAL);
+        CHECK_EQ(program_check(compiled, compiled->insns[form], count, NULL), DSL_CHECKED_EQUAL);
         for (uint32_t mutant = 0; mutant < 30; mutant++) {
             memcpy(insns, compiled->insns[form], count * sizeof *insns);
             struct sock_filter *insn = &insns[random_below(&random, count)];
@@ -347,7 +318,7 @@ TEST(check_chains, what_witnesses_find_the_check_finds)
             if (brig_dsl_validate(insns, count, NULL) != BRIG_OK) {
                 continue;
             }
-            enum dsl_checked checked = check_compiled(compiled, insns, count);
+            enum dsl_checked checked = program_check(compiled, insns, count, NULL);
             test_message("seed %llu, mutant %u", (unsigned long long)seed, mutant);
             REQUIRE(CHECK(checked != DSL_CHECKED_EQUAL || !witnesses_differ(compiled, insns, count, &random)));
             refused += checked == DSL_CHECKED_DIFFERENT;

@@ -6,7 +6,7 @@
 #include "bpf_dsl/lower.h"
 #include "tests/bpf_dsl/random_calls.h"
 
-enum { RULES_BYTES = 4 << 20, FORM_BYTES = 16 << 20, MOST_SAMPLES = 100 };
+enum { RULES_BYTES = 4 << 20, FORM_BYTES = 16 << 20, CHECK_BYTES = 32 << 20, MOST_SAMPLES = 100 };
 
 static _Alignas(16) unsigned char rules_memory[RULES_BYTES];
 static _Alignas(16) unsigned char form_memory[2][FORM_BYTES];
@@ -96,6 +96,41 @@ uint32_t program_expected(const struct compiled *of, const struct brig_dsl_data 
         rules = brig_dsl_arch_audit(of->others[i].arch) == data->audit_arch ? &of->others[i] : rules;
     }
     return brig_dsl_evaluate(rules, data, NULL);
+}
+
+struct random_shape program_long_shape(struct random *random, uint64_t seed)
+{
+    struct random_shape shape = random_shape_of(random, seed);
+    shape.style = seed % 2 == 0 ? RANDOM_ADVERSARIAL : RANDOM_WILD;
+    shape.calls = 1;
+    shape.most_rules = 40;
+    shape.most_conditions = 4;
+    shape.most_values = 2;
+    shape.returns = 4;
+    return shape;
+}
+
+enum dsl_checked program_check(const struct compiled *of, const struct sock_filter *insns, uint32_t count, unsigned char *ret_taken)
+{
+    static _Alignas(16) unsigned char memory[CHECK_BYTES];
+    uint64_t every_number[BRIG_DSL_TRAP_NRS / 64];
+    struct brig_dsl_arena arena;
+    brig_dsl_arena_init(&arena, memory, sizeof memory);
+    memset(every_number, 0xff, sizeof every_number);
+    if (ret_taken != NULL) {
+        memset(ret_taken, 0, count);
+    }
+    const struct dsl_target target = {.arch = of->rules.arch, .rules = &of->rules};
+    const struct dsl_check_input input = {.targets = &target,
+                                          .target_count = 1,
+                                          .insns = insns,
+                                          .insn_count = count,
+                                          .steps = DSL_CHECK_STEPS,
+                                          .patience = DSL_CHECK_PATIENCE,
+                                          .chains = every_number,
+                                          .taken = ret_taken};
+    uint32_t nr;
+    return dsl_check(&input, &arena, &nr);
 }
 
 struct brig_dsl_rules program_rules(enum brig_dsl_call call, const struct brig_dsl_rule *const *rules, uint32_t count)

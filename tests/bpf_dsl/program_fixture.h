@@ -2,6 +2,7 @@
 #ifndef BRIG_TESTS_BPF_DSL_PROGRAM_FIXTURE_H
 #define BRIG_TESTS_BPF_DSL_PROGRAM_FIXTURE_H
 
+#include "bpf_dsl/check.h"
 #include "bpf_dsl/compile.h"
 #include "bpf_dsl/program.h"
 #include "tests/bpf_dsl/random_rules.h"
@@ -36,6 +37,14 @@ uint32_t program_expected(const struct compiled *of, const struct brig_dsl_data 
 
 // The same for rules that are there; changed copies of the last call's are good.
 const struct compiled *program_compile_rules(const struct brig_dsl_rules *rules);
+
+// Shapes of long lists of rules of one call that overlap.
+struct random_shape program_long_shape(struct random *random, uint64_t seed);
+
+// Checks a program against the rules of the first arch, a rule at a time wherever that can be. `ret_taken`: a byte for each
+// instruction, as in struct dsl_check_input; or NULL.
+enum dsl_checked program_check(const struct compiled *of, const struct sock_filter *insns, uint32_t count,
+                               unsigned char *ret_taken);
 
 // Rules of one call on x86_64, for tables of tests: everything else gets the fallback ERRNO(1), numbers that are no call ERRNO(38).
 struct brig_dsl_rules program_rules(enum brig_dsl_call call, const struct brig_dsl_rule *const *rules, uint32_t count);
