@@ -3,7 +3,8 @@
 // Takes: what a way from one gate to the next knows (check_chains.c). Gives: notes of the sides that some calls like that take, all
 // of them from the beginning of the rules on. How: words of which nothing is known get numbers that hardly any rule asks for, so
 // that the rules before do not take the call; where one does, the last of these words that it asked for gets another number, and
-// the call is made once more. Requires: a program that the walk follows. Guarantees: what is noted is taken. Weaknesses: a side
+// the call is made once more. It is run here rather than by interpret.c because it begins in the midst, and to know its last test.
+// Requires: a program that the walk follows. Guarantees: what is noted is taken. Weaknesses: a side
 // that is not noted may be taken all the same; who wants to know asks all ways (CHECK_FOR_SIDES).
 #include "bpf_dsl/check_parts.h"
 #include "bpf_dsl/clean.h"

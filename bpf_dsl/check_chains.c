@@ -13,7 +13,11 @@
 #include <linux/filter.h>
 #include <string.h>
 
-enum { GATES_PATIENCE = 100, GATES_FACTS = 64, GATES_RULES = 16 };
+enum {
+    GATES_PATIENCE = 100, // steps for each instruction
+    GATES_FACTS = 64,     // that are kept at gates: each makes the questions about its word dearer
+    GATES_RULES = 16,     // that a way may be beyond its own at a gate: fewer are right as well, only more to prove
+};
 
 // --- gates ------------------------------------------------------------------------------------------------------------
 
